@@ -1,0 +1,58 @@
+package emu
+
+import "github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
+
+// Op is an instruction with everything resolved that can be resolved before it runs: a kernel is decoded once
+// into a flat array of Ops (one entry a dword, so that PC is an index), and every wavefront executes from it.
+type Op struct {
+	Inst isa.Inst
+	Unit isa.Unit
+
+	// Execute carries the instruction out, all but its effect on memory behind the LDS, and leaves
+	// w.PC at the next instruction. Memory instructions (Unit VMem, and SMEM loads) leave PC advanced and
+	// nothing else done: their effect is Address, then Perform.
+	Execute func(w *Wavefront, op *Op)
+
+	// Address fills w.Access with the addresses of every active lane. Nil for other instructions.
+	Address func(w *Wavefront, op *Op)
+	// Perform moves the data of a (copy of a) MemoryAccess between memory and registers. It runs when the access
+	// takes effect: at once in functional mode, at the time the timing model gives it otherwise.
+	Perform func(w *Wavefront, op *Op, a *MemoryAccess)
+
+	Next   uint32 // PC of the following instruction, in dwords
+	Target uint32 // PC of a direct branch's target, in dwords
+	Cycles uint8  // SIMD occupancy class: 4 for ordinary vector instructions, 8 for f64 (source: r9nano figures)
+
+	// Resolved operands; the executors own their meaning.
+	D, SD Operand
+	Src   [3]Operand
+	Lanes laneKernel // vector implementation, when one exists for this shape of operands
+}
+
+// AccessKind says what a memory access does.
+type AccessKind uint8
+
+// The kinds of memory access.
+const (
+	AccessNone AccessKind = iota
+	AccessLoad
+	AccessStore
+	AccessAtomic       // read-modify-write, no value returned
+	AccessAtomicReturn // read-modify-write, old value returned
+	AccessScalarLoad
+	AccessScalarStore
+	AccessCacheControl // invalidate and write-back instructions
+)
+
+// MemoryAccess is one memory instruction of one wavefront, as the memory system sees it.
+type MemoryAccess struct {
+	Kind  AccessKind
+	Bytes uint8  // contiguous bytes per lane (1, 2, 4, 8, 12, 16); for scalar accesses see ScalarBytes
+	Mask  uint64 // lanes that take part (scalar: 1)
+	Glc   bool
+	Slc   bool
+
+	ScalarBytes uint16
+	Addr        [64]uint64    // byte address per lane; Addr[0] for scalar accesses
+	Data        [64][4]uint32 // store and atomic operands as they were when the instruction issued
+}

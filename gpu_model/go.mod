@@ -1,0 +1,3 @@
+module github.com/spartan-cosim/spartan-cosim/gpu_model
+
+go 1.24
