@@ -1,0 +1,1 @@
+"""Python side of the co-simulation: sessions, device arrays, layers, results and the `spartan` command."""
