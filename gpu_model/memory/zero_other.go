@@ -1,0 +1,6 @@
+//go:build !linux
+
+package memory
+
+// zero clears freed pages.
+func zero(b []byte) { clear(b) }
