@@ -1,0 +1,1 @@
+"""Compacted tile formats: encode and decode whole batches of tiles."""

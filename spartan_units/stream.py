@@ -1,0 +1,337 @@
+"""One unit on one stream: wire messages in, hook calls, wire messages out.
+
+Nothing here knows of sockets; `serve` runs it behind gRPC, and a driver can run it in its own process.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from spartan_units.base import CompactionEngine, SparsityMonitor, TileScheduler, Unit
+from spartan_units.errors import UnitError
+from spartan_units.types import (
+    CompactedTiles,
+    Machine,
+    Mark,
+    MarkKind,
+    ScheduleQuery,
+    StoreBatch,
+    TensorInfo,
+    TileBatch,
+    UnitKind,
+    ViewInfo,
+)
+from spartan_units.wire import common_pb2, units_pb2
+
+__all__ = ["PROTOCOL_MAJOR", "PROTOCOL_MINOR", "UnitFactory", "UnitStream"]
+
+PROTOCOL_MAJOR = 1
+PROTOCOL_MINOR = 0
+
+UnitFactory = Callable[[str, UnitKind, Machine, dict[str, Any]], Unit]
+"""Makes a unit from its name in the server, the seat, the machine and the parameters."""
+
+_KINDS = {
+    common_pb2.UNIT_KIND_MONITOR: UnitKind.MONITOR,
+    common_pb2.UNIT_KIND_COMPACTION: UnitKind.COMPACTION,
+    common_pb2.UNIT_KIND_SCHEDULER: UnitKind.SCHEDULER,
+}
+_EVENTS = {
+    UnitKind.MONITOR: (common_pb2.EVENT_KIND_STORE, common_pb2.EVENT_KIND_MARK, common_pb2.EVENT_KIND_READ_COUNTS),
+    UnitKind.COMPACTION: (common_pb2.EVENT_KIND_COMPACT_TILE, common_pb2.EVENT_KIND_MARK),
+    UnitKind.SCHEDULER: (common_pb2.EVENT_KIND_SCHEDULE, common_pb2.EVENT_KIND_MARK),
+}
+_DTYPES = {common_pb2.ELEMENT_TYPE_F32: np.dtype("<f4"), common_pb2.ELEMENT_TYPE_F16: np.dtype("<f2")}
+
+
+class UnitStream:
+    """Translates between the wire and a unit's hooks; the model's messages are handled strictly in order."""
+
+    def __init__(self, make_unit: UnitFactory) -> None:
+        """Serve the unit that `make_unit` returns for the model's hello."""
+        self._make_unit = make_unit
+        self._unit: Unit | None = None
+        self._tensors: dict[int, TensorInfo] = {}
+        self._views: dict[int, ViewInfo] = {}
+        self._now = "handshake"
+
+    def __repr__(self) -> str:
+        return f"<UnitStream {self._unit!r}>"
+
+    def run(self, messages: Iterator[Any]) -> Iterator[Any]:
+        """Yield a UnitMessage for whatever each ModelMessage calls for; a failure is the last message."""
+        try:
+            for message in messages:
+                body = message.WhichOneof("body")
+                if body == "goodbye":
+                    return
+                yield from self._handle(body, message)
+        except Exception as error:
+            yield units_pb2.UnitMessage(failure=self._failure(error))
+        finally:
+            if self._unit is not None:
+                self._unit.stop()
+
+    def _failure(self, error: Exception) -> Any:
+        text = str(error).splitlines()
+        first = text[0] if text else ""
+        if not isinstance(error, UnitError):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            first = f"{type(error).__name__}: {first} ({place.filename}:{place.lineno})"
+        return units_pb2.UnitFailure(message=first, event=self._now, detail=traceback.format_exc())
+
+    def _handle(self, body: str | None, message: Any) -> Iterator[Any]:
+        if body == "hello":
+            yield units_pb2.UnitMessage(hello=self._hello(message.hello))
+        elif body == "batch":
+            yield from self._batch(message.batch)
+        elif body == "lifecycle":
+            yield from self._lifecycle(message.lifecycle)
+        else:
+            raise UnitError(f"the model sent a message of unknown kind {body!r}; update the units to its version")
+
+    def _hello(self, hello: Any) -> Any:
+        if hello.protocol.major != PROTOCOL_MAJOR:
+            raise UnitError(
+                f"the unit speaks protocol {PROTOCOL_MAJOR}.{PROTOCOL_MINOR}, the model "
+                f"{hello.protocol.major}.{hello.protocol.minor}: install matching versions"
+            )
+        kind = _KINDS.get(hello.kind)
+        if kind is None:
+            raise UnitError(f"the model asks for a unit of unknown kind {hello.kind}; update the units to its version")
+        machine = Machine(
+            model=hello.model,
+            clock_hz=hello.clock_hz,
+            compute_units=hello.compute_units,
+            l2_banks=hello.l2_banks,
+        )
+        unit = self._make_unit(hello.unit, kind, machine, json.loads(hello.parameters_json or "{}"))
+        unit.start()
+        self._unit = unit
+        costs = unit.costs()
+        return units_pb2.UnitHello(
+            protocol=common_pb2.Version(major=PROTOCOL_MAJOR, minor=PROTOCOL_MINOR),
+            name=unit.name,
+            version=unit.version,
+            kind=hello.kind,
+            events=_EVENTS[kind],
+            parameters_json=unit.parameters.model_dump_json(),
+            lookahead_ps=costs.lookahead_ps,
+            elements_per_cycle=costs.elements_per_cycle,
+            instances=costs.instances,
+            write_stall_cycles=costs.write_stall_cycles,
+            read_latency_ps=costs.read_latency_ps,
+            buffers_per_instance=costs.buffers_per_instance,
+            prefetch_depth=costs.prefetch_depth,
+            line_requests_in_flight=costs.line_requests_in_flight,
+        )
+
+    def _batch(self, batch: Any) -> Iterator[Any]:
+        begin = time.perf_counter_ns()
+        columns = batch.WhichOneof("columns")
+        self._now = f"{columns} event {batch.first_sequence}"
+        time_ps = np.frombuffer(batch.time_ps, "<u8")
+        reply = None
+        if columns == "store":
+            self._stores(batch.store, time_ps)
+        elif columns == "mark":
+            for kind, label, when in zip(np.frombuffer(batch.mark.kind, "<u4"), batch.mark.label, time_ps, strict=True):
+                self._need(Unit).mark(Mark(time_ps=int(when), kind=MarkKind(int(kind)), label=label))
+        elif columns == "read_counts":
+            reply = self._read_counts(batch, time_ps)
+        elif columns == "compact_tile":
+            reply = self._compact(batch, time_ps)
+        elif columns == "schedule":
+            reply = self._schedule(batch, time_ps)
+        else:
+            raise UnitError(f"the model sent events of unknown kind {columns!r}; update the units to its version")
+        if reply is not None:
+            yield units_pb2.UnitMessage(replies=reply)
+        yield units_pb2.UnitMessage(
+            acknowledge=units_pb2.Acknowledge(
+                through_sequence=batch.first_sequence + batch.count, busy_ns=time.perf_counter_ns() - begin
+            )
+        )
+
+    def _need(self, kind: type[Any]) -> Any:
+        if not isinstance(self._unit, kind):
+            raise UnitError(f"the model sent {self._now} to {self._unit!r}, which is no {kind.__name__}")
+        return self._unit
+
+    def _stores(self, columns: Any, time_ps: Any) -> None:
+        count = len(time_ps)
+        self._need(SparsityMonitor).stores(
+            StoreBatch(
+                time_ps=time_ps,
+                tensor=np.frombuffer(columns.tensor, "<u4"),
+                address=np.frombuffer(columns.address, "<u8"),
+                mask=np.frombuffer(columns.mask, "<u8"),
+                old=self._payload(columns.old).reshape(count, 64),
+                new=self._payload(columns.new).reshape(count, 64),
+            )
+        )
+
+    def _read_counts(self, batch: Any, time_ps: Any) -> Any:
+        unit = self._need(SparsityMonitor)
+        tensor_id = int(np.frombuffer(batch.read_counts.tensor, "<u4")[0])
+        tensor = self._tensors.get(tensor_id)
+        if tensor is None:
+            raise UnitError(f"the model reads the counts of tensor {tensor_id}, which is not registered")
+        counts = unit.read_counts(tensor, int(time_ps[0]))
+        return units_pb2.ReplyBatch(
+            count=1,
+            sequence=np.array([batch.first_sequence], "<u8").tobytes(),
+            latency_ps=np.array([unit.costs().read_latency_ps], "<u8").tobytes(),
+            counts=units_pb2.CountsReply(
+                elements=counts.elements,
+                zeros=counts.zeros,
+                tile_nonzeros=np.ascontiguousarray(counts.tile_nonzeros, "<u4").tobytes(),
+                sampled=counts.sampled,
+            ),
+        )
+
+    def _compact(self, batch: Any, time_ps: Any) -> Any:
+        unit = self._need(CompactionEngine)
+        columns = batch.compact_tile
+        view_ids = np.frombuffer(columns.view, "<u4")
+        tile = np.frombuffer(columns.tile, "<u8")
+        rows = np.frombuffer(columns.rows, "<u4")
+        width = np.frombuffer(columns.columns, "<u4")
+        dense = self._payload(columns.dense)
+        parts: list[tuple[slice, CompactedTiles]] = []
+        offset = 0
+        for run in _runs(view_ids):
+            view = self._views.get(int(view_ids[run.start]))
+            if view is None:
+                raise UnitError(f"the model asks for a tile of view {view_ids[run.start]}, which is not registered")
+            tensor = view.tensor
+            count = run.stop - run.start
+            nbytes = count * tensor.tile_rows * tensor.tile_columns * tensor.dtype.itemsize
+            block = dense[offset : offset + nbytes].view(tensor.dtype)
+            offset += nbytes
+            tiles = TileBatch(
+                view=view,
+                time_ps=time_ps[run],
+                tile=tile[run],
+                rows=rows[run],
+                columns=width[run],
+                dense=block.reshape(count, tensor.tile_rows, tensor.tile_columns),
+                speculative=columns.speculative,
+            )
+            parts.append((run, unit.compact(tiles)))
+        return units_pb2.ReplyBatch(
+            count=batch.count,
+            sequence=np.arange(batch.first_sequence, batch.first_sequence + batch.count, dtype="<u8").tobytes(),
+            latency_ps=b"".join(np.ascontiguousarray(part.latency_ps, "<u8").tobytes() for _, part in parts),
+            compact_tile=units_pb2.CompactTileReply(
+                size=b"".join(np.ascontiguousarray(part.size, "<u4").tobytes() for _, part in parts),
+                encoded=common_pb2.Payload(
+                    inline=b"".join(np.ascontiguousarray(part.encoded).tobytes() for _, part in parts)
+                ),
+            ),
+        )
+
+    def _schedule(self, batch: Any, time_ps: Any) -> Any:
+        request = batch.schedule
+        nonzeros = np.frombuffer(request.tile_nonzeros, "<u4") if request.tile_nonzeros else None
+        plan = self._need(TileScheduler).schedule(
+            ScheduleQuery(
+                time_ps=int(time_ps[0]),
+                kernel=request.kernel,
+                workgroups=request.workgroups,
+                compute_units=request.compute_units,
+                tiles_per_workgroup=request.tiles_per_workgroup,
+                tile_elements=request.tile_elements,
+                tile_nonzeros=nonzeros,
+            )
+        )
+        placement = np.full(len(plan.order), -1, "<i4") if plan.placement is None else plan.placement
+        return units_pb2.ReplyBatch(
+            count=1,
+            sequence=np.array([batch.first_sequence], "<u8").tobytes(),
+            latency_ps=np.array([plan.latency_ps], "<u8").tobytes(),
+            schedule=units_pb2.ScheduleReply(
+                order=np.ascontiguousarray(plan.order, "<u4").tobytes(),
+                placement=np.ascontiguousarray(placement, "<i4").tobytes(),
+                tile_path=b"" if plan.tile_path is None else np.ascontiguousarray(plan.tile_path, "<u4").tobytes(),
+            ),
+        )
+
+    def _lifecycle(self, event: Any) -> Iterator[Any]:
+        unit = self._need(Unit)
+        phase = units_pb2.Lifecycle.Phase
+        self._now = f"lifecycle {phase.Name(event.phase)}"
+        reply = units_pb2.LifecycleReply(token=event.token)
+        if event.phase == phase.PHASE_LAYER_BEGIN:
+            unit.layer_begin(event.label)
+        elif event.phase == phase.PHASE_LAYER_END:
+            unit.layer_end(event.label)
+        elif event.phase == phase.PHASE_SNAPSHOT:
+            reply.snapshot = unit.snapshot()
+        elif event.phase == phase.PHASE_RESTORE:
+            unit.restore(event.snapshot)
+        elif event.phase == phase.PHASE_TENSOR_ADDED:
+            tensor = _tensor(event.tensor)
+            self._tensors[tensor.id] = tensor
+            known = np.frombuffer(event.tile_nonzeros, "<u4")
+            unit.tensor_added(tensor, known if len(known) else np.zeros(tensor.tiles, np.uint32))
+        elif event.phase == phase.PHASE_TENSOR_REMOVED:
+            unit.tensor_removed(self._tensors.pop(event.tensor.id))
+        elif event.phase == phase.PHASE_VIEW_ADDED:
+            view = _view(event.view)
+            self._views[view.id] = view
+            unit.view_added(view)
+        elif event.phase == phase.PHASE_VIEW_REMOVED:
+            unit.view_removed(self._views.pop(event.view.id))
+        elif event.phase == phase.PHASE_COUNTERS:
+            reply.counters_json = json.dumps(unit.counters())
+        if event.token:
+            yield units_pb2.UnitMessage(lifecycle=reply)
+
+    def _payload(self, payload: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return the bytes of a payload as uint8, without a copy."""
+        return np.frombuffer(payload.inline, np.uint8)
+
+
+def _runs(values: Any) -> Iterator[slice]:
+    """Yield slices of equal neighbouring values."""
+    edges = np.flatnonzero(np.diff(values)) + 1
+    start = 0
+    for stop in [*edges.tolist(), len(values)]:
+        if stop > start:
+            yield slice(start, stop)
+        start = stop
+
+
+def _tensor(message: Any) -> TensorInfo:
+    dtype = _DTYPES.get(message.element_type)
+    if dtype is None:
+        raise UnitError(f"tensor {message.name!r} has an unknown element type {message.element_type}")
+    return TensorInfo(
+        id=message.id,
+        name=message.name,
+        address=message.address,
+        dtype=dtype,
+        rows=message.rows,
+        columns=message.columns,
+        row_stride=message.row_stride,
+        column_stride=message.column_stride,
+        tile_rows=message.tile_rows,
+        tile_columns=message.tile_columns,
+    )
+
+
+def _view(message: Any) -> ViewInfo:
+    return ViewInfo(
+        id=message.id,
+        address=message.address,
+        tensor=_tensor(message.tensor),
+        format=message.format,
+        slot_bytes=message.slot_bytes,
+    )
