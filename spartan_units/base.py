@@ -92,7 +92,8 @@ class Unit(abc.ABC):
             key = ".".join(str(part) for part in first["loc"]) or "parameters"
             known = ", ".join(sorted(self.Parameters.model_fields)) or "none"
             raise ParameterError(
-                f"unit {self.name}: parameter {key}: {first['msg']}, got {first.get('input')!r}; known parameters: {known}"
+                f"unit {self.name}: parameter {key}: {first['msg']}, got {first.get('input')!r}; "
+                f"known parameters: {known}"
             ) from None
         self._tensors: dict[int, TensorInfo] = {}
         self._views: dict[int, ViewInfo] = {}
