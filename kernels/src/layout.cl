@@ -1,0 +1,57 @@
+/* Layout changes that the convolution path needs. */
+
+/* y[c · y_stride + r] = x[r · x_stride + c], rows × columns of x; strides in elements. Work-group 256 moves a
+   32 × 32 block through the LDS (33-word rows: no bank conflicts); grid (ceil(columns / 32) · 256, ceil(rows / 32)). */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void transpose(__global const float *restrict x, __global float *restrict y, uint rows, uint columns, uint x_stride,
+               uint y_stride) {
+  __local float block[32][33];
+  uint l = get_local_id(0), a = l & 31u, b = l >> 5;
+  uint r0 = get_group_id(1) * 32u, c0 = get_group_id(0) * 32u;
+  for (uint i = b; i < 32u; i += 8u)
+    if (r0 + i < rows && c0 + a < columns) block[i][a] = x[(r0 + i) * x_stride + c0 + a];
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (uint i = b; i < 32u; i += 8u)
+    if (c0 + i < columns && r0 + a < rows) y[(c0 + i) * y_stride + r0 + a] = block[a][i];
+}
+
+/* Convolution epilogue: a GEMM result that holds filter k of output pixel j = image · pixels + pq at
+   k · row_stride + j · column_stride (elements) becomes NCHW, plus bias[k] (null: none), clipped at zero when relu is 1.
+   filters are those of the group, filter0 the first of them, all_filters the channels of y. One work-item per output:
+   grid (roundup(images · pixels, 256), filters), work-group 256. */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void conv_epilogue(__global const float *restrict gemm, __global const float *restrict bias, __global float *restrict y,
+                   uint columns, uint pixels, uint row_stride, uint column_stride, uint filter0, uint all_filters,
+                   uint relu) {
+  uint j = get_group_id(0) * 256u + get_local_id(0), k = get_group_id(1);
+  if (j >= columns) return;
+  float v = gemm[k * row_stride + j * column_stride];
+  if (bias) v += bias[filter0 + k];
+  if (relu) v = v > 0.0f ? v : 0.0f;
+  y[(j / pixels * all_filters + filter0 + k) * pixels + j % pixels] = v;
+}
+
+/* The inverse gather for gradients: dy (NCHW) as a matrix, out[k · row_stride + j · column_stride], j as above; where
+   mask is not null, elements whose mask (the forward output, NCHW) is not positive become 0: the ReLU's backward pass.
+   Grid (roundup(columns, 256), filters), work-group 256. */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void gradient_matrix(__global const float *restrict dy, __global const float *restrict mask, __global float *restrict out,
+                     uint columns, uint pixels, uint row_stride, uint column_stride, uint filter0, uint all_filters) {
+  uint j = get_group_id(0) * 256u + get_local_id(0), k = get_group_id(1);
+  if (j >= columns) return;
+  uint at = (j / pixels * all_filters + filter0 + k) * pixels + j % pixels;
+  float v = dy[at];
+  if (mask && !(mask[at] > 0.0f)) v = 0.0f;
+  out[k * row_stride + j * column_stride] = v;
+}
+
+/* y[i] = sum over s of x[s · stride + i] in ascending s: adds the partial results of a GEMM whose K was split.
+   Grid roundup(n, 256), work-group 256. */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void sum_slices(__global const float *restrict x, __global float *restrict y, uint n, uint slices, uint stride) {
+  uint i = get_group_id(0) * 256u + get_local_id(0);
+  if (i >= n) return;
+  float sum = 0.0f;
+  for (uint s = 0; s < slices; s++) sum += x[s * stride + i];
+  y[i] = sum;
+}
