@@ -21,7 +21,7 @@ TILES = hnp.arrays(
 
 def spelled_out(tile):
     """One tile by the letter of the specification."""
-    rows, columns = tile.shape
+    columns = tile.shape[1]
     found = [
         [
             (value, c)
