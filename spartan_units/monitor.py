@@ -46,8 +46,7 @@ def tile_deltas(tensor: TensorInfo, batch: StoreBatch, rows: Any) -> tuple[np.nd
 def _elements_written(mask: np.ndarray[Any, np.dtype[np.uint64]], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return bool[n, 64 // width]: all bytes of the element are in the byte mask."""
     bits = np.unpackbits(np.ascontiguousarray(mask).view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-    whole: np.ndarray[Any, np.dtype[np.bool_]] = bits.reshape(len(mask), -1, width).all(axis=2)
-    return whole
+    return np.asarray(bits.reshape(len(mask), -1, width).all(axis=2))
 
 
 def _locate(tensor: TensorInfo, offset: Any) -> tuple[Any, Any, Any]:

@@ -23,11 +23,7 @@ DEFAULT_UNITS: dict[UnitKind, str] = {
     UnitKind.SCHEDULER: "spartan_units.scheduler:LongestFirstScheduler",
 }
 
-_BASES: dict[UnitKind, type[Unit]] = {
-    UnitKind.MONITOR: SparsityMonitor,
-    UnitKind.COMPACTION: CompactionEngine,
-    UnitKind.SCHEDULER: TileScheduler,
-}
+_BASES = {base.kind: base for base in (SparsityMonitor, CompactionEngine, TileScheduler)}
 
 
 def available_units() -> dict[str, str]:

@@ -29,7 +29,7 @@ def tile_paths(query: ScheduleQuery, dense_above: float) -> np.ndarray[tuple[int
     density = query.tile_nonzeros / max(query.tile_elements, 1)
     path = np.where(density > dense_above, np.uint32(TilePath.DENSE), np.uint32(TilePath.SPARSE))
     path[query.tile_nonzeros == 0] = TilePath.SKIP
-    return path.astype(np.uint32)
+    return np.asarray(path, np.uint32)
 
 
 class LongestFirstScheduler(TileScheduler):
