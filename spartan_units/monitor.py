@@ -50,8 +50,12 @@ def _elements_written(mask: np.ndarray[Any, np.dtype[np.uint64]], width: int) ->
 
 
 def _locate(tensor: TensorInfo, offset: Any) -> tuple[Any, Any, Any]:
-    """Return (row, column, inside) of byte offsets into the tensor; the larger stride is divided out first."""
-    if tensor.row_stride >= tensor.column_stride:
+    """Return (row, column, inside) of byte offsets into the tensor; the larger stride is divided out first.
+
+    Strides are equal only where one dimension has extent 1; the other one is divided out then.
+    """
+    rows_outside = (tensor.row_stride, tensor.rows) > (tensor.column_stride, tensor.columns)
+    if rows_outside:
         row, rest = np.divmod(offset, tensor.row_stride)
         column, remainder = np.divmod(rest, tensor.column_stride)
     else:

@@ -47,7 +47,10 @@ _EVENTS = {
     UnitKind.COMPACTION: (common_pb2.EVENT_KIND_COMPACT_TILE, common_pb2.EVENT_KIND_MARK),
     UnitKind.SCHEDULER: (common_pb2.EVENT_KIND_SCHEDULE, common_pb2.EVENT_KIND_MARK),
 }
-_DTYPES: dict[int, np.dtype[Any]] = {common_pb2.ELEMENT_TYPE_F32: np.dtype("<f4"), common_pb2.ELEMENT_TYPE_F16: np.dtype("<f2")}
+_DTYPES: dict[int, np.dtype[Any]] = {
+    common_pb2.ELEMENT_TYPE_F32: np.dtype("<f4"),
+    common_pb2.ELEMENT_TYPE_F16: np.dtype("<f2"),
+}
 
 
 class UnitStream:
