@@ -26,6 +26,7 @@ type Op struct {
 	// Resolved operands; the executors own their meaning.
 	D, SD Operand
 	Src   [3]Operand
+	mem   *memOp     // memory instructions: what Address and Perform need
 	Lanes laneKernel // vector implementation, when one exists for this shape of operands
 }
 
@@ -51,6 +52,17 @@ type MemoryAccess struct {
 	Mask  uint64 // lanes that take part (scalar: 1)
 	Glc   bool
 	Slc   bool
+
+	// LocalMask has the lanes of a FLAT access that go to the LDS: their Addr is an offset into it.
+	LocalMask uint64
+	// ZeroMask has the lanes of a buffer load that are out of the buffer's range: they read 0 and access nothing.
+	ZeroMask uint64
+	// Format is the descriptor's format word of a typed buffer access.
+	Format uint32
+	// ElementBytes is 0 where a lane's bytes are contiguous. Otherwise (swizzled buffers, scratch) every ElementBytes of them lie
+	// ElementStride bytes from the ones before: see DwordAddress.
+	ElementBytes  uint8
+	ElementStride uint32
 
 	ScalarBytes uint16
 	Addr        [64]uint64    // byte address per lane; Addr[0] for scalar accesses

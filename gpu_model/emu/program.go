@@ -6,8 +6,14 @@ package emu
 type Program struct {
 	Name string
 	Base uint64 // device address of dword 0
-	Ops  []Op
-	Code []byte
+	// Entry is the dword index of the kernel's first instruction.
+	Entry uint32
+	// ordered tells that the program has atomics whose results depend on the order of work-groups.
+	ordered bool
+	// vgprs is the number of vector registers that the code addresses.
+	vgprs int
+	Ops   []Op
+	Code  []byte
 }
 
 // Operand is a source or destination, resolved at decode.

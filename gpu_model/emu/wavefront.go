@@ -31,6 +31,9 @@ type Wavefront struct {
 
 	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform.
 	Access MemoryAccess
+
+	scratchSlot int    // of the launch's private memory; −1 none
+	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
 }
 
 // Exec returns the EXEC mask.
@@ -70,4 +73,6 @@ type WorkGroup struct {
 	AtBarrier int    // wavefronts that wait at the barrier
 	Running   int    // wavefronts that have not ended
 	Sequence  uint64 // dispatch order, from 0
+
+	pool []*Wavefront // wavefronts of a full work-group, kept between uses
 }

@@ -62,6 +62,9 @@ func (m *Memory) Allocate(bytes uint64, name string) (uint64, error) {
 	return place, nil
 }
 
+// maxFarBytes is the largest allocation beyond Size (more on a larger device).
+const maxFarBytes = 4 << 30
+
 // AllocateAt takes whole pages at exactly address, which must be page-aligned and free. Addresses beyond Size get a region of their
 // own, committed as it is touched, so that a launch recorded elsewhere keeps its 64-bit addresses.
 func (m *Memory) AllocateAt(address, bytes uint64, name string) error {
@@ -82,8 +85,8 @@ func (m *Memory) AllocateAt(address, bytes uint64, name string) error {
 	case address+need <= m.Size():
 	case address < m.Size():
 		return fmt.Errorf("allocation %q of %d bytes at 0x%x crosses the end of device memory at 0x%x", name, bytes, address, m.Size())
-	case need > m.Size():
-		// One far allocation may be as large as the device: the host's address space bounds what bad input can ask for.
+	case need > max(m.Size(), maxFarBytes):
+		// The host's address space bounds what bad input can ask for.
 		return &OutOfMemoryError{Name: name, Bytes: bytes, Free: m.Size(), Largest: m.Size(), Total: m.Size()}
 	default:
 		var err error

@@ -1,0 +1,152 @@
+package emu
+
+// NewGroup makes the n-th work-group ready to run: wavefronts, registers and local memory as the hardware hands them to the kernel.
+// sequence is its place in dispatch order. Release gives it back for reuse.
+func (l *Launch) NewGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.openScratch(); err != nil {
+		return nil, err
+	}
+	var g *WorkGroup
+	if n := len(l.free); n > 0 {
+		g = l.free[n-1]
+		l.free = l.free[:n-1]
+		clear(g.LDS)
+	} else {
+		g = &WorkGroup{LDS: make([]byte, l.LDSBytes())}
+	}
+	g.ID, g.Sequence, g.AtBarrier = id, sequence, 0
+
+	size, items := l.partialSize(id)
+	waves := (items + 63) / 64
+	for len(g.pool) < waves {
+		g.pool = append(g.pool, l.newWavefront(g, len(g.pool)))
+	}
+	g.Waves = g.pool[:waves]
+	g.Running = waves
+	for i, w := range g.Waves {
+		slot, err := l.takeScratch()
+		if err != nil {
+			for _, v := range g.Waves[:i] {
+				l.giveScratch(v.scratchSlot)
+			}
+			return nil, err
+		}
+		l.initialise(w, size, items, slot)
+	}
+	return g, nil
+}
+
+// Release gives a work-group that has ended back for reuse.
+func (l *Launch) Release(g *WorkGroup) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range g.Waves {
+		l.giveScratch(w.scratchSlot)
+		w.scratchSlot = -1
+	}
+	l.free = append(l.free, g)
+}
+
+// partialSize returns the work-items of work-group id in every dimension, fewer at the grid's edge, and their number.
+func (l *Launch) partialSize(id [3]uint32) (size [3]uint32, items int) {
+	items = 1
+	for d := range 3 {
+		size[d] = uint32(min(uint64(l.GroupSize[d]), uint64(l.Grid[d])-uint64(id[d])*uint64(l.GroupSize[d])))
+		items *= int(size[d])
+	}
+	return size, items
+}
+
+func (l *Launch) newWavefront(g *WorkGroup, index int) *Wavefront {
+	vgprs := int(l.Kernel.AllocatedVGPRs)
+	return &Wavefront{V: make([]uint32, vgprs*64), Program: l.Program, Group: g, Launch: l, IndexInGroup: index, scratchSlot: -1}
+}
+
+// initialise puts a wavefront into the state of its first instruction (source: LLVM, AMDGPU user guide, Initial Kernel Execution State).
+// Registers that the hardware leaves undefined are 0.
+func (l *Launch) initialise(w *Wavefront, size [3]uint32, items, slot int) {
+	clear(w.S[:])
+	clear(w.V)
+	w.SCC, w.Ended, w.AtBarrier, w.Fault = false, false, false, nil
+	w.Executed, w.TrapStatus, w.GPRIndex = 0, 0, GPRIndexMode{}
+	w.Slot = HardwareSlot{}
+	w.PC = l.Program.Entry
+	w.Mode = Mode(l.Kernel.Mode())
+	w.scratchSlot, w.waveSync = slot, 0
+
+	first := w.IndexInGroup * 64
+	lanes := min(64, items-first)
+	w.SetExec(^uint64(0) >> (64 - uint(lanes)))
+	l.setScalars(w)
+
+	// Work-items are numbered x fastest within the group's actual size.
+	e := &l.Kernel.Enable
+	for lane := range lanes {
+		n := uint32(first + lane)
+		w.V[lane] = n % size[0]
+		if e.WorkitemID >= 1 {
+			w.V[64+lane] = n / size[0] % size[1]
+		}
+		if e.WorkitemID >= 2 {
+			w.V[128+lane] = n / size[0] / size[1]
+		}
+	}
+}
+
+// setScalars fills the SGPRs that the kernel's header enables, in the order of the ABI.
+func (l *Launch) setScalars(w *Wavefront) {
+	e, next := &l.Kernel.Enable, 0
+	user := func(values ...uint32) {
+		for _, v := range values {
+			if next < int(e.UserSGPRs) {
+				w.S[next] = v
+			}
+			next++
+		}
+	}
+	address := func(on bool, v uint64) {
+		if on {
+			user(uint32(v), uint32(v>>32))
+		}
+	}
+	s := &l.scratch
+	waveOffset := uint64(max(w.scratchSlot, 0)) * s.waveBytes
+	if e.PrivateSegmentBuffer {
+		d := s.descriptor()
+		user(d[0], d[1], d[2], d[3])
+	}
+	address(e.DispatchPtr, l.PacketAddress)
+	address(e.QueuePtr, l.QueueAddress)
+	address(e.KernargPtr, l.KernargAddress)
+	address(e.DispatchID, l.DispatchID)
+	if e.FlatScratchInit {
+		user(0, s.laneBytes) // the launch's scratch begins at the hidden private base
+	}
+	if e.PrivateSegmentSize {
+		user(s.laneBytes)
+	}
+	for d, on := range e.GridWorkgroupCount {
+		if on {
+			user(l.groupCount[d])
+		}
+	}
+
+	next = int(e.UserSGPRs)
+	system := func(on bool, v uint32) {
+		if on {
+			w.S[next] = v
+			next++
+		}
+	}
+	for d, on := range e.WorkgroupID {
+		system(on, w.Group.ID[d])
+	}
+	info := uint32(len(w.Group.Waves))
+	if w.IndexInGroup == 0 {
+		info |= 1 << 31 // first wavefront of the group
+	}
+	system(e.WorkgroupInfo, info)
+	system(e.ScratchWaveOffset, uint32(waveOffset))
+}
