@@ -72,6 +72,7 @@ KEPT_FIRST_M, KEPT_SLICE, KEPT_K_END, KEPT_DENSE, KEPT_LDA = 0, 1, 2, 3, 5
 A_M, A_N, A_K, A_LDB, A_LDA, A_C_ROW, A_C_COLUMN, A_C_IMAGE = range(32, 40)
 A_PIXELS, A_K_SLICE, A_C_SLICE, A_SLOT_BYTES, A_WAVES = range(40, 45)
 A_TILES, A_B, A_C, A_PATH, A_BIAS, A_DENSE = range(48, 60, 2)
+SLICE = 60  # work-group id z, before the loop
 
 
 class SparseGemm:
@@ -119,6 +120,7 @@ class SparseGemm:
         k, temp = self.k, JUMP
         self._load_arguments()
         k("s_mov_b64 flat_scratch, s[0:1]")
+        k(f"s_mov_b32 {s(SLICE)}, s4")
         lane = self.column
         wave_index(k, 5, lane)
         k("s_waitcnt lgkmcnt(0)")
@@ -129,7 +131,7 @@ class SparseGemm:
         k(f"s_cmp_ge_u32 s2, {s(A_N)}")
         k(f"s_cbranch_scc1 {k.local('done')}")
         k.comment("slice of K, in tiles")
-        k(f"s_mul_i32 {s(temp)}, s4, {s(A_K_SLICE)}")
+        k(f"s_mul_i32 {s(temp)}, {s(SLICE)}, {s(A_K_SLICE)}")
         k(f"s_sub_u32 {s(K_LEFT)}, {s(A_K)}, {s(temp)}")
         k(f"s_min_u32 {s(K_LEFT)}, {s(K_LEFT)}, {s(A_K_SLICE)}")
         k(f"s_lshl_b32 {s(LDB)}, {s(A_LDB)}, 2")
@@ -184,11 +186,11 @@ class SparseGemm:
         k("s_waitcnt lgkmcnt(0)")
 
     def _keep(self) -> None:
-        """Keep what the store and the dense path need; s3 is the first m, s4 the slice. Dense tiles are whole ones."""
+        """Keep what the store and the dense path need; s3 is the first m. Dense tiles are whole ones."""
         k, temp = self.k, JUMP + 1
         k(f"v_writelane_b32 {v(self.kept)}, s3, {KEPT_FIRST_M}")
-        k(f"v_writelane_b32 {v(self.kept)}, s4, {KEPT_SLICE}")
-        k(f"s_mul_i32 {s(temp)}, s4, {s(A_K_SLICE)}")
+        k(f"v_writelane_b32 {v(self.kept)}, {s(SLICE)}, {KEPT_SLICE}")
+        k(f"s_mul_i32 {s(temp)}, {s(SLICE)}, {s(A_K_SLICE)}")
         k(f"s_add_u32 {s(temp)}, {s(temp)}, {s(K_LEFT)}")
         k(f"v_writelane_b32 {v(self.kept)}, {s(temp)}, {KEPT_K_END}")
         k(f"s_lshl_b32 {s(temp)}, {s(A_LDA)}, 2")
@@ -210,7 +212,7 @@ class SparseGemm:
             k(f"v_mov_b32 {v(self.ring + c)}, 0")
         k(f"s_cmp_eq_u64 {s(A_BIAS, 2)}, 0")
         k(f"s_cbranch_scc1 {k.local('no_bias')}")
-        k("s_cmp_eq_u32 s4, 0")
+        k(f"s_cmp_eq_u32 {s(SLICE)}, 0")
         k(f"s_cbranch_scc0 {k.local('no_bias')}")
         buffer_resource(k, B_RESOURCE, A_BIAS)
         for c in range(self.columns):
@@ -327,7 +329,9 @@ class SparseGemm:
         k = self.k
         pairs, count = PAIRS[row % 2], self._count(row)
         k.label(f"more{row}")
+        k.comment("the row offset is two rows ahead by now")
         k(f"s_sub_u32 {s(JUMP)}, {s(ROW_OFFSET)}, {s(PITCH)}")
+        k(f"s_sub_u32 {s(JUMP)}, {s(JUMP)}, {s(PITCH)}")
         k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {CHUNK * 8}")
         k(f"s_load_dwordx16 {s(pairs, 16)}, {s(ROWS_LOW, 2)}, {s(JUMP)}")
         k(f"s_cmp_gt_u32 {count}, {CHUNK + 8}")

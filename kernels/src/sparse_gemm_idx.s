@@ -36,6 +36,7 @@ sparse_gemm_32x128:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
+  s_mov_b32 s60, s4
   v_lshrrev_b32 v82, 6, v0
   v_readfirstlane_b32 s5, v82
   v_and_b32 v82, 63, v0
@@ -47,7 +48,7 @@ sparse_gemm_32x128:
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_32x128_done
   ; slice of K, in tiles
-  s_mul_i32 s4, s4, s41
+  s_mul_i32 s4, s60, s41
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -86,8 +87,8 @@ sparse_gemm_32x128:
   v_lshlrev_b32 v81, 2, v81
   s_mul_i32 s3, s3, 32
   v_writelane_b32 v83, s3, 0
-  v_writelane_b32 v83, s4, 1
-  s_mul_i32 s5, s4, s41
+  v_writelane_b32 v83, s60, 1
+  s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
   v_writelane_b32 v83, s5, 2
   s_lshl_b32 s5, s36, 2
@@ -105,7 +106,7 @@ sparse_gemm_32x128:
   v_mov_b32 v65, 0
   s_cmp_eq_u64 s[56:57], 0
   s_cbranch_scc1 .Lsparse_gemm_32x128_no_bias
-  s_cmp_eq_u32 s4, 0
+  s_cmp_eq_u32 s60, 0
   s_cbranch_scc0 .Lsparse_gemm_32x128_no_bias
   s_mov_b32 s12, s56
   s_and_b32 s13, s57, 0xffff
@@ -856,7 +857,9 @@ sparse_gemm_32x128:
   s_min_u32 s24, s24, s25
   s_branch .Lsparse_gemm_32x128_tile
 .Lsparse_gemm_32x128_more0:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s0, 24
@@ -922,7 +925,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over0:
   s_branch .Lsparse_gemm_32x128_back0
 .Lsparse_gemm_32x128_more1:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s1, 24
@@ -988,7 +993,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over1:
   s_branch .Lsparse_gemm_32x128_back1
 .Lsparse_gemm_32x128_more2:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s2, 24
@@ -1054,7 +1061,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over2:
   s_branch .Lsparse_gemm_32x128_back2
 .Lsparse_gemm_32x128_more3:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s3, 24
@@ -1120,7 +1129,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over3:
   s_branch .Lsparse_gemm_32x128_back3
 .Lsparse_gemm_32x128_more4:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s96, 24
@@ -1186,7 +1197,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over4:
   s_branch .Lsparse_gemm_32x128_back4
 .Lsparse_gemm_32x128_more5:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s97, 24
@@ -1252,7 +1265,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over5:
   s_branch .Lsparse_gemm_32x128_back5
 .Lsparse_gemm_32x128_more6:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s98, 24
@@ -1318,7 +1333,9 @@ sparse_gemm_32x128:
 .Lsparse_gemm_32x128_over6:
   s_branch .Lsparse_gemm_32x128_back6
 .Lsparse_gemm_32x128_more7:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s99, 24
@@ -2739,6 +2756,7 @@ sparse_gemm_32x64:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
+  s_mov_b32 s60, s4
   v_lshrrev_b32 v41, 6, v0
   v_readfirstlane_b32 s5, v41
   v_and_b32 v41, 63, v0
@@ -2750,7 +2768,7 @@ sparse_gemm_32x64:
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_32x64_done
   ; slice of K, in tiles
-  s_mul_i32 s4, s4, s41
+  s_mul_i32 s4, s60, s41
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -2786,8 +2804,8 @@ sparse_gemm_32x64:
   v_lshlrev_b32 v40, 2, v40
   s_mul_i32 s3, s3, 32
   v_writelane_b32 v42, s3, 0
-  v_writelane_b32 v42, s4, 1
-  s_mul_i32 s5, s4, s41
+  v_writelane_b32 v42, s60, 1
+  s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
   v_writelane_b32 v42, s5, 2
   s_lshl_b32 s5, s36, 2
@@ -2804,7 +2822,7 @@ sparse_gemm_32x64:
   v_mov_b32 v32, 0
   s_cmp_eq_u64 s[56:57], 0
   s_cbranch_scc1 .Lsparse_gemm_32x64_no_bias
-  s_cmp_eq_u32 s4, 0
+  s_cmp_eq_u32 s60, 0
   s_cbranch_scc0 .Lsparse_gemm_32x64_no_bias
   s_mov_b32 s12, s56
   s_and_b32 s13, s57, 0xffff
@@ -3370,7 +3388,9 @@ sparse_gemm_32x64:
   s_min_u32 s24, s24, s25
   s_branch .Lsparse_gemm_32x64_tile
 .Lsparse_gemm_32x64_more0:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s0, 24
@@ -3420,7 +3440,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over0:
   s_branch .Lsparse_gemm_32x64_back0
 .Lsparse_gemm_32x64_more1:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s1, 24
@@ -3470,7 +3492,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over1:
   s_branch .Lsparse_gemm_32x64_back1
 .Lsparse_gemm_32x64_more2:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s2, 24
@@ -3520,7 +3544,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over2:
   s_branch .Lsparse_gemm_32x64_back2
 .Lsparse_gemm_32x64_more3:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s3, 24
@@ -3570,7 +3596,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over3:
   s_branch .Lsparse_gemm_32x64_back3
 .Lsparse_gemm_32x64_more4:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s96, 24
@@ -3620,7 +3648,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over4:
   s_branch .Lsparse_gemm_32x64_back4
 .Lsparse_gemm_32x64_more5:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s97, 24
@@ -3670,7 +3700,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over5:
   s_branch .Lsparse_gemm_32x64_back5
 .Lsparse_gemm_32x64_more6:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[32:47], s[6:7], s4
   s_cmp_gt_u32 s98, 24
@@ -3720,7 +3752,9 @@ sparse_gemm_32x64:
 .Lsparse_gemm_32x64_over6:
   s_branch .Lsparse_gemm_32x64_back6
 .Lsparse_gemm_32x64_more7:
+  ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
   s_load_dwordx16 s[64:79], s[6:7], s4
   s_cmp_gt_u32 s99, 24
@@ -4547,6 +4581,7 @@ sparse_gemm_16x256:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
+  s_mov_b32 s60, s4
   v_lshrrev_b32 v84, 6, v0
   v_readfirstlane_b32 s5, v84
   v_and_b32 v84, 63, v0
@@ -4558,7 +4593,7 @@ sparse_gemm_16x256:
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_16x256_done
   ; slice of K, in tiles
-  s_mul_i32 s4, s4, s41
+  s_mul_i32 s4, s60, s41
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -4603,8 +4638,8 @@ sparse_gemm_16x256:
   v_lshlrev_b32 v83, 2, v83
   s_mul_i32 s3, s3, 16
   v_writelane_b32 v85, s3, 0
-  v_writelane_b32 v85, s4, 1
-  s_mul_i32 s5, s4, s41
+  v_writelane_b32 v85, s60, 1
+  s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
   v_writelane_b32 v85, s5, 2
   s_lshl_b32 s5, s36, 2
@@ -4624,7 +4659,7 @@ sparse_gemm_16x256:
   v_mov_b32 v67, 0
   s_cmp_eq_u64 s[56:57], 0
   s_cbranch_scc1 .Lsparse_gemm_16x256_no_bias
-  s_cmp_eq_u32 s4, 0
+  s_cmp_eq_u32 s60, 0
   s_cbranch_scc0 .Lsparse_gemm_16x256_no_bias
   s_mov_b32 s12, s56
   s_and_b32 s13, s57, 0xffff
@@ -6703,6 +6738,7 @@ sparse_gemm_16x128:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
+  s_mov_b32 s60, s4
   v_lshrrev_b32 v50, 6, v0
   v_readfirstlane_b32 s5, v50
   v_and_b32 v50, 63, v0
@@ -6714,7 +6750,7 @@ sparse_gemm_16x128:
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_16x128_done
   ; slice of K, in tiles
-  s_mul_i32 s4, s4, s41
+  s_mul_i32 s4, s60, s41
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -6753,8 +6789,8 @@ sparse_gemm_16x128:
   v_lshlrev_b32 v49, 2, v49
   s_mul_i32 s3, s3, 16
   v_writelane_b32 v51, s3, 0
-  v_writelane_b32 v51, s4, 1
-  s_mul_i32 s5, s4, s41
+  v_writelane_b32 v51, s60, 1
+  s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
   v_writelane_b32 v51, s5, 2
   s_lshl_b32 s5, s36, 2
@@ -6772,7 +6808,7 @@ sparse_gemm_16x128:
   v_mov_b32 v33, 0
   s_cmp_eq_u64 s[56:57], 0
   s_cbranch_scc1 .Lsparse_gemm_16x128_no_bias
-  s_cmp_eq_u32 s4, 0
+  s_cmp_eq_u32 s60, 0
   s_cbranch_scc0 .Lsparse_gemm_16x128_no_bias
   s_mov_b32 s12, s56
   s_and_b32 s13, s57, 0xffff
