@@ -18,7 +18,7 @@ func (a *MemoryAccess) DwordAddress(lane, i int) uint64 {
 
 // loadElements is performLoad for lanes whose dwords do not lie together.
 func loadElements(w *Wavefront, op *Op, a *MemoryAccess) {
-	m, v := op.mem, w.window()
+	m, v := op.mem, w.window(true)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
 		for i := range int(m.dwords) {
@@ -38,7 +38,7 @@ func loadElements(w *Wavefront, op *Op, a *MemoryAccess) {
 
 // storeElements is performStore for lanes whose dwords do not lie together.
 func storeElements(w *Wavefront, op *Op, a *MemoryAccess) {
-	m, v := op.mem, w.window()
+	m, v := op.mem, w.window(false)
 	lines := memory.LineWriter{M: v.mem, Now: w.Launch.Now}
 	defer lines.Flush()
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {

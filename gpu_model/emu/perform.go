@@ -24,24 +24,32 @@ func (a *MemoryAccess) contiguous(n uint64) bool {
 	return true
 }
 
-// window gives direct access to ordinary device memory, for one instruction.
+// window gives direct access to device memory, for one instruction.
 type window struct {
 	data []byte
 	page []memory.PageFlags
+	care memory.PageFlags // flags that forbid direct access, PageAllocated among them
 	mem  *memory.Memory
 }
 
-func (w *Wavefront) window() window {
+func (w *Wavefront) window(load bool) window {
 	m := w.Launch.Memory
 	data, page := m.Near()
-	return window{data, page, m}
+	v := window{data, page, ^memory.PageFlags(0), m}
+	if load {
+		v.care = memory.PageAllocated | memory.PageView
+	}
+	return v
 }
 
 // at returns the n ≤ 16 bytes at address when they may be accessed directly, else nil.
 func (v *window) at(address uint64, n int) []byte {
 	p := address / memory.PageBytes
-	if p < uint64(len(v.page)) && v.page[p] == memory.PageAllocated && address&pageMask <= uint64(memory.PageBytes-n) {
+	if p < uint64(len(v.page)) && v.page[p]&v.care == memory.PageAllocated && address&pageMask <= uint64(memory.PageBytes-n) {
 		return v.data[address : address+uint64(n)]
+	}
+	if v.care == memory.PageAllocated|memory.PageView {
+		return v.mem.Loadable(address, uint64(n))
 	}
 	return v.mem.Plain(address, uint64(n))
 }
@@ -57,12 +65,12 @@ func performLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 		return
 	}
 	if m.bytes >= 4 && a.contiguous(uint64(m.bytes)) {
-		if b := w.Launch.Memory.Plain(a.Addr[0], 64*uint64(m.bytes)); b != nil {
+		if b := w.Launch.Memory.Loadable(a.Addr[0], 64*uint64(m.bytes)); b != nil {
 			loadContiguous(w, m, b)
 			return
 		}
 	}
-	v := w.window()
+	v := w.window(true)
 	var buffer [16]byte
 	n := int(m.bytes)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
@@ -164,7 +172,7 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 			return
 		}
 	}
-	v := w.window()
+	v := w.window(false)
 	lines := memory.LineWriter{M: v.mem, Now: w.Launch.Now}
 	n := int(m.bytes)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
@@ -203,7 +211,7 @@ func performAtomic(w *Wavefront, op *Op, a *MemoryAccess) {
 	if a.LocalMask != 0 {
 		atomicLocal(w, op, a)
 	}
-	v := w.window()
+	v := w.window(false)
 	lines := memory.LineWriter{M: v.mem, Now: w.Launch.Now}
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)

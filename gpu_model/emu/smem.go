@@ -136,7 +136,7 @@ func addressScalarBuffer(w *Wavefront, op *Op) {
 
 func performScalarLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 	m := op.mem
-	b := w.Launch.Memory.Plain(a.Addr[0], uint64(m.bytes))
+	b := w.Launch.Memory.Loadable(a.Addr[0], uint64(m.bytes))
 	if b == nil {
 		b = make([]byte, m.bytes)
 		if err := w.Launch.Memory.Load(w.Launch.Now, a.Addr[0], b); err != nil {

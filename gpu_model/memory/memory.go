@@ -119,7 +119,15 @@ func (m *Memory) Flags(address uint64) PageFlags {
 
 // Plain returns the n bytes at address when they may be loaded and stored directly: allocated, not watched, not part of a
 // view, not read-only. Otherwise it returns nil, and Load or Store must be used.
-func (m *Memory) Plain(address, n uint64) []byte {
+func (m *Memory) Plain(address, n uint64) []byte { return m.direct(address, n, ^PageFlags(0)) }
+
+// Loadable is Plain for loads only: watched and read-only pages may be loaded directly.
+func (m *Memory) Loadable(address, n uint64) []byte {
+	return m.direct(address, n, PageAllocated|PageView)
+}
+
+// direct returns the bytes when every page they touch has PageAllocated as its only flag among those of care.
+func (m *Memory) direct(address, n uint64, care PageFlags) []byte {
 	r := &m.near
 	if address >= uint64(len(r.data)) {
 		if r = m.find(address); r == nil {
@@ -131,7 +139,7 @@ func (m *Memory) Plain(address, n uint64) []byte {
 	}
 	offset := address - r.base
 	for p, last := offset/PageBytes, (offset+n-1)/PageBytes; p <= last; p++ {
-		if r.page[p] != PageAllocated {
+		if r.page[p]&care != PageAllocated {
 			return nil
 		}
 	}
