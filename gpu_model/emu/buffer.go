@@ -132,7 +132,7 @@ func bufferAddress(w *Wavefront, op *Op) {
 	m, a, mem := op.mem, &w.Access, op.mem.inst
 	d := readDescriptor(w.S[m.base : m.base+4])
 	a.Kind, a.Bytes, a.Glc, a.Slc, a.ScalarBytes = m.kind, m.bytes, m.glc, m.slc, 0
-	a.Mask, a.LocalMask, a.ZeroMask, a.ElementBytes = 0, 0, 0, 0
+	a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask, a.ElementBytes = 0, 0, 0, 0, 0
 	if m.format != nil {
 		if !m.format.begin(w, op, a, d.word3) {
 			return
@@ -141,9 +141,6 @@ func bufferAddress(w *Wavefront, op *Op) {
 	soffset := m.offset1
 	if m.offsetReg >= 0 {
 		soffset = w.S[m.offsetReg]
-	}
-	if d.swizzle && a.Bytes > 4 && d.elementBytes < uint32(a.Bytes) {
-		a.ElementBytes, a.ElementStride = uint8(d.elementBytes), d.elementBytes*d.indexStride
 	}
 	indexed := mem.IdxEn || d.addThread
 	for mask := w.Exec(); mask != 0; mask &= mask - 1 {
@@ -170,6 +167,9 @@ func bufferAddress(w *Wavefront, op *Op) {
 		}
 		a.Addr[lane] = d.base + uint64(soffset) + at
 		a.Mask |= 1 << lane
+	}
+	if d.swizzle && uint32(a.Bytes) > d.elementBytes {
+		a.ElementMask, a.ElementBytes, a.ElementStride = a.Mask, uint8(d.elementBytes), d.elementBytes*d.indexStride
 	}
 	m.takeBufferData(w, op, a)
 }

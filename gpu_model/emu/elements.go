@@ -10,7 +10,8 @@ import (
 // DwordAddress returns the device address of the i-th dword that a lane moves.
 func (a *MemoryAccess) DwordAddress(lane, i int) uint64 {
 	at := uint64(4 * i)
-	if e := uint64(a.ElementBytes); e != 0 {
+	if a.ElementMask>>lane&1 != 0 {
+		e := uint64(a.ElementBytes)
 		at = at/e*uint64(a.ElementStride) + at%e
 	}
 	return a.Addr[lane] + at

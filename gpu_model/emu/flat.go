@@ -70,7 +70,7 @@ func flatAddress(w *Wavefront, op *Op) {
 	m, a := op.mem, &w.Access
 	exec := w.Exec()
 	a.Kind, a.Bytes, a.Glc, a.Slc, a.ScalarBytes = m.kind, m.bytes, m.glc, m.slc, 0
-	a.Mask, a.LocalMask, a.ZeroMask, a.ElementBytes = exec, 0, 0, 0
+	a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask, a.ElementBytes = exec, 0, 0, 0, 0
 	low, high := w.Lanes(m.address), w.Lanes(m.address+1)
 	apertures := false
 	for lane := range low {
@@ -117,6 +117,7 @@ func (a *MemoryAccess) splitApertures(w *Wavefront, op *Op) {
 			}
 			a.Addr[lane] = w.Launch.scratch.base + wave + offset/4*256 + uint64(lane)*4 + offset%4
 			if a.Bytes > 4 {
+				a.ElementMask |= 1 << lane
 				a.ElementBytes, a.ElementStride = 4, 256
 			}
 		}

@@ -59,8 +59,9 @@ type MemoryAccess struct {
 	ZeroMask uint64
 	// Format is the descriptor's format word of a typed buffer access.
 	Format uint32
-	// ElementBytes is 0 where a lane's bytes are contiguous. Otherwise (swizzled buffers, scratch) every ElementBytes of them lie
-	// ElementStride bytes from the ones before: see DwordAddress.
+	// ElementMask has the lanes whose bytes are not contiguous (swizzled buffers, scratch): every ElementBytes of them lie
+	// ElementStride bytes from the ones before. See DwordAddress.
+	ElementMask   uint64
 	ElementBytes  uint8
 	ElementStride uint32
 

@@ -60,7 +60,7 @@ func performLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 	if a.LocalMask != 0 {
 		loadLocal(w, op, a)
 	}
-	if a.ElementBytes != 0 {
+	if a.ElementMask != 0 {
 		loadElements(w, op, a)
 		return
 	}
@@ -156,7 +156,7 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 	if a.LocalMask != 0 {
 		storeLocal(w, op, a)
 	}
-	if a.ElementBytes != 0 {
+	if a.ElementMask != 0 {
 		storeElements(w, op, a)
 		return
 	}

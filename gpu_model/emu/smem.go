@@ -92,8 +92,8 @@ func (m *memOp) scalarOffset(w *Wavefront) uint64 {
 
 // begin fills the fields that all scalar accesses share.
 func (m *memOp) begin(a *MemoryAccess) {
-	a.Kind, a.Mask, a.LocalMask, a.ElementBytes = m.kind, 1, 0, 0
-	a.Bytes, a.ScalarBytes, a.Glc, a.Slc = 0, uint16(m.bytes), m.glc, m.slc
+	a.Kind, a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask = m.kind, 1, 0, 0, 0
+	a.Bytes, a.ElementBytes, a.ScalarBytes, a.Glc, a.Slc = 0, 0, uint16(m.bytes), m.glc, m.slc
 }
 
 // takeScalars copies a scalar store's data: at most four dwords.
