@@ -20,10 +20,8 @@ def buffer_resource(k: Kernel, resource: int, pointer: int) -> None:
     k(f"s_mov_b32 {s(resource + 3)}, {BUFFER_WORD3:#x}")
 
 
-def split_column(
-    k: Kernel, column: int, quotient: int, scratch: tuple[int, int], pixels: int, prefix: str
-) -> None:
-    """column → (quotient, column mod pixels); ``pixels`` is an SGPR; columns are below 2**24.
+def split_column(k: Kernel, column: int, quotient: int, scratch: tuple[int, int], pixels: int, prefix: str) -> None:
+    """Turn column into (quotient, column mod pixels); ``pixels`` is an SGPR; columns are below 2**24.
 
     The float reciprocal is off by at most one, which two conditional steps put right.
     """

@@ -1,15 +1,16 @@
 """Dense GEMM with one operand through the scalar unit.
 
-C[M×N] = A · B, A given transposed with m contiguous: A element (m, k) at k·lda + m, B element (k, n) at k·ldb + n (elements).
-A wavefront owns ``rows`` m and 64·``columns`` n. Per k: scalar loads bring ``rows`` values of A, vector loads bring
-``columns`` registers of B (lane = n), then rows·columns ``v_mac_f32`` with the A value from an SGPR: no LDS, no barrier,
-no vector instruction but multiply-adds in the loop.
+C[M×N] = A · B, A given transposed with m contiguous: A element (m, k) at k·lda + m, B element (k, n) at k·ldb + n
+(elements). A wavefront owns ``rows`` m and 64·``columns`` n. Per k: scalar loads bring ``rows`` values of A, vector
+loads bring ``columns`` registers of B (lane = n), then rows·columns ``v_mac_f32`` with the A value from an SGPR: no
+LDS, no barrier, no vector instruction but multiply-adds in the loop.
 
-Any N and K, M ≥ rows: the last block of rows is moved back so that it ends at M; rows computed twice give the same bits.
-C element (m, n): image i = n div pixels, pixel p = n mod pixels at m·c_row_stride + i·c_image_stride + p·c_column_stride.
-bias (null: none) is added per m. K may be cut in slices of k_slice for work-groups z, whose partial results lie
-c_slice_stride apart; otherwise k_slice ≥ K. A work-group is any number (waves) of wavefronts, which take adjacent blocks of
-rows and the same columns. Grid: (ceil(N / (64·columns)) · 64·waves, ceil(ceil(M / rows) / waves), ceil(K / k_slice)).
+Any N and K, M ≥ rows: the last block of rows is moved back so that it ends at M; rows computed twice give the same
+bits. C element (m, n): image i = n div pixels, pixel p = n mod pixels at m·c_row_stride + i·c_image_stride +
+p·c_column_stride. bias (null: none) is added per m. K may be cut in slices of k_slice for work-groups z, whose
+partial results lie c_slice_stride apart; otherwise k_slice ≥ K. A work-group is any number (waves) of wavefronts,
+which take adjacent blocks of rows and the same columns. Grid: (ceil(N / (64·columns)) · 64·waves, ceil(ceil(M /
+rows) / waves), ceil(K / k_slice)).
 
 Per output the sum starts at the bias (or 0) and runs over ascending k, one rounding per product and one per sum.
 """
@@ -162,7 +163,7 @@ def _load_b(k: Kernel, ring: int, offsets: int, columns: int, step: int) -> None
 
 
 def _start(k: Kernel, rows: int, columns: int, accumulators: int) -> None:
-    """Accumulators begin at the bias of their row; the second set of A registers serves as scratch before its first load."""
+    """Accumulators begin at the bias of their row, by way of the second set of A registers."""
     bias = A_SET + 32
     k(f"s_cmp_eq_u64 {s(BIAS, 2)}, 0")
     k(f"s_cbranch_scc1 {k.local('no_bias')}")
@@ -226,10 +227,7 @@ def _store(k: Kernel, rows: int, columns: int, accumulators: int, lane: int, tem
         k(f"v_lshlrev_b32 {v(column)}, 2, {v(column)}")
         k(f"s_mul_i32 {s(TEMP)}, {s(M0)}, {s(C_ROW)}")
         for m in range(rows):
-            k(
-                f"buffer_store_dword {v(accumulators + c * rows + m)}, {v(column)}, {s(C_RESOURCE, 4)},"
-                f" {s(TEMP)} offen"
-            )
+            k(f"buffer_store_dword {v(accumulators + c * rows + m)}, {v(column)}, {s(C_RESOURCE, 4)}, {s(TEMP)} offen")
             k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(C_ROW)}")
 
 

@@ -1,22 +1,25 @@
 """Sparse GEMM over ELLPACK-DIB tiles with indexed accumulators.
 
-C[M×N] = A · B. The view holds Aᵀ (K × M) in tiles of 32 k × ``rows`` m (docs/formats.md): row k, column m.
-B element (k, n) lies at k·ldb + n (elements). A wavefront owns the ``rows`` outputs m of a tile column and 64·``columns``
-outputs n (lane = n), all in vector registers. For each k the row of B sits in ``columns`` vector registers, loaded
-ahead; the row's non-zeros arrive in SGPRs as (value, m) pairs, 8 a line. A non-zero then costs one scalar instruction,
-``s_set_gpr_idx_idx``, which picks the accumulators of row m, and ``columns`` ``v_mad_f32``. A row of n non-zeros enters the
-unrolled code for 16 at the n-th from the end (``s_setpc``), so padding costs nothing.
+C[M×N] = A · B. The view holds Aᵀ (K × M) in tiles of 32 k × ``rows`` m (docs/formats.md): row k, column m. B
+element (k, n) lies at k·ldb + n (elements). A wavefront owns the ``rows`` outputs m of a tile column and
+64·``columns`` outputs n (lane = n), all in vector registers. For each k the row of B sits in ``columns`` vector
+registers, loaded ahead; the row's non-zeros arrive in SGPRs as (value, m) pairs, 8 a line. A non-zero then costs
+one scalar instruction, ``s_set_gpr_idx_idx``, which picks the accumulators of row m, and ``columns`` ``v_mad_f32``.
+A row of n non-zeros enters the unrolled code for 16 at the n-th from the end (``s_setpc``), so padding costs
+nothing.
 
-Why this form and not B picked by index: the accumulators must be in registers either way, but here only a few rows of B
-are, which leaves registers for three wavefronts a SIMD, and B flows while non-zeros are worked on.
+Why this form and not B picked by index: the accumulators must be in registers either way, but here only a few rows
+of B are, which leaves registers for three wavefronts a SIMD, and B flows while non-zeros are worked on.
 
-C element (m, n): image i = m div pixels, pixel p = m mod pixels at p·c_row_stride + i·c_image_stride + n·c_column_stride.
-bias (null: none) is added per n. K may be cut in slices of k_slice (a multiple of 32) for work-groups z, whose partial
-results lie c_slice_stride apart; otherwise k_slice ≥ K. The wavefronts of a work-group (waves) share the tiles and take
-adjacent blocks of n. Grid: (ceil(N / (64·columns) / waves) · 64·waves, ceil(M / rows), ceil(K / k_slice)).
+C element (m, n): image i = m div pixels, pixel p = m mod pixels at p·c_row_stride + i·c_image_stride +
+n·c_column_stride. bias (null: none) is added per n. K may be cut in slices of k_slice (a multiple of 32) for work-
+groups z, whose partial results lie c_slice_stride apart; otherwise k_slice ≥ K. The wavefronts of a work-group
+(waves) share the tiles and take adjacent blocks of n. Grid: (ceil(N / (64·columns) / waves) · 64·waves, ceil(M /
+rows), ceil(K / k_slice)).
 
-path (null: all 1): per tile 0 skip, 1 sparse, 2 dense: A's values come from ``dense``, element (k, m) at k·lda + m, and the
-accumulators are named directly; tiles at the right edge of the view (fewer than ``rows`` m) are then taken as sparse.
+path (null: all 1): per tile 0 skip, 1 sparse, 2 dense: A's values come from ``dense``, element (k, m) at k·lda + m,
+and the accumulators are named directly; tiles at the right edge of the view (fewer than ``rows`` m) are then taken
+as sparse.
 
 Per output the sum starts at the bias (or 0) and runs over ascending k, one rounding per product and one per sum.
 The code must not straddle a 4 GiB boundary (computed jumps keep the upper half of the PC).
