@@ -20,7 +20,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common import buffer_resource, split_column, wave_index
-from gcn3 import Kernel, module, s, v
+from gcn3 import BUFFER_WORD3, Kernel, module, s, v
 
 ARGUMENTS = [
     ("a", "buffer"),
@@ -50,7 +50,7 @@ A_SET = 32  # two sets of 32 values
 PIXELS, K_SLICE, C_SLICE, WAVES = 96, 97, 98, 99
 A_OFFSET, A_LAST = 100, 101
 BIAS = 22
-B_OFFSET, B_LAST, STEPS, M0, WAVE, TEMP = 10, 11, 0, 1, 5, 3
+B_OFFSET, STEPS, M0, WAVE, TEMP = 10, 0, 1, 5, 3
 
 
 def generate(rows: int, columns: int) -> Kernel:
@@ -90,7 +90,6 @@ def generate(rows: int, columns: int) -> Kernel:
     k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(STEPS)}")
     k(f"s_sub_u32 {s(TEMP)}, {s(TEMP)}, 1")
     k(f"s_mul_i32 {s(A_LAST)}, {s(TEMP)}, {s(LDA)}")
-    k(f"s_mul_i32 {s(B_LAST)}, {s(TEMP)}, {s(LDB)}")
     k.comment("A: base of the block's rows, and 64 bytes on")
     k(f"s_lshl_b32 {s(TEMP)}, {s(M0)}, 2")
     k(f"s_add_u32 {s(A_LOW)}, {s(A_LOW)}, {s(TEMP)}")
@@ -101,8 +100,12 @@ def generate(rows: int, columns: int) -> Kernel:
     k(f"s_and_b32 {s(B_RESOURCE + 3)}, {s(15)}, 0xffff")
     k(f"s_mov_b32 {s(B_RESOURCE)}, {s(14)}")
     k(f"s_mov_b32 {s(B_RESOURCE + 1)}, {s(B_RESOURCE + 3)}")
-    k(f"s_mov_b32 {s(B_RESOURCE + 2)}, 0xffffffff")
-    k(f"s_mov_b32 {s(B_RESOURCE + 3)}, 0x27fac")
+    k.comment("bytes of B: rows that are loaded ahead beyond K read as 0")
+    k(f"s_sub_u32 {s(TEMP)}, {s(K)}, 1")
+    k(f"s_mul_i32 {s(B_RESOURCE + 2)}, {s(TEMP)}, {s(LDB)}")
+    k(f"s_lshl_b32 {s(TEMP)}, {s(N)}, 2")
+    k(f"s_add_u32 {s(B_RESOURCE + 2)}, {s(B_RESOURCE + 2)}, {s(TEMP)}")
+    k(f"s_mov_b32 {s(B_RESOURCE + 3)}, {BUFFER_WORD3:#x}")
     k(f"s_mul_i32 s2, s2, {64 * columns}")
     k(f"s_sub_u32 {s(TEMP)}, {s(N)}, 1")
     for c in range(columns):
@@ -152,14 +155,13 @@ def _load_a(k: Kernel, rows: int, which: int) -> None:
 
 
 def _load_b(k: Kernel, ring: int, offsets: int, columns: int, step: int) -> None:
-    """Load the next row of B into a slot of the ring and move on, never beyond the last k."""
+    """Load the next row of B into a slot of the ring and move on."""
     for c in range(columns):
         k(
             f"buffer_load_dword {v(ring + step * columns + c)}, {v(offsets + c)}, {s(B_RESOURCE, 4)},"
             f" {s(B_OFFSET)} offen"
         )
     k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(LDB)}")
-    k(f"s_min_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(B_LAST)}")
 
 
 def _start(k: Kernel, rows: int, columns: int, accumulators: int) -> None:

@@ -61,12 +61,12 @@ HEADER = 64 + TILE_K * 4  # bytes before a tile's first row
 
 # Scalar registers in the loop.
 COUNTS = (0, 96)  # counts of rows 0–3 and 4–7 of the group
-JUMP = 4  # and 5, whose value never changes
+JUMP = 4  # and 5, the upper half of the PC
 ROWS_LOW, ROWS_HIGH, ROW_OFFSET, PITCH = 6, 8, 10, 11
 B_RESOURCE = 12
 SLOT, SLOT_STEP, K_LEFT = 16, 18, 19
 PATH, PATH_STEP, NEXT_PATH = 20, 22, 23
-B_OFFSET, B_LAST, LDB, GROUPS = 24, 25, 26, 27
+B_OFFSET, B_BYTES, LDB, GROUPS = 24, 25, 26, 27
 ENTRY = ("s28", "s29", "s30", "s31", "s100", "s101", "vcc_lo", "vcc_hi")  # where each row's unrolled code ends
 PAIRS = (32, 64)  # two sets of 16 (value, index) pairs
 # Lanes of the vector register that keeps scalars.
@@ -91,19 +91,16 @@ class SparseGemm:
         self.kept = self.column + 1  # scalars that the loop does not need, one a lane: KEPT_…
         self.k = Kernel(f"sparse_gemm_{rows}x{64 * columns}", ARGUMENTS, sgprs=106, vgprs=self.kept + 1)
         self.pair_bytes = 4 + 8 * columns  # code bytes per non-zero
+        self.widths = [width for width in (8, 16, 32) if width <= rows]  # code for tiles up to this wide
 
     def generate(self) -> Kernel:
         """The whole kernel."""
         k = self.k
         self._prologue()
         self._tile()
-        k.label("group")
-        for row in range(GROUP):
-            self._row(row)
-        self._next_group()
-        if self.rows > CHUNK:
-            for row in range(GROUP):
-                self._overflow(row)
+        for width in self.widths:
+            self._sparse_tile(width)
+        self._next_tile()
         self._dense_tile()
         k.label("store")
         self._store()
@@ -139,8 +136,11 @@ class SparseGemm:
         k(f"s_min_u32 {s(K_LEFT)}, {s(K_LEFT)}, {s(A_K_SLICE)}")
         k(f"s_lshl_b32 {s(LDB)}, {s(A_LDB)}, 2")
         k(f"s_mul_i32 {s(B_OFFSET)}, {s(temp)}, {s(LDB)}")
-        k(f"s_sub_u32 {s(B_LAST)}, {s(A_K)}, 1")
-        k(f"s_mul_i32 {s(B_LAST)}, {s(B_LAST)}, {s(LDB)}")
+        k.comment("bytes of B: rows that are loaded ahead beyond K read as 0")
+        k(f"s_sub_u32 {s(B_BYTES)}, {s(A_K)}, 1")
+        k(f"s_mul_i32 {s(B_BYTES)}, {s(B_BYTES)}, {s(LDB)}")
+        k(f"s_lshl_b32 {s(JUMP + 1)}, {s(A_N)}, 2")
+        k(f"s_add_u32 {s(B_BYTES)}, {s(B_BYTES)}, {s(JUMP + 1)}")
         k.comment("tile of (first k, group y): tiles lie row-major, tiles_across to a row")
         k(f"s_add_u32 {s(PATH_STEP)}, {s(A_M)}, {self.rows - 1}")
         k(f"s_lshr_b32 {s(PATH_STEP)}, {s(PATH_STEP)}, {self.rows.bit_length() - 1}")
@@ -174,13 +174,9 @@ class SparseGemm:
         self._keep()
         self._start_accumulators()
         buffer_resource(k, B_RESOURCE, A_B)
+        k(f"s_mov_b32 {s(B_RESOURCE + 2)}, {s(B_BYTES)}")
         for row in range(self.ring_rows):
             self._load_b(row)
-        k.comment("ends of the unrolled code, row by row")
-        k(f"s_getpc_b64 {s(JUMP, 2)}")
-        k.label("here")
-        for row, register in enumerate(ENTRY):
-            k(f"s_add_u32 {register}, {s(JUMP)}, {k.local(f'end{row}')}-{k.local('here')}")
         k(f"s_set_gpr_idx_on {s(JUMP)}, 0xc  ; the third source and the destination are relative to M0")
         k(f"s_mov_b32 {s(NEXT_PATH)}, 1")
         k(f"s_cmp_eq_u64 {s(PATH, 2)}, 0")
@@ -227,7 +223,7 @@ class SparseGemm:
                 k(f"v_mov_b32 {v(self.accumulators + c * self.rows + m)}, {v(self.ring + c)}")
 
     def _load_b(self, slot: int) -> None:
-        """Load the next row of B into a slot of the ring and move on, never beyond the last k."""
+        """Load the next row of B into a slot of the ring and move on."""
         k = self.k
         for c in range(self.columns):
             k(
@@ -235,7 +231,6 @@ class SparseGemm:
                 f" {s(B_RESOURCE, 4)}, {s(B_OFFSET)} offen"
             )
         k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(LDB)}")
-        k(f"s_min_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(B_LAST)}")
 
     def _tile(self) -> None:
         """Start a tile: its path, then header, first counts and first row in one go."""
@@ -263,7 +258,33 @@ class SparseGemm:
         k(f"s_lshl_b32 {s(PITCH)}, {s(PITCH)}, 3")
         k(f"s_cbranch_scc0 {k.local('skip_loaded')}")
         k(f"s_mov_b32 {s(ROW_OFFSET)}, {s(PITCH)}")
+        for width in reversed(self.widths[1:]):
+            k(f"s_cmp_gt_u32 {s(PITCH)}, {8 * (width // 2)}")
+            k(f"s_cbranch_scc1 {k.local(f'width{width}')}")
+
+    def _sparse_tile(self, width: int) -> None:
+        """The rows of a tile that is at most ``width`` pairs wide, 8 at a time."""
+        k = self.k
+        k.label(f"width{width}")
+        k.comment("ends of the unrolled code, row by row")
+        k(f"s_getpc_b64 {s(JUMP, 2)}")
+        k.label(f"here{width}")
+        for row, register in enumerate(ENTRY):
+            end, here = k.local(f"end{width}_{row}"), k.local(f"here{width}")
+            k(f"s_add_u32 {register}, {s(JUMP)}, {end}-{here}")
         k(".p2align 6")
+        k.label(f"group{width}")
+        for row in range(GROUP):
+            self._row(row, width)
+        k(f"s_add_u32 {s(SLOT)}, {s(SLOT)}, {GROUP * 4}")
+        k(f"s_addc_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, 0")
+        k(f"s_sub_u32 {s(GROUPS)}, {s(GROUPS)}, 1")
+        k(f"s_cmp_lg_u32 {s(GROUPS)}, 0")
+        k(f"s_cbranch_scc1 {k.local(f'group{width}')}")
+        k(f"s_branch {k.local('next_tile')}")
+        if width > CHUNK:
+            for row in range(GROUP):
+                self._overflow(row, width)
 
     def _load_next_path(self, kind: str) -> None:
         """Fetch the path of the tile after this one, when there is a table and a next tile."""
@@ -280,22 +301,23 @@ class SparseGemm:
     def _count(self, row: int) -> str:
         return s(COUNTS[row // 4] + row % 4)
 
-    def _pairs(self, row: int, pairs: int) -> None:
+    def _pairs(self, row: int, pairs: int, width: int) -> None:
         """Unrolled multiply-adds, last pair first, so that a jump skips the missing ones."""
         k = self.k
         b = self.ring + row % self.ring_rows * self.columns
-        for i in reversed(range(CHUNK)):
+        for i in reversed(range(min(width, CHUNK))):
             k(f"s_set_gpr_idx_idx {s(pairs + 2 * i + 1)}")
             for c in range(self.columns):
                 accumulator = v(self.accumulators + c * self.rows)
                 k(f"v_mad_f32 {accumulator}, {s(pairs + 2 * i)}, {v(b + c)}, {accumulator}")
 
-    def _prefetch(self, pairs: int) -> None:
+    def _prefetch(self, pairs: int, width: int) -> None:
         k = self.k
         k(f"s_load_dwordx16 {s(pairs, 16)}, {s(ROWS_LOW, 2)}, {s(ROW_OFFSET)}")
-        k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(ROWS_HIGH, 2)}, {s(ROW_OFFSET)}")
+        if width > 8:
+            k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(ROWS_HIGH, 2)}, {s(ROW_OFFSET)}")
 
-    def _row(self, row: int) -> None:
+    def _row(self, row: int, width: int) -> None:
         """One k: wait, start the next row's loads, jump into the multiply-adds, refill the ring."""
         k = self.k
         pairs, other = PAIRS[row % 2], PAIRS[1 - row % 2]
@@ -306,12 +328,12 @@ class SparseGemm:
             k(f"s_load_dwordx4 {s(COUNTS[0], 4)}, {s(SLOT, 2)}, 0x60")
         if row == GROUP - 1:
             k(f"s_cmp_eq_u32 {s(GROUPS)}, 1")
-            k(f"s_cbranch_scc1 {k.local('last_row')}")
-        self._prefetch(other)
+            k(f"s_cbranch_scc1 {k.local(f'last_row{width}')}")
+        self._prefetch(other, width)
         if row == GROUP - 1:
-            k.label("last_row")
+            k.label(f"last_row{width}")
         k(f"s_add_u32 {s(ROW_OFFSET)}, {s(ROW_OFFSET)}, {s(PITCH)}")
-        if self.rows > CHUNK:
+        if width > CHUNK:
             k(f"s_min_u32 {s(JUMP)}, {self._count(row)}, {CHUNK}")
             k(f"s_mul_i32 {s(JUMP)}, {s(JUMP)}, {self.pair_bytes}")
         else:
@@ -319,15 +341,15 @@ class SparseGemm:
         k(f"s_sub_u32 {s(JUMP)}, {ENTRY[row]}, {s(JUMP)}")
         k(f"s_waitcnt vmcnt({(self.ring_rows - 1) * self.columns})")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
-        self._pairs(row, pairs)
-        k.label(f"end{row}")
-        if self.rows > CHUNK:
+        self._pairs(row, pairs, width)
+        k.label(f"end{width}_{row}")
+        if width > CHUNK:
             k(f"s_cmp_gt_u32 {self._count(row)}, {CHUNK}")
             k(f"s_cbranch_scc1 {k.local(f'more{row}')}")
             k.label(f"back{row}")
         self._load_b(row % self.ring_rows)
 
-    def _overflow(self, row: int) -> None:
+    def _overflow(self, row: int, width: int) -> None:
         """The non-zeros of a row beyond the first 16."""
         k = self.k
         pairs, count = PAIRS[row % 2], self._count(row)
@@ -349,17 +371,13 @@ class SparseGemm:
         k(f"s_sub_u32 {s(JUMP)}, {s(JUMP)}, {count}")
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
-        self._pairs(row, pairs)
+        self._pairs(row, pairs, width)
         k.label(f"over{row}")
         k(f"s_branch {k.local(f'back{row}')}")
 
-    def _next_group(self) -> None:
+    def _next_tile(self) -> None:
         k = self.k
-        k(f"s_add_u32 {s(SLOT)}, {s(SLOT)}, {GROUP * 4}")
-        k(f"s_addc_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, 0")
-        k(f"s_sub_u32 {s(GROUPS)}, {s(GROUPS)}, 1")
-        k(f"s_cmp_lg_u32 {s(GROUPS)}, 0")
-        k(f"s_cbranch_scc1 {k.local('group')}")
+        k.label("next_tile")
         k(f"s_sub_u32 {s(SLOT)}, {s(SLOT)}, {TILE_K * 4}")
         k(f"s_subb_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, 0")
         self._advance_tile()
@@ -370,7 +388,6 @@ class SparseGemm:
         k.label("skip_loaded")
         k(f"s_mul_i32 {s(JUMP)}, {s(LDB)}, {TILE_K - self.ring_rows}")
         k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(JUMP)}")
-        k(f"s_min_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(B_LAST)}")
         self._advance_tile()
         k("s_waitcnt vmcnt(0) lgkmcnt(0)")
         for row in range(self.ring_rows):

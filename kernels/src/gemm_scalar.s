@@ -59,7 +59,6 @@ gemm_scalar_32x128:
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
-  s_mul_i32 s11, s3, s28
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
   s_add_u32 s6, s6, s3
@@ -73,7 +72,11 @@ gemm_scalar_32x128:
   s_and_b32 s15, s15, 0xffff
   s_mov_b32 s12, s14
   s_mov_b32 s13, s15
-  s_mov_b32 s14, 0xffffffff
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_sub_u32 s3, s26, 1
+  s_mul_i32 s14, s3, s28
+  s_lshl_b32 s3, s25, 2
+  s_add_u32 s14, s14, s3
   s_mov_b32 s15, 0x27fac
   s_mul_i32 s2, s2, 128
   s_sub_u32 s3, s25, 1
@@ -87,19 +90,15 @@ gemm_scalar_32x128:
   buffer_load_dword v64, v72, s[12:15], s10 offen
   buffer_load_dword v65, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v66, v72, s[12:15], s10 offen
   buffer_load_dword v67, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v68, v72, s[12:15], s10 offen
   buffer_load_dword v69, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v70, v72, s[12:15], s10 offen
   buffer_load_dword v71, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_32x128_no_bias
   s_lshl_b32 s3, s1, 2
@@ -318,7 +317,6 @@ gemm_scalar_32x128:
   buffer_load_dword v64, v72, s[12:15], s10 offen
   buffer_load_dword v65, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
@@ -392,7 +390,6 @@ gemm_scalar_32x128:
   buffer_load_dword v66, v72, s[12:15], s10 offen
   buffer_load_dword v67, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s100
   s_load_dwordx16 s[80:95], s[8:9], s100
@@ -466,7 +463,6 @@ gemm_scalar_32x128:
   buffer_load_dword v68, v72, s[12:15], s10 offen
   buffer_load_dword v69, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
@@ -540,7 +536,6 @@ gemm_scalar_32x128:
   buffer_load_dword v70, v72, s[12:15], s10 offen
   buffer_load_dword v71, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 4
   s_cbranch_scc0 .Lgemm_scalar_32x128_loop
 .Lgemm_scalar_32x128_tail:
@@ -620,7 +615,6 @@ gemm_scalar_32x128:
   buffer_load_dword v64, v72, s[12:15], s10 offen
   buffer_load_dword v65, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_32x128_store
   s_waitcnt lgkmcnt(0)
@@ -696,7 +690,6 @@ gemm_scalar_32x128:
   buffer_load_dword v66, v72, s[12:15], s10 offen
   buffer_load_dword v67, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_32x128_store
   s_waitcnt lgkmcnt(0)
@@ -772,7 +765,6 @@ gemm_scalar_32x128:
   buffer_load_dword v68, v72, s[12:15], s10 offen
   buffer_load_dword v69, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
 .Lgemm_scalar_32x128_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
@@ -1030,7 +1022,6 @@ gemm_scalar_32x64:
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
-  s_mul_i32 s11, s3, s28
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
   s_add_u32 s6, s6, s3
@@ -1044,7 +1035,11 @@ gemm_scalar_32x64:
   s_and_b32 s15, s15, 0xffff
   s_mov_b32 s12, s14
   s_mov_b32 s13, s15
-  s_mov_b32 s14, 0xffffffff
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_sub_u32 s3, s26, 1
+  s_mul_i32 s14, s3, s28
+  s_lshl_b32 s3, s25, 2
+  s_add_u32 s14, s14, s3
   s_mov_b32 s15, 0x27fac
   s_mul_i32 s2, s2, 64
   s_sub_u32 s3, s25, 1
@@ -1053,16 +1048,12 @@ gemm_scalar_32x64:
   v_lshlrev_b32 v36, 2, v38
   buffer_load_dword v32, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v33, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v34, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v35, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_32x64_no_bias
   s_lshl_b32 s3, s1, 2
@@ -1184,7 +1175,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s63, v32
   buffer_load_dword v32, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
@@ -1225,7 +1215,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s95, v33
   buffer_load_dword v33, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s100
   s_load_dwordx16 s[80:95], s[8:9], s100
@@ -1266,7 +1255,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s63, v34
   buffer_load_dword v34, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
@@ -1307,7 +1295,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s95, v35
   buffer_load_dword v35, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 4
   s_cbranch_scc0 .Lgemm_scalar_32x64_loop
 .Lgemm_scalar_32x64_tail:
@@ -1354,7 +1341,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s63, v32
   buffer_load_dword v32, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_32x64_store
   s_waitcnt lgkmcnt(0)
@@ -1397,7 +1383,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s95, v33
   buffer_load_dword v33, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_32x64_store
   s_waitcnt lgkmcnt(0)
@@ -1440,7 +1425,6 @@ gemm_scalar_32x64:
   v_mac_f32 v31, s63, v34
   buffer_load_dword v34, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
 .Lgemm_scalar_32x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
@@ -1606,7 +1590,6 @@ gemm_scalar_16x128:
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
-  s_mul_i32 s11, s3, s28
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
   s_add_u32 s6, s6, s3
@@ -1622,7 +1605,11 @@ gemm_scalar_16x128:
   s_and_b32 s15, s15, 0xffff
   s_mov_b32 s12, s14
   s_mov_b32 s13, s15
-  s_mov_b32 s14, 0xffffffff
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_sub_u32 s3, s26, 1
+  s_mul_i32 s14, s3, s28
+  s_lshl_b32 s3, s25, 2
+  s_add_u32 s14, s14, s3
   s_mov_b32 s15, 0x27fac
   s_mul_i32 s2, s2, 128
   s_sub_u32 s3, s25, 1
@@ -1636,19 +1623,15 @@ gemm_scalar_16x128:
   buffer_load_dword v32, v40, s[12:15], s10 offen
   buffer_load_dword v33, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v34, v40, s[12:15], s10 offen
   buffer_load_dword v35, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v36, v40, s[12:15], s10 offen
   buffer_load_dword v37, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v38, v40, s[12:15], s10 offen
   buffer_load_dword v39, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_16x128_no_bias
   s_lshl_b32 s3, s1, 2
@@ -1772,7 +1755,6 @@ gemm_scalar_16x128:
   buffer_load_dword v32, v40, s[12:15], s10 offen
   buffer_load_dword v33, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(6)
   v_mac_f32 v0, s48, v34
   v_mac_f32 v1, s49, v34
@@ -1809,7 +1791,6 @@ gemm_scalar_16x128:
   buffer_load_dword v34, v40, s[12:15], s10 offen
   buffer_load_dword v35, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_add_u32 s100, s100, s27
@@ -1853,7 +1834,6 @@ gemm_scalar_16x128:
   buffer_load_dword v36, v40, s[12:15], s10 offen
   buffer_load_dword v37, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(6)
   v_mac_f32 v0, s80, v38
   v_mac_f32 v1, s81, v38
@@ -1890,7 +1870,6 @@ gemm_scalar_16x128:
   buffer_load_dword v38, v40, s[12:15], s10 offen
   buffer_load_dword v39, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 4
   s_cbranch_scc0 .Lgemm_scalar_16x128_loop
 .Lgemm_scalar_16x128_tail:
@@ -1940,7 +1919,6 @@ gemm_scalar_16x128:
   buffer_load_dword v32, v40, s[12:15], s10 offen
   buffer_load_dword v33, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_16x128_store
   s_waitcnt vmcnt(6)
@@ -1979,7 +1957,6 @@ gemm_scalar_16x128:
   buffer_load_dword v34, v40, s[12:15], s10 offen
   buffer_load_dword v35, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_16x128_store
   s_waitcnt lgkmcnt(0)
@@ -2025,7 +2002,6 @@ gemm_scalar_16x128:
   buffer_load_dword v36, v40, s[12:15], s10 offen
   buffer_load_dword v37, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
 .Lgemm_scalar_16x128_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
@@ -2219,7 +2195,6 @@ gemm_scalar_16x64:
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
-  s_mul_i32 s11, s3, s28
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
   s_add_u32 s6, s6, s3
@@ -2235,7 +2210,11 @@ gemm_scalar_16x64:
   s_and_b32 s15, s15, 0xffff
   s_mov_b32 s12, s14
   s_mov_b32 s13, s15
-  s_mov_b32 s14, 0xffffffff
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_sub_u32 s3, s26, 1
+  s_mul_i32 s14, s3, s28
+  s_lshl_b32 s3, s25, 2
+  s_add_u32 s14, s14, s3
   s_mov_b32 s15, 0x27fac
   s_mul_i32 s2, s2, 64
   s_sub_u32 s3, s25, 1
@@ -2244,16 +2223,12 @@ gemm_scalar_16x64:
   v_lshlrev_b32 v20, 2, v22
   buffer_load_dword v16, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v17, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v18, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v19, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_16x64_no_bias
   s_lshl_b32 s3, s1, 2
@@ -2328,7 +2303,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s47, v16
   buffer_load_dword v16, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s48, v17
   v_mac_f32 v1, s49, v17
@@ -2348,7 +2322,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s63, v17
   buffer_load_dword v17, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_add_u32 s100, s100, s27
@@ -2375,7 +2348,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s79, v18
   buffer_load_dword v18, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s80, v19
   v_mac_f32 v1, s81, v19
@@ -2395,7 +2367,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s95, v19
   buffer_load_dword v19, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 4
   s_cbranch_scc0 .Lgemm_scalar_16x64_loop
 .Lgemm_scalar_16x64_tail:
@@ -2428,7 +2399,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s47, v16
   buffer_load_dword v16, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_16x64_store
   s_waitcnt vmcnt(3)
@@ -2450,7 +2420,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s63, v17
   buffer_load_dword v17, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_16x64_store
   s_waitcnt lgkmcnt(0)
@@ -2479,7 +2448,6 @@ gemm_scalar_16x64:
   v_mac_f32 v15, s79, v18
   buffer_load_dword v18, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
 .Lgemm_scalar_16x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
@@ -2613,7 +2581,6 @@ gemm_scalar_8x64:
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
-  s_mul_i32 s11, s3, s28
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
   s_add_u32 s6, s6, s3
@@ -2635,7 +2602,11 @@ gemm_scalar_8x64:
   s_and_b32 s15, s15, 0xffff
   s_mov_b32 s12, s14
   s_mov_b32 s13, s15
-  s_mov_b32 s14, 0xffffffff
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_sub_u32 s3, s26, 1
+  s_mul_i32 s14, s3, s28
+  s_lshl_b32 s3, s25, 2
+  s_add_u32 s14, s14, s3
   s_mov_b32 s15, 0x27fac
   s_mul_i32 s2, s2, 64
   s_sub_u32 s3, s25, 1
@@ -2644,16 +2615,12 @@ gemm_scalar_8x64:
   v_lshlrev_b32 v12, 2, v14
   buffer_load_dword v8, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v9, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v10, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   buffer_load_dword v11, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_8x64_no_bias
   s_lshl_b32 s3, s1, 2
@@ -2710,7 +2677,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s39, v8
   buffer_load_dword v8, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s40, v9
   v_mac_f32 v1, s41, v9
@@ -2722,7 +2688,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s47, v9
   buffer_load_dword v9, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s48, v10
   v_mac_f32 v1, s49, v10
@@ -2734,7 +2699,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s55, v10
   buffer_load_dword v10, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s56, v11
   v_mac_f32 v1, s57, v11
@@ -2746,7 +2710,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s63, v11
   buffer_load_dword v11, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt lgkmcnt(0)
   s_load_dwordx8 s[32:39], s[6:7], s100
   s_add_u32 s100, s100, s27
@@ -2771,7 +2734,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s71, v8
   buffer_load_dword v8, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s72, v9
   v_mac_f32 v1, s73, v9
@@ -2783,7 +2745,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s79, v9
   buffer_load_dword v9, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s80, v10
   v_mac_f32 v1, s81, v10
@@ -2795,7 +2756,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s87, v10
   buffer_load_dword v10, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s88, v11
   v_mac_f32 v1, s89, v11
@@ -2807,7 +2767,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s95, v11
   buffer_load_dword v11, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 8
   s_cbranch_scc0 .Lgemm_scalar_8x64_loop
 .Lgemm_scalar_8x64_tail:
@@ -2838,7 +2797,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s39, v8
   buffer_load_dword v8, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_8x64_store
   s_waitcnt vmcnt(3)
@@ -2852,7 +2810,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s47, v9
   buffer_load_dword v9, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_8x64_store
   s_waitcnt vmcnt(3)
@@ -2866,7 +2823,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s55, v10
   buffer_load_dword v10, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_8x64_store
   s_waitcnt vmcnt(3)
@@ -2880,7 +2836,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s63, v11
   buffer_load_dword v11, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_8x64_store
   s_waitcnt lgkmcnt(0)
@@ -2907,7 +2862,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s71, v8
   buffer_load_dword v8, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_8x64_store
   s_waitcnt vmcnt(3)
@@ -2921,7 +2875,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s79, v9
   buffer_load_dword v9, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
   s_sub_u32 s0, s0, 1
   s_cbranch_scc1 .Lgemm_scalar_8x64_store
   s_waitcnt vmcnt(3)
@@ -2935,7 +2888,6 @@ gemm_scalar_8x64:
   v_mac_f32 v7, s87, v10
   buffer_load_dword v10, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_min_u32 s10, s10, s11
 .Lgemm_scalar_8x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)

@@ -53,8 +53,11 @@ sparse_gemm_32x128:
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
   s_mul_i32 s24, s4, s26
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_sub_u32 s25, s34, 1
   s_mul_i32 s25, s25, s26
+  s_lshl_b32 s5, s33, 2
+  s_add_u32 s25, s25, s5
   ; tile of (first k, group y): tiles lie row-major, tiles_across to a row
   s_add_u32 s22, s32, 31
   s_lshr_b32 s22, s22, 5
@@ -184,49 +187,31 @@ sparse_gemm_32x128:
   s_and_b32 s13, s51, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s25
   buffer_load_dword v64, v80, s[12:15], s24 offen
   buffer_load_dword v65, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v66, v80, s[12:15], s24 offen
   buffer_load_dword v67, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v70, v80, s[12:15], s24 offen
   buffer_load_dword v71, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v74, v80, s[12:15], s24 offen
   buffer_load_dword v75, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v78, v80, s[12:15], s24 offen
   buffer_load_dword v79, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  ; ends of the unrolled code, row by row
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here:
-  s_add_u32 s28, s4, .Lsparse_gemm_32x128_end0-.Lsparse_gemm_32x128_here
-  s_add_u32 s29, s4, .Lsparse_gemm_32x128_end1-.Lsparse_gemm_32x128_here
-  s_add_u32 s30, s4, .Lsparse_gemm_32x128_end2-.Lsparse_gemm_32x128_here
-  s_add_u32 s31, s4, .Lsparse_gemm_32x128_end3-.Lsparse_gemm_32x128_here
-  s_add_u32 s100, s4, .Lsparse_gemm_32x128_end4-.Lsparse_gemm_32x128_here
-  s_add_u32 s101, s4, .Lsparse_gemm_32x128_end5-.Lsparse_gemm_32x128_here
-  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x128_end6-.Lsparse_gemm_32x128_here
-  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x128_end7-.Lsparse_gemm_32x128_here
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
   s_cmp_eq_u64 s[20:21], 0
@@ -263,8 +248,834 @@ sparse_gemm_32x128:
   s_lshl_b32 s11, s11, 3
   s_cbranch_scc0 .Lsparse_gemm_32x128_skip_loaded
   s_mov_b32 s10, s11
+  s_cmp_gt_u32 s11, 128
+  s_cbranch_scc1 .Lsparse_gemm_32x128_width32
+  s_cmp_gt_u32 s11, 64
+  s_cbranch_scc1 .Lsparse_gemm_32x128_width16
+.Lsparse_gemm_32x128_width8:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_32x128_here8:
+  s_add_u32 s28, s4, .Lsparse_gemm_32x128_end8_0-.Lsparse_gemm_32x128_here8
+  s_add_u32 s29, s4, .Lsparse_gemm_32x128_end8_1-.Lsparse_gemm_32x128_here8
+  s_add_u32 s30, s4, .Lsparse_gemm_32x128_end8_2-.Lsparse_gemm_32x128_here8
+  s_add_u32 s31, s4, .Lsparse_gemm_32x128_end8_3-.Lsparse_gemm_32x128_here8
+  s_add_u32 s100, s4, .Lsparse_gemm_32x128_end8_4-.Lsparse_gemm_32x128_here8
+  s_add_u32 s101, s4, .Lsparse_gemm_32x128_end8_5-.Lsparse_gemm_32x128_here8
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x128_end8_6-.Lsparse_gemm_32x128_here8
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x128_end8_7-.Lsparse_gemm_32x128_here8
   .p2align 6
-.Lsparse_gemm_32x128_group:
+.Lsparse_gemm_32x128_group8:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[96:99], s[16:17], 0x50
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s0, 20
+  s_sub_u32 s4, s28, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v64, v0
+  v_mad_f32 v32, s46, v65, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v64, v0
+  v_mad_f32 v32, s44, v65, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v64, v0
+  v_mad_f32 v32, s42, v65, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v64, v0
+  v_mad_f32 v32, s40, v65, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v64, v0
+  v_mad_f32 v32, s38, v65, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v64, v0
+  v_mad_f32 v32, s36, v65, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v64, v0
+  v_mad_f32 v32, s34, v65, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v64, v0
+  v_mad_f32 v32, s32, v65, v32
+.Lsparse_gemm_32x128_end8_0:
+  buffer_load_dword v64, v80, s[12:15], s24 offen
+  buffer_load_dword v65, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s1, 20
+  s_sub_u32 s4, s29, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v66, v0
+  v_mad_f32 v32, s78, v67, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v66, v0
+  v_mad_f32 v32, s76, v67, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v66, v0
+  v_mad_f32 v32, s74, v67, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v66, v0
+  v_mad_f32 v32, s72, v67, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v66, v0
+  v_mad_f32 v32, s70, v67, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v66, v0
+  v_mad_f32 v32, s68, v67, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v66, v0
+  v_mad_f32 v32, s66, v67, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v66, v0
+  v_mad_f32 v32, s64, v67, v32
+.Lsparse_gemm_32x128_end8_1:
+  buffer_load_dword v66, v80, s[12:15], s24 offen
+  buffer_load_dword v67, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s2, 20
+  s_sub_u32 s4, s30, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v68, v0
+  v_mad_f32 v32, s46, v69, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v68, v0
+  v_mad_f32 v32, s44, v69, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v68, v0
+  v_mad_f32 v32, s42, v69, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v68, v0
+  v_mad_f32 v32, s40, v69, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v68, v0
+  v_mad_f32 v32, s38, v69, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v68, v0
+  v_mad_f32 v32, s36, v69, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v68, v0
+  v_mad_f32 v32, s34, v69, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v68, v0
+  v_mad_f32 v32, s32, v69, v32
+.Lsparse_gemm_32x128_end8_2:
+  buffer_load_dword v68, v80, s[12:15], s24 offen
+  buffer_load_dword v69, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s3, 20
+  s_sub_u32 s4, s31, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v70, v0
+  v_mad_f32 v32, s78, v71, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v70, v0
+  v_mad_f32 v32, s76, v71, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v70, v0
+  v_mad_f32 v32, s74, v71, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v70, v0
+  v_mad_f32 v32, s72, v71, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v70, v0
+  v_mad_f32 v32, s70, v71, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v70, v0
+  v_mad_f32 v32, s68, v71, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v70, v0
+  v_mad_f32 v32, s66, v71, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v70, v0
+  v_mad_f32 v32, s64, v71, v32
+.Lsparse_gemm_32x128_end8_3:
+  buffer_load_dword v70, v80, s[12:15], s24 offen
+  buffer_load_dword v71, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[0:3], s[16:17], 0x60
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s96, 20
+  s_sub_u32 s4, s100, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v72, v0
+  v_mad_f32 v32, s46, v73, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v72, v0
+  v_mad_f32 v32, s44, v73, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v72, v0
+  v_mad_f32 v32, s42, v73, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v72, v0
+  v_mad_f32 v32, s40, v73, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v72, v0
+  v_mad_f32 v32, s38, v73, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v72, v0
+  v_mad_f32 v32, s36, v73, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v72, v0
+  v_mad_f32 v32, s34, v73, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v72, v0
+  v_mad_f32 v32, s32, v73, v32
+.Lsparse_gemm_32x128_end8_4:
+  buffer_load_dword v72, v80, s[12:15], s24 offen
+  buffer_load_dword v73, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s97, 20
+  s_sub_u32 s4, s101, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v74, v0
+  v_mad_f32 v32, s78, v75, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v74, v0
+  v_mad_f32 v32, s76, v75, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v74, v0
+  v_mad_f32 v32, s74, v75, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v74, v0
+  v_mad_f32 v32, s72, v75, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v74, v0
+  v_mad_f32 v32, s70, v75, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v74, v0
+  v_mad_f32 v32, s68, v75, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v74, v0
+  v_mad_f32 v32, s66, v75, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v74, v0
+  v_mad_f32 v32, s64, v75, v32
+.Lsparse_gemm_32x128_end8_5:
+  buffer_load_dword v74, v80, s[12:15], s24 offen
+  buffer_load_dword v75, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s98, 20
+  s_sub_u32 s4, vcc_lo, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v76, v0
+  v_mad_f32 v32, s46, v77, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v76, v0
+  v_mad_f32 v32, s44, v77, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v76, v0
+  v_mad_f32 v32, s42, v77, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v76, v0
+  v_mad_f32 v32, s40, v77, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v76, v0
+  v_mad_f32 v32, s38, v77, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v76, v0
+  v_mad_f32 v32, s36, v77, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v76, v0
+  v_mad_f32 v32, s34, v77, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v76, v0
+  v_mad_f32 v32, s32, v77, v32
+.Lsparse_gemm_32x128_end8_6:
+  buffer_load_dword v76, v80, s[12:15], s24 offen
+  buffer_load_dword v77, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_cmp_eq_u32 s27, 1
+  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row8
+  s_load_dwordx16 s[32:47], s[6:7], s10
+.Lsparse_gemm_32x128_last_row8:
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s99, 20
+  s_sub_u32 s4, vcc_hi, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v78, v0
+  v_mad_f32 v32, s78, v79, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v78, v0
+  v_mad_f32 v32, s76, v79, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v78, v0
+  v_mad_f32 v32, s74, v79, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v78, v0
+  v_mad_f32 v32, s72, v79, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v78, v0
+  v_mad_f32 v32, s70, v79, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v78, v0
+  v_mad_f32 v32, s68, v79, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v78, v0
+  v_mad_f32 v32, s66, v79, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v78, v0
+  v_mad_f32 v32, s64, v79, v32
+.Lsparse_gemm_32x128_end8_7:
+  buffer_load_dword v78, v80, s[12:15], s24 offen
+  buffer_load_dword v79, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_add_u32 s16, s16, 32
+  s_addc_u32 s17, s17, 0
+  s_sub_u32 s27, s27, 1
+  s_cmp_lg_u32 s27, 0
+  s_cbranch_scc1 .Lsparse_gemm_32x128_group8
+  s_branch .Lsparse_gemm_32x128_next_tile
+.Lsparse_gemm_32x128_width16:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_32x128_here16:
+  s_add_u32 s28, s4, .Lsparse_gemm_32x128_end16_0-.Lsparse_gemm_32x128_here16
+  s_add_u32 s29, s4, .Lsparse_gemm_32x128_end16_1-.Lsparse_gemm_32x128_here16
+  s_add_u32 s30, s4, .Lsparse_gemm_32x128_end16_2-.Lsparse_gemm_32x128_here16
+  s_add_u32 s31, s4, .Lsparse_gemm_32x128_end16_3-.Lsparse_gemm_32x128_here16
+  s_add_u32 s100, s4, .Lsparse_gemm_32x128_end16_4-.Lsparse_gemm_32x128_here16
+  s_add_u32 s101, s4, .Lsparse_gemm_32x128_end16_5-.Lsparse_gemm_32x128_here16
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x128_end16_6-.Lsparse_gemm_32x128_here16
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x128_end16_7-.Lsparse_gemm_32x128_here16
+  .p2align 6
+.Lsparse_gemm_32x128_group16:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[96:99], s[16:17], 0x50
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s0, 20
+  s_sub_u32 s4, s28, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v64, v0
+  v_mad_f32 v32, s62, v65, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v64, v0
+  v_mad_f32 v32, s60, v65, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v64, v0
+  v_mad_f32 v32, s58, v65, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v64, v0
+  v_mad_f32 v32, s56, v65, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v64, v0
+  v_mad_f32 v32, s54, v65, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v64, v0
+  v_mad_f32 v32, s52, v65, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v64, v0
+  v_mad_f32 v32, s50, v65, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v64, v0
+  v_mad_f32 v32, s48, v65, v32
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v64, v0
+  v_mad_f32 v32, s46, v65, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v64, v0
+  v_mad_f32 v32, s44, v65, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v64, v0
+  v_mad_f32 v32, s42, v65, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v64, v0
+  v_mad_f32 v32, s40, v65, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v64, v0
+  v_mad_f32 v32, s38, v65, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v64, v0
+  v_mad_f32 v32, s36, v65, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v64, v0
+  v_mad_f32 v32, s34, v65, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v64, v0
+  v_mad_f32 v32, s32, v65, v32
+.Lsparse_gemm_32x128_end16_0:
+  buffer_load_dword v64, v80, s[12:15], s24 offen
+  buffer_load_dword v65, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s1, 20
+  s_sub_u32 s4, s29, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v66, v0
+  v_mad_f32 v32, s94, v67, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v66, v0
+  v_mad_f32 v32, s92, v67, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v66, v0
+  v_mad_f32 v32, s90, v67, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v66, v0
+  v_mad_f32 v32, s88, v67, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v66, v0
+  v_mad_f32 v32, s86, v67, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v66, v0
+  v_mad_f32 v32, s84, v67, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v66, v0
+  v_mad_f32 v32, s82, v67, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v66, v0
+  v_mad_f32 v32, s80, v67, v32
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v66, v0
+  v_mad_f32 v32, s78, v67, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v66, v0
+  v_mad_f32 v32, s76, v67, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v66, v0
+  v_mad_f32 v32, s74, v67, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v66, v0
+  v_mad_f32 v32, s72, v67, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v66, v0
+  v_mad_f32 v32, s70, v67, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v66, v0
+  v_mad_f32 v32, s68, v67, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v66, v0
+  v_mad_f32 v32, s66, v67, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v66, v0
+  v_mad_f32 v32, s64, v67, v32
+.Lsparse_gemm_32x128_end16_1:
+  buffer_load_dword v66, v80, s[12:15], s24 offen
+  buffer_load_dword v67, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s2, 20
+  s_sub_u32 s4, s30, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v68, v0
+  v_mad_f32 v32, s62, v69, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v68, v0
+  v_mad_f32 v32, s60, v69, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v68, v0
+  v_mad_f32 v32, s58, v69, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v68, v0
+  v_mad_f32 v32, s56, v69, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v68, v0
+  v_mad_f32 v32, s54, v69, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v68, v0
+  v_mad_f32 v32, s52, v69, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v68, v0
+  v_mad_f32 v32, s50, v69, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v68, v0
+  v_mad_f32 v32, s48, v69, v32
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v68, v0
+  v_mad_f32 v32, s46, v69, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v68, v0
+  v_mad_f32 v32, s44, v69, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v68, v0
+  v_mad_f32 v32, s42, v69, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v68, v0
+  v_mad_f32 v32, s40, v69, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v68, v0
+  v_mad_f32 v32, s38, v69, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v68, v0
+  v_mad_f32 v32, s36, v69, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v68, v0
+  v_mad_f32 v32, s34, v69, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v68, v0
+  v_mad_f32 v32, s32, v69, v32
+.Lsparse_gemm_32x128_end16_2:
+  buffer_load_dword v68, v80, s[12:15], s24 offen
+  buffer_load_dword v69, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s3, 20
+  s_sub_u32 s4, s31, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v70, v0
+  v_mad_f32 v32, s94, v71, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v70, v0
+  v_mad_f32 v32, s92, v71, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v70, v0
+  v_mad_f32 v32, s90, v71, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v70, v0
+  v_mad_f32 v32, s88, v71, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v70, v0
+  v_mad_f32 v32, s86, v71, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v70, v0
+  v_mad_f32 v32, s84, v71, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v70, v0
+  v_mad_f32 v32, s82, v71, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v70, v0
+  v_mad_f32 v32, s80, v71, v32
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v70, v0
+  v_mad_f32 v32, s78, v71, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v70, v0
+  v_mad_f32 v32, s76, v71, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v70, v0
+  v_mad_f32 v32, s74, v71, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v70, v0
+  v_mad_f32 v32, s72, v71, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v70, v0
+  v_mad_f32 v32, s70, v71, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v70, v0
+  v_mad_f32 v32, s68, v71, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v70, v0
+  v_mad_f32 v32, s66, v71, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v70, v0
+  v_mad_f32 v32, s64, v71, v32
+.Lsparse_gemm_32x128_end16_3:
+  buffer_load_dword v70, v80, s[12:15], s24 offen
+  buffer_load_dword v71, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[0:3], s[16:17], 0x60
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s96, 20
+  s_sub_u32 s4, s100, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v72, v0
+  v_mad_f32 v32, s62, v73, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v72, v0
+  v_mad_f32 v32, s60, v73, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v72, v0
+  v_mad_f32 v32, s58, v73, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v72, v0
+  v_mad_f32 v32, s56, v73, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v72, v0
+  v_mad_f32 v32, s54, v73, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v72, v0
+  v_mad_f32 v32, s52, v73, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v72, v0
+  v_mad_f32 v32, s50, v73, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v72, v0
+  v_mad_f32 v32, s48, v73, v32
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v72, v0
+  v_mad_f32 v32, s46, v73, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v72, v0
+  v_mad_f32 v32, s44, v73, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v72, v0
+  v_mad_f32 v32, s42, v73, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v72, v0
+  v_mad_f32 v32, s40, v73, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v72, v0
+  v_mad_f32 v32, s38, v73, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v72, v0
+  v_mad_f32 v32, s36, v73, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v72, v0
+  v_mad_f32 v32, s34, v73, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v72, v0
+  v_mad_f32 v32, s32, v73, v32
+.Lsparse_gemm_32x128_end16_4:
+  buffer_load_dword v72, v80, s[12:15], s24 offen
+  buffer_load_dword v73, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s97, 20
+  s_sub_u32 s4, s101, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v74, v0
+  v_mad_f32 v32, s94, v75, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v74, v0
+  v_mad_f32 v32, s92, v75, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v74, v0
+  v_mad_f32 v32, s90, v75, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v74, v0
+  v_mad_f32 v32, s88, v75, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v74, v0
+  v_mad_f32 v32, s86, v75, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v74, v0
+  v_mad_f32 v32, s84, v75, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v74, v0
+  v_mad_f32 v32, s82, v75, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v74, v0
+  v_mad_f32 v32, s80, v75, v32
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v74, v0
+  v_mad_f32 v32, s78, v75, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v74, v0
+  v_mad_f32 v32, s76, v75, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v74, v0
+  v_mad_f32 v32, s74, v75, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v74, v0
+  v_mad_f32 v32, s72, v75, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v74, v0
+  v_mad_f32 v32, s70, v75, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v74, v0
+  v_mad_f32 v32, s68, v75, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v74, v0
+  v_mad_f32 v32, s66, v75, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v74, v0
+  v_mad_f32 v32, s64, v75, v32
+.Lsparse_gemm_32x128_end16_5:
+  buffer_load_dword v74, v80, s[12:15], s24 offen
+  buffer_load_dword v75, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s98, 20
+  s_sub_u32 s4, vcc_lo, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v76, v0
+  v_mad_f32 v32, s62, v77, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v76, v0
+  v_mad_f32 v32, s60, v77, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v76, v0
+  v_mad_f32 v32, s58, v77, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v76, v0
+  v_mad_f32 v32, s56, v77, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v76, v0
+  v_mad_f32 v32, s54, v77, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v76, v0
+  v_mad_f32 v32, s52, v77, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v76, v0
+  v_mad_f32 v32, s50, v77, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v76, v0
+  v_mad_f32 v32, s48, v77, v32
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v76, v0
+  v_mad_f32 v32, s46, v77, v32
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v76, v0
+  v_mad_f32 v32, s44, v77, v32
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v76, v0
+  v_mad_f32 v32, s42, v77, v32
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v76, v0
+  v_mad_f32 v32, s40, v77, v32
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v76, v0
+  v_mad_f32 v32, s38, v77, v32
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v76, v0
+  v_mad_f32 v32, s36, v77, v32
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v76, v0
+  v_mad_f32 v32, s34, v77, v32
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v76, v0
+  v_mad_f32 v32, s32, v77, v32
+.Lsparse_gemm_32x128_end16_6:
+  buffer_load_dword v76, v80, s[12:15], s24 offen
+  buffer_load_dword v77, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_cmp_eq_u32 s27, 1
+  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row16
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+.Lsparse_gemm_32x128_last_row16:
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s99, 20
+  s_sub_u32 s4, vcc_hi, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v78, v0
+  v_mad_f32 v32, s94, v79, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v78, v0
+  v_mad_f32 v32, s92, v79, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v78, v0
+  v_mad_f32 v32, s90, v79, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v78, v0
+  v_mad_f32 v32, s88, v79, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v78, v0
+  v_mad_f32 v32, s86, v79, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v78, v0
+  v_mad_f32 v32, s84, v79, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v78, v0
+  v_mad_f32 v32, s82, v79, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v78, v0
+  v_mad_f32 v32, s80, v79, v32
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v78, v0
+  v_mad_f32 v32, s78, v79, v32
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v78, v0
+  v_mad_f32 v32, s76, v79, v32
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v78, v0
+  v_mad_f32 v32, s74, v79, v32
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v78, v0
+  v_mad_f32 v32, s72, v79, v32
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v78, v0
+  v_mad_f32 v32, s70, v79, v32
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v78, v0
+  v_mad_f32 v32, s68, v79, v32
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v78, v0
+  v_mad_f32 v32, s66, v79, v32
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v78, v0
+  v_mad_f32 v32, s64, v79, v32
+.Lsparse_gemm_32x128_end16_7:
+  buffer_load_dword v78, v80, s[12:15], s24 offen
+  buffer_load_dword v79, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_add_u32 s16, s16, 32
+  s_addc_u32 s17, s17, 0
+  s_sub_u32 s27, s27, 1
+  s_cmp_lg_u32 s27, 0
+  s_cbranch_scc1 .Lsparse_gemm_32x128_group16
+  s_branch .Lsparse_gemm_32x128_next_tile
+.Lsparse_gemm_32x128_width32:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_32x128_here32:
+  s_add_u32 s28, s4, .Lsparse_gemm_32x128_end32_0-.Lsparse_gemm_32x128_here32
+  s_add_u32 s29, s4, .Lsparse_gemm_32x128_end32_1-.Lsparse_gemm_32x128_here32
+  s_add_u32 s30, s4, .Lsparse_gemm_32x128_end32_2-.Lsparse_gemm_32x128_here32
+  s_add_u32 s31, s4, .Lsparse_gemm_32x128_end32_3-.Lsparse_gemm_32x128_here32
+  s_add_u32 s100, s4, .Lsparse_gemm_32x128_end32_4-.Lsparse_gemm_32x128_here32
+  s_add_u32 s101, s4, .Lsparse_gemm_32x128_end32_5-.Lsparse_gemm_32x128_here32
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x128_end32_6-.Lsparse_gemm_32x128_here32
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x128_end32_7-.Lsparse_gemm_32x128_here32
+  .p2align 6
+.Lsparse_gemm_32x128_group32:
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[96:99], s[16:17], 0x50
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -323,14 +1134,13 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v64, v0
   v_mad_f32 v32, s32, v65, v32
-.Lsparse_gemm_32x128_end0:
+.Lsparse_gemm_32x128_end32_0:
   s_cmp_gt_u32 s0, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more0
 .Lsparse_gemm_32x128_back0:
   buffer_load_dword v64, v80, s[12:15], s24 offen
   buffer_load_dword v65, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -388,14 +1198,13 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v66, v0
   v_mad_f32 v32, s64, v67, v32
-.Lsparse_gemm_32x128_end1:
+.Lsparse_gemm_32x128_end32_1:
   s_cmp_gt_u32 s1, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more1
 .Lsparse_gemm_32x128_back1:
   buffer_load_dword v66, v80, s[12:15], s24 offen
   buffer_load_dword v67, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -453,14 +1262,13 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v68, v0
   v_mad_f32 v32, s32, v69, v32
-.Lsparse_gemm_32x128_end2:
+.Lsparse_gemm_32x128_end32_2:
   s_cmp_gt_u32 s2, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more2
 .Lsparse_gemm_32x128_back2:
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -518,14 +1326,13 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v70, v0
   v_mad_f32 v32, s64, v71, v32
-.Lsparse_gemm_32x128_end3:
+.Lsparse_gemm_32x128_end32_3:
   s_cmp_gt_u32 s3, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more3
 .Lsparse_gemm_32x128_back3:
   buffer_load_dword v70, v80, s[12:15], s24 offen
   buffer_load_dword v71, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -584,14 +1391,13 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v72, v0
   v_mad_f32 v32, s32, v73, v32
-.Lsparse_gemm_32x128_end4:
+.Lsparse_gemm_32x128_end32_4:
   s_cmp_gt_u32 s96, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more4
 .Lsparse_gemm_32x128_back4:
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -649,14 +1455,13 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v74, v0
   v_mad_f32 v32, s64, v75, v32
-.Lsparse_gemm_32x128_end5:
+.Lsparse_gemm_32x128_end32_5:
   s_cmp_gt_u32 s97, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more5
 .Lsparse_gemm_32x128_back5:
   buffer_load_dword v74, v80, s[12:15], s24 offen
   buffer_load_dword v75, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -714,20 +1519,19 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v76, v0
   v_mad_f32 v32, s32, v77, v32
-.Lsparse_gemm_32x128_end6:
+.Lsparse_gemm_32x128_end32_6:
   s_cmp_gt_u32 s98, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more6
 .Lsparse_gemm_32x128_back6:
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row
+  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row32
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_32x128_last_row:
+.Lsparse_gemm_32x128_last_row32:
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s99, 16
   s_mul_i32 s4, s4, 20
@@ -782,80 +1586,19 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v78, v0
   v_mad_f32 v32, s64, v79, v32
-.Lsparse_gemm_32x128_end7:
+.Lsparse_gemm_32x128_end32_7:
   s_cmp_gt_u32 s99, 16
   s_cbranch_scc1 .Lsparse_gemm_32x128_more7
 .Lsparse_gemm_32x128_back7:
   buffer_load_dword v78, v80, s[12:15], s24 offen
   buffer_load_dword v79, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
-  s_cbranch_scc1 .Lsparse_gemm_32x128_group
-  s_sub_u32 s16, s16, 128
-  s_subb_u32 s17, s17, 0
-  s_add_u32 s16, s16, s18
-  s_addc_u32 s17, s17, 0
-  s_cmp_le_u32 s19, 32
-  s_cbranch_scc1 .Lsparse_gemm_32x128_store
-  s_sub_u32 s19, s19, 32
-  s_branch .Lsparse_gemm_32x128_tile
-  ; a skipped tile: B moves on by its rows, and the ring is filled again
-.Lsparse_gemm_32x128_skip:
-  s_cmp_eq_u64 s[20:21], 0
-  s_cbranch_scc1 .Lsparse_gemm_32x128_no_path_skip
-  s_cmp_le_u32 s19, 32
-  s_cbranch_scc1 .Lsparse_gemm_32x128_no_path_skip
-  s_add_u32 s20, s20, s22
-  s_addc_u32 s21, s21, 0
-  s_load_dword s23, s[20:21], 0x0
-.Lsparse_gemm_32x128_no_path_skip:
-.Lsparse_gemm_32x128_skip_loaded:
-  s_mul_i32 s4, s26, 24
-  s_add_u32 s24, s24, s4
-  s_min_u32 s24, s24, s25
-  s_add_u32 s16, s16, s18
-  s_addc_u32 s17, s17, 0
-  s_cmp_le_u32 s19, 32
-  s_cbranch_scc1 .Lsparse_gemm_32x128_store
-  s_sub_u32 s19, s19, 32
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  s_branch .Lsparse_gemm_32x128_tile
+  s_cbranch_scc1 .Lsparse_gemm_32x128_group32
+  s_branch .Lsparse_gemm_32x128_next_tile
 .Lsparse_gemm_32x128_more0:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
@@ -1400,6 +2143,59 @@ sparse_gemm_32x128:
   v_mad_f32 v32, s64, v79, v32
 .Lsparse_gemm_32x128_over7:
   s_branch .Lsparse_gemm_32x128_back7
+.Lsparse_gemm_32x128_next_tile:
+  s_sub_u32 s16, s16, 128
+  s_subb_u32 s17, s17, 0
+  s_add_u32 s16, s16, s18
+  s_addc_u32 s17, s17, 0
+  s_cmp_le_u32 s19, 32
+  s_cbranch_scc1 .Lsparse_gemm_32x128_store
+  s_sub_u32 s19, s19, 32
+  s_branch .Lsparse_gemm_32x128_tile
+  ; a skipped tile: B moves on by its rows, and the ring is filled again
+.Lsparse_gemm_32x128_skip:
+  s_cmp_eq_u64 s[20:21], 0
+  s_cbranch_scc1 .Lsparse_gemm_32x128_no_path_skip
+  s_cmp_le_u32 s19, 32
+  s_cbranch_scc1 .Lsparse_gemm_32x128_no_path_skip
+  s_add_u32 s20, s20, s22
+  s_addc_u32 s21, s21, 0
+  s_load_dword s23, s[20:21], 0x0
+.Lsparse_gemm_32x128_no_path_skip:
+.Lsparse_gemm_32x128_skip_loaded:
+  s_mul_i32 s4, s26, 24
+  s_add_u32 s24, s24, s4
+  s_add_u32 s16, s16, s18
+  s_addc_u32 s17, s17, 0
+  s_cmp_le_u32 s19, 32
+  s_cbranch_scc1 .Lsparse_gemm_32x128_store
+  s_sub_u32 s19, s19, 32
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  buffer_load_dword v64, v80, s[12:15], s24 offen
+  buffer_load_dword v65, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v66, v80, s[12:15], s24 offen
+  buffer_load_dword v67, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v68, v80, s[12:15], s24 offen
+  buffer_load_dword v69, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v70, v80, s[12:15], s24 offen
+  buffer_load_dword v71, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v72, v80, s[12:15], s24 offen
+  buffer_load_dword v73, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v74, v80, s[12:15], s24 offen
+  buffer_load_dword v75, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v76, v80, s[12:15], s24 offen
+  buffer_load_dword v77, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v78, v80, s[12:15], s24 offen
+  buffer_load_dword v79, v81, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_branch .Lsparse_gemm_32x128_tile
 .Lsparse_gemm_32x128_dense:
   s_cmp_lt_u32 s19, 32
   s_cbranch_scc1 .Lsparse_gemm_32x128_sparse
@@ -1502,7 +2298,6 @@ sparse_gemm_32x128:
   buffer_load_dword v64, v80, s[12:15], s24 offen
   buffer_load_dword v65, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -1575,7 +2370,6 @@ sparse_gemm_32x128:
   buffer_load_dword v66, v80, s[12:15], s24 offen
   buffer_load_dword v67, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -1648,7 +2442,6 @@ sparse_gemm_32x128:
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -1721,7 +2514,6 @@ sparse_gemm_32x128:
   buffer_load_dword v70, v80, s[12:15], s24 offen
   buffer_load_dword v71, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -1794,7 +2586,6 @@ sparse_gemm_32x128:
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -1867,7 +2658,6 @@ sparse_gemm_32x128:
   buffer_load_dword v74, v80, s[12:15], s24 offen
   buffer_load_dword v75, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -1940,7 +2730,6 @@ sparse_gemm_32x128:
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
   s_cbranch_scc1 .Lsparse_gemm_32x128_dense_last
@@ -2016,7 +2805,6 @@ sparse_gemm_32x128:
   buffer_load_dword v78, v80, s[12:15], s24 offen
   buffer_load_dword v79, v81, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
   s_cbranch_scc1 .Lsparse_gemm_32x128_dense_group
@@ -2773,8 +3561,11 @@ sparse_gemm_32x64:
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
   s_mul_i32 s24, s4, s26
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_sub_u32 s25, s34, 1
   s_mul_i32 s25, s25, s26
+  s_lshl_b32 s5, s33, 2
+  s_add_u32 s25, s25, s5
   ; tile of (first k, group y): tiles lie row-major, tiles_across to a row
   s_add_u32 s22, s32, 31
   s_lshr_b32 s22, s22, 5
@@ -2867,41 +3658,23 @@ sparse_gemm_32x64:
   s_and_b32 s13, s51, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s25
   buffer_load_dword v32, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v33, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v34, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v35, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v36, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v37, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v38, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v39, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  ; ends of the unrolled code, row by row
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here:
-  s_add_u32 s28, s4, .Lsparse_gemm_32x64_end0-.Lsparse_gemm_32x64_here
-  s_add_u32 s29, s4, .Lsparse_gemm_32x64_end1-.Lsparse_gemm_32x64_here
-  s_add_u32 s30, s4, .Lsparse_gemm_32x64_end2-.Lsparse_gemm_32x64_here
-  s_add_u32 s31, s4, .Lsparse_gemm_32x64_end3-.Lsparse_gemm_32x64_here
-  s_add_u32 s100, s4, .Lsparse_gemm_32x64_end4-.Lsparse_gemm_32x64_here
-  s_add_u32 s101, s4, .Lsparse_gemm_32x64_end5-.Lsparse_gemm_32x64_here
-  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x64_end6-.Lsparse_gemm_32x64_here
-  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x64_end7-.Lsparse_gemm_32x64_here
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
   s_cmp_eq_u64 s[20:21], 0
@@ -2938,8 +3711,626 @@ sparse_gemm_32x64:
   s_lshl_b32 s11, s11, 3
   s_cbranch_scc0 .Lsparse_gemm_32x64_skip_loaded
   s_mov_b32 s10, s11
+  s_cmp_gt_u32 s11, 128
+  s_cbranch_scc1 .Lsparse_gemm_32x64_width32
+  s_cmp_gt_u32 s11, 64
+  s_cbranch_scc1 .Lsparse_gemm_32x64_width16
+.Lsparse_gemm_32x64_width8:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_32x64_here8:
+  s_add_u32 s28, s4, .Lsparse_gemm_32x64_end8_0-.Lsparse_gemm_32x64_here8
+  s_add_u32 s29, s4, .Lsparse_gemm_32x64_end8_1-.Lsparse_gemm_32x64_here8
+  s_add_u32 s30, s4, .Lsparse_gemm_32x64_end8_2-.Lsparse_gemm_32x64_here8
+  s_add_u32 s31, s4, .Lsparse_gemm_32x64_end8_3-.Lsparse_gemm_32x64_here8
+  s_add_u32 s100, s4, .Lsparse_gemm_32x64_end8_4-.Lsparse_gemm_32x64_here8
+  s_add_u32 s101, s4, .Lsparse_gemm_32x64_end8_5-.Lsparse_gemm_32x64_here8
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x64_end8_6-.Lsparse_gemm_32x64_here8
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x64_end8_7-.Lsparse_gemm_32x64_here8
   .p2align 6
-.Lsparse_gemm_32x64_group:
+.Lsparse_gemm_32x64_group8:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[96:99], s[16:17], 0x50
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s0, 12
+  s_sub_u32 s4, s28, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v32, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v32, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v32, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v32, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v32, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v32, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v32, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v32, v0
+.Lsparse_gemm_32x64_end8_0:
+  buffer_load_dword v32, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s1, 12
+  s_sub_u32 s4, s29, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v33, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v33, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v33, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v33, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v33, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v33, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v33, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v33, v0
+.Lsparse_gemm_32x64_end8_1:
+  buffer_load_dword v33, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s2, 12
+  s_sub_u32 s4, s30, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v34, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v34, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v34, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v34, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v34, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v34, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v34, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v34, v0
+.Lsparse_gemm_32x64_end8_2:
+  buffer_load_dword v34, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s3, 12
+  s_sub_u32 s4, s31, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v35, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v35, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v35, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v35, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v35, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v35, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v35, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v35, v0
+.Lsparse_gemm_32x64_end8_3:
+  buffer_load_dword v35, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[0:3], s[16:17], 0x60
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s96, 12
+  s_sub_u32 s4, s100, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v36, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v36, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v36, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v36, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v36, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v36, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v36, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v36, v0
+.Lsparse_gemm_32x64_end8_4:
+  buffer_load_dword v36, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s97, 12
+  s_sub_u32 s4, s101, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v37, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v37, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v37, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v37, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v37, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v37, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v37, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v37, v0
+.Lsparse_gemm_32x64_end8_5:
+  buffer_load_dword v37, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s98, 12
+  s_sub_u32 s4, vcc_lo, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v38, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v38, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v38, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v38, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v38, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v38, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v38, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v38, v0
+.Lsparse_gemm_32x64_end8_6:
+  buffer_load_dword v38, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_cmp_eq_u32 s27, 1
+  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row8
+  s_load_dwordx16 s[32:47], s[6:7], s10
+.Lsparse_gemm_32x64_last_row8:
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s99, 12
+  s_sub_u32 s4, vcc_hi, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v39, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v39, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v39, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v39, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v39, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v39, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v39, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v39, v0
+.Lsparse_gemm_32x64_end8_7:
+  buffer_load_dword v39, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_add_u32 s16, s16, 32
+  s_addc_u32 s17, s17, 0
+  s_sub_u32 s27, s27, 1
+  s_cmp_lg_u32 s27, 0
+  s_cbranch_scc1 .Lsparse_gemm_32x64_group8
+  s_branch .Lsparse_gemm_32x64_next_tile
+.Lsparse_gemm_32x64_width16:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_32x64_here16:
+  s_add_u32 s28, s4, .Lsparse_gemm_32x64_end16_0-.Lsparse_gemm_32x64_here16
+  s_add_u32 s29, s4, .Lsparse_gemm_32x64_end16_1-.Lsparse_gemm_32x64_here16
+  s_add_u32 s30, s4, .Lsparse_gemm_32x64_end16_2-.Lsparse_gemm_32x64_here16
+  s_add_u32 s31, s4, .Lsparse_gemm_32x64_end16_3-.Lsparse_gemm_32x64_here16
+  s_add_u32 s100, s4, .Lsparse_gemm_32x64_end16_4-.Lsparse_gemm_32x64_here16
+  s_add_u32 s101, s4, .Lsparse_gemm_32x64_end16_5-.Lsparse_gemm_32x64_here16
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x64_end16_6-.Lsparse_gemm_32x64_here16
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x64_end16_7-.Lsparse_gemm_32x64_here16
+  .p2align 6
+.Lsparse_gemm_32x64_group16:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[96:99], s[16:17], 0x50
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s0, 12
+  s_sub_u32 s4, s28, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v32, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v32, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v32, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v32, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v32, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v32, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v32, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v32, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v32, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v32, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v32, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v32, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v32, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v32, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v32, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v32, v0
+.Lsparse_gemm_32x64_end16_0:
+  buffer_load_dword v32, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s1, 12
+  s_sub_u32 s4, s29, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v33, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v33, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v33, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v33, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v33, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v33, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v33, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v33, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v33, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v33, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v33, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v33, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v33, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v33, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v33, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v33, v0
+.Lsparse_gemm_32x64_end16_1:
+  buffer_load_dword v33, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s2, 12
+  s_sub_u32 s4, s30, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v34, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v34, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v34, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v34, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v34, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v34, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v34, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v34, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v34, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v34, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v34, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v34, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v34, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v34, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v34, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v34, v0
+.Lsparse_gemm_32x64_end16_2:
+  buffer_load_dword v34, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s3, 12
+  s_sub_u32 s4, s31, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v35, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v35, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v35, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v35, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v35, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v35, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v35, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v35, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v35, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v35, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v35, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v35, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v35, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v35, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v35, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v35, v0
+.Lsparse_gemm_32x64_end16_3:
+  buffer_load_dword v35, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[0:3], s[16:17], 0x60
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s96, 12
+  s_sub_u32 s4, s100, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v36, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v36, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v36, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v36, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v36, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v36, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v36, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v36, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v36, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v36, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v36, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v36, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v36, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v36, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v36, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v36, v0
+.Lsparse_gemm_32x64_end16_4:
+  buffer_load_dword v36, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s97, 12
+  s_sub_u32 s4, s101, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v37, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v37, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v37, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v37, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v37, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v37, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v37, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v37, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v37, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v37, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v37, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v37, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v37, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v37, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v37, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v37, v0
+.Lsparse_gemm_32x64_end16_5:
+  buffer_load_dword v37, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s98, 12
+  s_sub_u32 s4, vcc_lo, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v38, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v38, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v38, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v38, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v38, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v38, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v38, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v38, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v38, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v38, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v38, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v38, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v38, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v38, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v38, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v38, v0
+.Lsparse_gemm_32x64_end16_6:
+  buffer_load_dword v38, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_cmp_eq_u32 s27, 1
+  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row16
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+.Lsparse_gemm_32x64_last_row16:
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s99, 12
+  s_sub_u32 s4, vcc_hi, s4
+  s_waitcnt vmcnt(7)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v39, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v39, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v39, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v39, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v39, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v39, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v39, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v39, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v39, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v39, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v39, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v39, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v39, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v39, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v39, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v39, v0
+.Lsparse_gemm_32x64_end16_7:
+  buffer_load_dword v39, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_add_u32 s16, s16, 32
+  s_addc_u32 s17, s17, 0
+  s_sub_u32 s27, s27, 1
+  s_cmp_lg_u32 s27, 0
+  s_cbranch_scc1 .Lsparse_gemm_32x64_group16
+  s_branch .Lsparse_gemm_32x64_next_tile
+.Lsparse_gemm_32x64_width32:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_32x64_here32:
+  s_add_u32 s28, s4, .Lsparse_gemm_32x64_end32_0-.Lsparse_gemm_32x64_here32
+  s_add_u32 s29, s4, .Lsparse_gemm_32x64_end32_1-.Lsparse_gemm_32x64_here32
+  s_add_u32 s30, s4, .Lsparse_gemm_32x64_end32_2-.Lsparse_gemm_32x64_here32
+  s_add_u32 s31, s4, .Lsparse_gemm_32x64_end32_3-.Lsparse_gemm_32x64_here32
+  s_add_u32 s100, s4, .Lsparse_gemm_32x64_end32_4-.Lsparse_gemm_32x64_here32
+  s_add_u32 s101, s4, .Lsparse_gemm_32x64_end32_5-.Lsparse_gemm_32x64_here32
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_32x64_end32_6-.Lsparse_gemm_32x64_here32
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_32x64_end32_7-.Lsparse_gemm_32x64_here32
+  .p2align 6
+.Lsparse_gemm_32x64_group32:
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[96:99], s[16:17], 0x50
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -2982,13 +4373,12 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v32, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v32, v0
-.Lsparse_gemm_32x64_end0:
+.Lsparse_gemm_32x64_end32_0:
   s_cmp_gt_u32 s0, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more0
 .Lsparse_gemm_32x64_back0:
   buffer_load_dword v32, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -3030,13 +4420,12 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v33, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v33, v0
-.Lsparse_gemm_32x64_end1:
+.Lsparse_gemm_32x64_end32_1:
   s_cmp_gt_u32 s1, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more1
 .Lsparse_gemm_32x64_back1:
   buffer_load_dword v33, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -3078,13 +4467,12 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v34, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v34, v0
-.Lsparse_gemm_32x64_end2:
+.Lsparse_gemm_32x64_end32_2:
   s_cmp_gt_u32 s2, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more2
 .Lsparse_gemm_32x64_back2:
   buffer_load_dword v34, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -3126,13 +4514,12 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v35, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v35, v0
-.Lsparse_gemm_32x64_end3:
+.Lsparse_gemm_32x64_end32_3:
   s_cmp_gt_u32 s3, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more3
 .Lsparse_gemm_32x64_back3:
   buffer_load_dword v35, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -3175,13 +4562,12 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v36, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v36, v0
-.Lsparse_gemm_32x64_end4:
+.Lsparse_gemm_32x64_end32_4:
   s_cmp_gt_u32 s96, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more4
 .Lsparse_gemm_32x64_back4:
   buffer_load_dword v36, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -3223,13 +4609,12 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v37, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v37, v0
-.Lsparse_gemm_32x64_end5:
+.Lsparse_gemm_32x64_end32_5:
   s_cmp_gt_u32 s97, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more5
 .Lsparse_gemm_32x64_back5:
   buffer_load_dword v37, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -3271,19 +4656,18 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v38, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v38, v0
-.Lsparse_gemm_32x64_end6:
+.Lsparse_gemm_32x64_end32_6:
   s_cmp_gt_u32 s98, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more6
 .Lsparse_gemm_32x64_back6:
   buffer_load_dword v38, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row
+  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row32
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_32x64_last_row:
+.Lsparse_gemm_32x64_last_row32:
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s99, 16
   s_mul_i32 s4, s4, 12
@@ -3322,71 +4706,18 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v39, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v39, v0
-.Lsparse_gemm_32x64_end7:
+.Lsparse_gemm_32x64_end32_7:
   s_cmp_gt_u32 s99, 16
   s_cbranch_scc1 .Lsparse_gemm_32x64_more7
 .Lsparse_gemm_32x64_back7:
   buffer_load_dword v39, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
-  s_cbranch_scc1 .Lsparse_gemm_32x64_group
-  s_sub_u32 s16, s16, 128
-  s_subb_u32 s17, s17, 0
-  s_add_u32 s16, s16, s18
-  s_addc_u32 s17, s17, 0
-  s_cmp_le_u32 s19, 32
-  s_cbranch_scc1 .Lsparse_gemm_32x64_store
-  s_sub_u32 s19, s19, 32
-  s_branch .Lsparse_gemm_32x64_tile
-  ; a skipped tile: B moves on by its rows, and the ring is filled again
-.Lsparse_gemm_32x64_skip:
-  s_cmp_eq_u64 s[20:21], 0
-  s_cbranch_scc1 .Lsparse_gemm_32x64_no_path_skip
-  s_cmp_le_u32 s19, 32
-  s_cbranch_scc1 .Lsparse_gemm_32x64_no_path_skip
-  s_add_u32 s20, s20, s22
-  s_addc_u32 s21, s21, 0
-  s_load_dword s23, s[20:21], 0x0
-.Lsparse_gemm_32x64_no_path_skip:
-.Lsparse_gemm_32x64_skip_loaded:
-  s_mul_i32 s4, s26, 24
-  s_add_u32 s24, s24, s4
-  s_min_u32 s24, s24, s25
-  s_add_u32 s16, s16, s18
-  s_addc_u32 s17, s17, 0
-  s_cmp_le_u32 s19, 32
-  s_cbranch_scc1 .Lsparse_gemm_32x64_store
-  s_sub_u32 s19, s19, 32
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  buffer_load_dword v32, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v33, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v34, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v35, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v36, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v37, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v38, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  buffer_load_dword v39, v40, s[12:15], s24 offen
-  s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  s_branch .Lsparse_gemm_32x64_tile
+  s_cbranch_scc1 .Lsparse_gemm_32x64_group32
+  s_branch .Lsparse_gemm_32x64_next_tile
 .Lsparse_gemm_32x64_more0:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
@@ -3803,6 +5134,51 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s64, v39, v0
 .Lsparse_gemm_32x64_over7:
   s_branch .Lsparse_gemm_32x64_back7
+.Lsparse_gemm_32x64_next_tile:
+  s_sub_u32 s16, s16, 128
+  s_subb_u32 s17, s17, 0
+  s_add_u32 s16, s16, s18
+  s_addc_u32 s17, s17, 0
+  s_cmp_le_u32 s19, 32
+  s_cbranch_scc1 .Lsparse_gemm_32x64_store
+  s_sub_u32 s19, s19, 32
+  s_branch .Lsparse_gemm_32x64_tile
+  ; a skipped tile: B moves on by its rows, and the ring is filled again
+.Lsparse_gemm_32x64_skip:
+  s_cmp_eq_u64 s[20:21], 0
+  s_cbranch_scc1 .Lsparse_gemm_32x64_no_path_skip
+  s_cmp_le_u32 s19, 32
+  s_cbranch_scc1 .Lsparse_gemm_32x64_no_path_skip
+  s_add_u32 s20, s20, s22
+  s_addc_u32 s21, s21, 0
+  s_load_dword s23, s[20:21], 0x0
+.Lsparse_gemm_32x64_no_path_skip:
+.Lsparse_gemm_32x64_skip_loaded:
+  s_mul_i32 s4, s26, 24
+  s_add_u32 s24, s24, s4
+  s_add_u32 s16, s16, s18
+  s_addc_u32 s17, s17, 0
+  s_cmp_le_u32 s19, 32
+  s_cbranch_scc1 .Lsparse_gemm_32x64_store
+  s_sub_u32 s19, s19, 32
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  buffer_load_dword v32, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v33, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v34, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v35, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v36, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v37, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v38, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  buffer_load_dword v39, v40, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_branch .Lsparse_gemm_32x64_tile
 .Lsparse_gemm_32x64_dense:
   s_cmp_lt_u32 s19, 32
   s_cbranch_scc1 .Lsparse_gemm_32x64_sparse
@@ -3872,7 +5248,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s63, v32
   buffer_load_dword v32, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -3912,7 +5287,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s95, v33
   buffer_load_dword v33, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -3952,7 +5326,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s63, v34
   buffer_load_dword v34, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -3992,7 +5365,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s95, v35
   buffer_load_dword v35, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -4032,7 +5404,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s63, v36
   buffer_load_dword v36, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -4072,7 +5443,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s95, v37
   buffer_load_dword v37, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -4112,7 +5482,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s63, v38
   buffer_load_dword v38, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
   s_cbranch_scc1 .Lsparse_gemm_32x64_dense_last
@@ -4155,7 +5524,6 @@ sparse_gemm_32x64:
   v_mac_f32 v31, s95, v39
   buffer_load_dword v39, v40, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
   s_cbranch_scc1 .Lsparse_gemm_32x64_dense_group
@@ -4598,8 +5966,11 @@ sparse_gemm_16x256:
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
   s_mul_i32 s24, s4, s26
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_sub_u32 s25, s34, 1
   s_mul_i32 s25, s25, s26
+  s_lshl_b32 s5, s33, 2
+  s_add_u32 s25, s25, s5
   ; tile of (first k, group y): tiles lie row-major, tiles_across to a row
   s_add_u32 s22, s32, 15
   s_lshr_b32 s22, s22, 4
@@ -4739,41 +6110,27 @@ sparse_gemm_16x256:
   s_and_b32 s13, s51, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s25
   buffer_load_dword v64, v80, s[12:15], s24 offen
   buffer_load_dword v65, v81, s[12:15], s24 offen
   buffer_load_dword v66, v82, s[12:15], s24 offen
   buffer_load_dword v67, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   buffer_load_dword v70, v82, s[12:15], s24 offen
   buffer_load_dword v71, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   buffer_load_dword v74, v82, s[12:15], s24 offen
   buffer_load_dword v75, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   buffer_load_dword v78, v82, s[12:15], s24 offen
   buffer_load_dword v79, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  ; ends of the unrolled code, row by row
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_16x256_here:
-  s_add_u32 s28, s4, .Lsparse_gemm_16x256_end0-.Lsparse_gemm_16x256_here
-  s_add_u32 s29, s4, .Lsparse_gemm_16x256_end1-.Lsparse_gemm_16x256_here
-  s_add_u32 s30, s4, .Lsparse_gemm_16x256_end2-.Lsparse_gemm_16x256_here
-  s_add_u32 s31, s4, .Lsparse_gemm_16x256_end3-.Lsparse_gemm_16x256_here
-  s_add_u32 s100, s4, .Lsparse_gemm_16x256_end4-.Lsparse_gemm_16x256_here
-  s_add_u32 s101, s4, .Lsparse_gemm_16x256_end5-.Lsparse_gemm_16x256_here
-  s_add_u32 vcc_lo, s4, .Lsparse_gemm_16x256_end6-.Lsparse_gemm_16x256_here
-  s_add_u32 vcc_hi, s4, .Lsparse_gemm_16x256_end7-.Lsparse_gemm_16x256_here
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
   s_cmp_eq_u64 s[20:21], 0
@@ -4810,8 +6167,471 @@ sparse_gemm_16x256:
   s_lshl_b32 s11, s11, 3
   s_cbranch_scc0 .Lsparse_gemm_16x256_skip_loaded
   s_mov_b32 s10, s11
+  s_cmp_gt_u32 s11, 64
+  s_cbranch_scc1 .Lsparse_gemm_16x256_width16
+.Lsparse_gemm_16x256_width8:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_16x256_here8:
+  s_add_u32 s28, s4, .Lsparse_gemm_16x256_end8_0-.Lsparse_gemm_16x256_here8
+  s_add_u32 s29, s4, .Lsparse_gemm_16x256_end8_1-.Lsparse_gemm_16x256_here8
+  s_add_u32 s30, s4, .Lsparse_gemm_16x256_end8_2-.Lsparse_gemm_16x256_here8
+  s_add_u32 s31, s4, .Lsparse_gemm_16x256_end8_3-.Lsparse_gemm_16x256_here8
+  s_add_u32 s100, s4, .Lsparse_gemm_16x256_end8_4-.Lsparse_gemm_16x256_here8
+  s_add_u32 s101, s4, .Lsparse_gemm_16x256_end8_5-.Lsparse_gemm_16x256_here8
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_16x256_end8_6-.Lsparse_gemm_16x256_here8
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_16x256_end8_7-.Lsparse_gemm_16x256_here8
   .p2align 6
-.Lsparse_gemm_16x256_group:
+.Lsparse_gemm_16x256_group8:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[96:99], s[16:17], 0x50
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s0, 36
+  s_sub_u32 s4, s28, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v64, v0
+  v_mad_f32 v16, s46, v65, v16
+  v_mad_f32 v32, s46, v66, v32
+  v_mad_f32 v48, s46, v67, v48
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v64, v0
+  v_mad_f32 v16, s44, v65, v16
+  v_mad_f32 v32, s44, v66, v32
+  v_mad_f32 v48, s44, v67, v48
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v64, v0
+  v_mad_f32 v16, s42, v65, v16
+  v_mad_f32 v32, s42, v66, v32
+  v_mad_f32 v48, s42, v67, v48
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v64, v0
+  v_mad_f32 v16, s40, v65, v16
+  v_mad_f32 v32, s40, v66, v32
+  v_mad_f32 v48, s40, v67, v48
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v64, v0
+  v_mad_f32 v16, s38, v65, v16
+  v_mad_f32 v32, s38, v66, v32
+  v_mad_f32 v48, s38, v67, v48
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v64, v0
+  v_mad_f32 v16, s36, v65, v16
+  v_mad_f32 v32, s36, v66, v32
+  v_mad_f32 v48, s36, v67, v48
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v64, v0
+  v_mad_f32 v16, s34, v65, v16
+  v_mad_f32 v32, s34, v66, v32
+  v_mad_f32 v48, s34, v67, v48
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v64, v0
+  v_mad_f32 v16, s32, v65, v16
+  v_mad_f32 v32, s32, v66, v32
+  v_mad_f32 v48, s32, v67, v48
+.Lsparse_gemm_16x256_end8_0:
+  buffer_load_dword v64, v80, s[12:15], s24 offen
+  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v82, s[12:15], s24 offen
+  buffer_load_dword v67, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s1, 36
+  s_sub_u32 s4, s29, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v68, v0
+  v_mad_f32 v16, s78, v69, v16
+  v_mad_f32 v32, s78, v70, v32
+  v_mad_f32 v48, s78, v71, v48
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v68, v0
+  v_mad_f32 v16, s76, v69, v16
+  v_mad_f32 v32, s76, v70, v32
+  v_mad_f32 v48, s76, v71, v48
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v68, v0
+  v_mad_f32 v16, s74, v69, v16
+  v_mad_f32 v32, s74, v70, v32
+  v_mad_f32 v48, s74, v71, v48
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v68, v0
+  v_mad_f32 v16, s72, v69, v16
+  v_mad_f32 v32, s72, v70, v32
+  v_mad_f32 v48, s72, v71, v48
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v68, v0
+  v_mad_f32 v16, s70, v69, v16
+  v_mad_f32 v32, s70, v70, v32
+  v_mad_f32 v48, s70, v71, v48
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v68, v0
+  v_mad_f32 v16, s68, v69, v16
+  v_mad_f32 v32, s68, v70, v32
+  v_mad_f32 v48, s68, v71, v48
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v68, v0
+  v_mad_f32 v16, s66, v69, v16
+  v_mad_f32 v32, s66, v70, v32
+  v_mad_f32 v48, s66, v71, v48
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v68, v0
+  v_mad_f32 v16, s64, v69, v16
+  v_mad_f32 v32, s64, v70, v32
+  v_mad_f32 v48, s64, v71, v48
+.Lsparse_gemm_16x256_end8_1:
+  buffer_load_dword v68, v80, s[12:15], s24 offen
+  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v82, s[12:15], s24 offen
+  buffer_load_dword v71, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s2, 36
+  s_sub_u32 s4, s30, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v72, v0
+  v_mad_f32 v16, s46, v73, v16
+  v_mad_f32 v32, s46, v74, v32
+  v_mad_f32 v48, s46, v75, v48
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v72, v0
+  v_mad_f32 v16, s44, v73, v16
+  v_mad_f32 v32, s44, v74, v32
+  v_mad_f32 v48, s44, v75, v48
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v72, v0
+  v_mad_f32 v16, s42, v73, v16
+  v_mad_f32 v32, s42, v74, v32
+  v_mad_f32 v48, s42, v75, v48
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v72, v0
+  v_mad_f32 v16, s40, v73, v16
+  v_mad_f32 v32, s40, v74, v32
+  v_mad_f32 v48, s40, v75, v48
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v72, v0
+  v_mad_f32 v16, s38, v73, v16
+  v_mad_f32 v32, s38, v74, v32
+  v_mad_f32 v48, s38, v75, v48
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v72, v0
+  v_mad_f32 v16, s36, v73, v16
+  v_mad_f32 v32, s36, v74, v32
+  v_mad_f32 v48, s36, v75, v48
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v72, v0
+  v_mad_f32 v16, s34, v73, v16
+  v_mad_f32 v32, s34, v74, v32
+  v_mad_f32 v48, s34, v75, v48
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v72, v0
+  v_mad_f32 v16, s32, v73, v16
+  v_mad_f32 v32, s32, v74, v32
+  v_mad_f32 v48, s32, v75, v48
+.Lsparse_gemm_16x256_end8_2:
+  buffer_load_dword v72, v80, s[12:15], s24 offen
+  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v82, s[12:15], s24 offen
+  buffer_load_dword v75, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s3, 36
+  s_sub_u32 s4, s31, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v76, v0
+  v_mad_f32 v16, s78, v77, v16
+  v_mad_f32 v32, s78, v78, v32
+  v_mad_f32 v48, s78, v79, v48
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v76, v0
+  v_mad_f32 v16, s76, v77, v16
+  v_mad_f32 v32, s76, v78, v32
+  v_mad_f32 v48, s76, v79, v48
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v76, v0
+  v_mad_f32 v16, s74, v77, v16
+  v_mad_f32 v32, s74, v78, v32
+  v_mad_f32 v48, s74, v79, v48
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v76, v0
+  v_mad_f32 v16, s72, v77, v16
+  v_mad_f32 v32, s72, v78, v32
+  v_mad_f32 v48, s72, v79, v48
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v76, v0
+  v_mad_f32 v16, s70, v77, v16
+  v_mad_f32 v32, s70, v78, v32
+  v_mad_f32 v48, s70, v79, v48
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v76, v0
+  v_mad_f32 v16, s68, v77, v16
+  v_mad_f32 v32, s68, v78, v32
+  v_mad_f32 v48, s68, v79, v48
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v76, v0
+  v_mad_f32 v16, s66, v77, v16
+  v_mad_f32 v32, s66, v78, v32
+  v_mad_f32 v48, s66, v79, v48
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v76, v0
+  v_mad_f32 v16, s64, v77, v16
+  v_mad_f32 v32, s64, v78, v32
+  v_mad_f32 v48, s64, v79, v48
+.Lsparse_gemm_16x256_end8_3:
+  buffer_load_dword v76, v80, s[12:15], s24 offen
+  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v82, s[12:15], s24 offen
+  buffer_load_dword v79, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[0:3], s[16:17], 0x60
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s96, 36
+  s_sub_u32 s4, s100, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v64, v0
+  v_mad_f32 v16, s46, v65, v16
+  v_mad_f32 v32, s46, v66, v32
+  v_mad_f32 v48, s46, v67, v48
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v64, v0
+  v_mad_f32 v16, s44, v65, v16
+  v_mad_f32 v32, s44, v66, v32
+  v_mad_f32 v48, s44, v67, v48
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v64, v0
+  v_mad_f32 v16, s42, v65, v16
+  v_mad_f32 v32, s42, v66, v32
+  v_mad_f32 v48, s42, v67, v48
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v64, v0
+  v_mad_f32 v16, s40, v65, v16
+  v_mad_f32 v32, s40, v66, v32
+  v_mad_f32 v48, s40, v67, v48
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v64, v0
+  v_mad_f32 v16, s38, v65, v16
+  v_mad_f32 v32, s38, v66, v32
+  v_mad_f32 v48, s38, v67, v48
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v64, v0
+  v_mad_f32 v16, s36, v65, v16
+  v_mad_f32 v32, s36, v66, v32
+  v_mad_f32 v48, s36, v67, v48
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v64, v0
+  v_mad_f32 v16, s34, v65, v16
+  v_mad_f32 v32, s34, v66, v32
+  v_mad_f32 v48, s34, v67, v48
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v64, v0
+  v_mad_f32 v16, s32, v65, v16
+  v_mad_f32 v32, s32, v66, v32
+  v_mad_f32 v48, s32, v67, v48
+.Lsparse_gemm_16x256_end8_4:
+  buffer_load_dword v64, v80, s[12:15], s24 offen
+  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v82, s[12:15], s24 offen
+  buffer_load_dword v67, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s97, 36
+  s_sub_u32 s4, s101, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v68, v0
+  v_mad_f32 v16, s78, v69, v16
+  v_mad_f32 v32, s78, v70, v32
+  v_mad_f32 v48, s78, v71, v48
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v68, v0
+  v_mad_f32 v16, s76, v69, v16
+  v_mad_f32 v32, s76, v70, v32
+  v_mad_f32 v48, s76, v71, v48
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v68, v0
+  v_mad_f32 v16, s74, v69, v16
+  v_mad_f32 v32, s74, v70, v32
+  v_mad_f32 v48, s74, v71, v48
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v68, v0
+  v_mad_f32 v16, s72, v69, v16
+  v_mad_f32 v32, s72, v70, v32
+  v_mad_f32 v48, s72, v71, v48
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v68, v0
+  v_mad_f32 v16, s70, v69, v16
+  v_mad_f32 v32, s70, v70, v32
+  v_mad_f32 v48, s70, v71, v48
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v68, v0
+  v_mad_f32 v16, s68, v69, v16
+  v_mad_f32 v32, s68, v70, v32
+  v_mad_f32 v48, s68, v71, v48
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v68, v0
+  v_mad_f32 v16, s66, v69, v16
+  v_mad_f32 v32, s66, v70, v32
+  v_mad_f32 v48, s66, v71, v48
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v68, v0
+  v_mad_f32 v16, s64, v69, v16
+  v_mad_f32 v32, s64, v70, v32
+  v_mad_f32 v48, s64, v71, v48
+.Lsparse_gemm_16x256_end8_5:
+  buffer_load_dword v68, v80, s[12:15], s24 offen
+  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v82, s[12:15], s24 offen
+  buffer_load_dword v71, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s98, 36
+  s_sub_u32 s4, vcc_lo, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v72, v0
+  v_mad_f32 v16, s46, v73, v16
+  v_mad_f32 v32, s46, v74, v32
+  v_mad_f32 v48, s46, v75, v48
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v72, v0
+  v_mad_f32 v16, s44, v73, v16
+  v_mad_f32 v32, s44, v74, v32
+  v_mad_f32 v48, s44, v75, v48
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v72, v0
+  v_mad_f32 v16, s42, v73, v16
+  v_mad_f32 v32, s42, v74, v32
+  v_mad_f32 v48, s42, v75, v48
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v72, v0
+  v_mad_f32 v16, s40, v73, v16
+  v_mad_f32 v32, s40, v74, v32
+  v_mad_f32 v48, s40, v75, v48
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v72, v0
+  v_mad_f32 v16, s38, v73, v16
+  v_mad_f32 v32, s38, v74, v32
+  v_mad_f32 v48, s38, v75, v48
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v72, v0
+  v_mad_f32 v16, s36, v73, v16
+  v_mad_f32 v32, s36, v74, v32
+  v_mad_f32 v48, s36, v75, v48
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v72, v0
+  v_mad_f32 v16, s34, v73, v16
+  v_mad_f32 v32, s34, v74, v32
+  v_mad_f32 v48, s34, v75, v48
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v72, v0
+  v_mad_f32 v16, s32, v73, v16
+  v_mad_f32 v32, s32, v74, v32
+  v_mad_f32 v48, s32, v75, v48
+.Lsparse_gemm_16x256_end8_6:
+  buffer_load_dword v72, v80, s[12:15], s24 offen
+  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v82, s[12:15], s24 offen
+  buffer_load_dword v75, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_cmp_eq_u32 s27, 1
+  s_cbranch_scc1 .Lsparse_gemm_16x256_last_row8
+  s_load_dwordx16 s[32:47], s[6:7], s10
+.Lsparse_gemm_16x256_last_row8:
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s99, 36
+  s_sub_u32 s4, vcc_hi, s4
+  s_waitcnt vmcnt(12)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v76, v0
+  v_mad_f32 v16, s78, v77, v16
+  v_mad_f32 v32, s78, v78, v32
+  v_mad_f32 v48, s78, v79, v48
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v76, v0
+  v_mad_f32 v16, s76, v77, v16
+  v_mad_f32 v32, s76, v78, v32
+  v_mad_f32 v48, s76, v79, v48
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v76, v0
+  v_mad_f32 v16, s74, v77, v16
+  v_mad_f32 v32, s74, v78, v32
+  v_mad_f32 v48, s74, v79, v48
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v76, v0
+  v_mad_f32 v16, s72, v77, v16
+  v_mad_f32 v32, s72, v78, v32
+  v_mad_f32 v48, s72, v79, v48
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v76, v0
+  v_mad_f32 v16, s70, v77, v16
+  v_mad_f32 v32, s70, v78, v32
+  v_mad_f32 v48, s70, v79, v48
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v76, v0
+  v_mad_f32 v16, s68, v77, v16
+  v_mad_f32 v32, s68, v78, v32
+  v_mad_f32 v48, s68, v79, v48
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v76, v0
+  v_mad_f32 v16, s66, v77, v16
+  v_mad_f32 v32, s66, v78, v32
+  v_mad_f32 v48, s66, v79, v48
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v76, v0
+  v_mad_f32 v16, s64, v77, v16
+  v_mad_f32 v32, s64, v78, v32
+  v_mad_f32 v48, s64, v79, v48
+.Lsparse_gemm_16x256_end8_7:
+  buffer_load_dword v76, v80, s[12:15], s24 offen
+  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v82, s[12:15], s24 offen
+  buffer_load_dword v79, v83, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_add_u32 s16, s16, 32
+  s_addc_u32 s17, s17, 0
+  s_sub_u32 s27, s27, 1
+  s_cmp_lg_u32 s27, 0
+  s_cbranch_scc1 .Lsparse_gemm_16x256_group8
+  s_branch .Lsparse_gemm_16x256_next_tile
+.Lsparse_gemm_16x256_width16:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_16x256_here16:
+  s_add_u32 s28, s4, .Lsparse_gemm_16x256_end16_0-.Lsparse_gemm_16x256_here16
+  s_add_u32 s29, s4, .Lsparse_gemm_16x256_end16_1-.Lsparse_gemm_16x256_here16
+  s_add_u32 s30, s4, .Lsparse_gemm_16x256_end16_2-.Lsparse_gemm_16x256_here16
+  s_add_u32 s31, s4, .Lsparse_gemm_16x256_end16_3-.Lsparse_gemm_16x256_here16
+  s_add_u32 s100, s4, .Lsparse_gemm_16x256_end16_4-.Lsparse_gemm_16x256_here16
+  s_add_u32 s101, s4, .Lsparse_gemm_16x256_end16_5-.Lsparse_gemm_16x256_here16
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_16x256_end16_6-.Lsparse_gemm_16x256_here16
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_16x256_end16_7-.Lsparse_gemm_16x256_here16
+  .p2align 6
+.Lsparse_gemm_16x256_group16:
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[96:99], s[16:17], 0x50
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -4901,13 +6721,12 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s32, v65, v16
   v_mad_f32 v32, s32, v66, v32
   v_mad_f32 v48, s32, v67, v48
-.Lsparse_gemm_16x256_end0:
+.Lsparse_gemm_16x256_end16_0:
   buffer_load_dword v64, v80, s[12:15], s24 offen
   buffer_load_dword v65, v81, s[12:15], s24 offen
   buffer_load_dword v66, v82, s[12:15], s24 offen
   buffer_load_dword v67, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -4996,13 +6815,12 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s64, v69, v16
   v_mad_f32 v32, s64, v70, v32
   v_mad_f32 v48, s64, v71, v48
-.Lsparse_gemm_16x256_end1:
+.Lsparse_gemm_16x256_end16_1:
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   buffer_load_dword v70, v82, s[12:15], s24 offen
   buffer_load_dword v71, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -5091,13 +6909,12 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s32, v73, v16
   v_mad_f32 v32, s32, v74, v32
   v_mad_f32 v48, s32, v75, v48
-.Lsparse_gemm_16x256_end2:
+.Lsparse_gemm_16x256_end16_2:
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   buffer_load_dword v74, v82, s[12:15], s24 offen
   buffer_load_dword v75, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -5186,13 +7003,12 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s64, v77, v16
   v_mad_f32 v32, s64, v78, v32
   v_mad_f32 v48, s64, v79, v48
-.Lsparse_gemm_16x256_end3:
+.Lsparse_gemm_16x256_end16_3:
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   buffer_load_dword v78, v82, s[12:15], s24 offen
   buffer_load_dword v79, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -5282,13 +7098,12 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s32, v65, v16
   v_mad_f32 v32, s32, v66, v32
   v_mad_f32 v48, s32, v67, v48
-.Lsparse_gemm_16x256_end4:
+.Lsparse_gemm_16x256_end16_4:
   buffer_load_dword v64, v80, s[12:15], s24 offen
   buffer_load_dword v65, v81, s[12:15], s24 offen
   buffer_load_dword v66, v82, s[12:15], s24 offen
   buffer_load_dword v67, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -5377,13 +7192,12 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s64, v69, v16
   v_mad_f32 v32, s64, v70, v32
   v_mad_f32 v48, s64, v71, v48
-.Lsparse_gemm_16x256_end5:
+.Lsparse_gemm_16x256_end16_5:
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   buffer_load_dword v70, v82, s[12:15], s24 offen
   buffer_load_dword v71, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -5472,19 +7286,18 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s32, v73, v16
   v_mad_f32 v32, s32, v74, v32
   v_mad_f32 v48, s32, v75, v48
-.Lsparse_gemm_16x256_end6:
+.Lsparse_gemm_16x256_end16_6:
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   buffer_load_dword v74, v82, s[12:15], s24 offen
   buffer_load_dword v75, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_16x256_last_row
+  s_cbranch_scc1 .Lsparse_gemm_16x256_last_row16
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_16x256_last_row:
+.Lsparse_gemm_16x256_last_row16:
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 36
   s_sub_u32 s4, vcc_hi, s4
@@ -5570,18 +7383,19 @@ sparse_gemm_16x256:
   v_mad_f32 v16, s64, v77, v16
   v_mad_f32 v32, s64, v78, v32
   v_mad_f32 v48, s64, v79, v48
-.Lsparse_gemm_16x256_end7:
+.Lsparse_gemm_16x256_end16_7:
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   buffer_load_dword v78, v82, s[12:15], s24 offen
   buffer_load_dword v79, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
-  s_cbranch_scc1 .Lsparse_gemm_16x256_group
+  s_cbranch_scc1 .Lsparse_gemm_16x256_group16
+  s_branch .Lsparse_gemm_16x256_next_tile
+.Lsparse_gemm_16x256_next_tile:
   s_sub_u32 s16, s16, 128
   s_subb_u32 s17, s17, 0
   s_add_u32 s16, s16, s18
@@ -5603,7 +7417,6 @@ sparse_gemm_16x256:
 .Lsparse_gemm_16x256_skip_loaded:
   s_mul_i32 s4, s26, 28
   s_add_u32 s24, s24, s4
-  s_min_u32 s24, s24, s25
   s_add_u32 s16, s16, s18
   s_addc_u32 s17, s17, 0
   s_cmp_le_u32 s19, 32
@@ -5615,25 +7428,21 @@ sparse_gemm_16x256:
   buffer_load_dword v66, v82, s[12:15], s24 offen
   buffer_load_dword v67, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v68, v80, s[12:15], s24 offen
   buffer_load_dword v69, v81, s[12:15], s24 offen
   buffer_load_dword v70, v82, s[12:15], s24 offen
   buffer_load_dword v71, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v72, v80, s[12:15], s24 offen
   buffer_load_dword v73, v81, s[12:15], s24 offen
   buffer_load_dword v74, v82, s[12:15], s24 offen
   buffer_load_dword v75, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v76, v80, s[12:15], s24 offen
   buffer_load_dword v77, v81, s[12:15], s24 offen
   buffer_load_dword v78, v82, s[12:15], s24 offen
   buffer_load_dword v79, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_branch .Lsparse_gemm_16x256_tile
 .Lsparse_gemm_16x256_dense:
   s_cmp_lt_u32 s19, 32
@@ -5737,7 +7546,6 @@ sparse_gemm_16x256:
   buffer_load_dword v66, v82, s[12:15], s24 offen
   buffer_load_dword v67, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -5811,7 +7619,6 @@ sparse_gemm_16x256:
   buffer_load_dword v70, v82, s[12:15], s24 offen
   buffer_load_dword v71, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -5885,7 +7692,6 @@ sparse_gemm_16x256:
   buffer_load_dword v74, v82, s[12:15], s24 offen
   buffer_load_dword v75, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
   s_cbranch_scc1 .Lsparse_gemm_16x256_dense_last
@@ -5962,7 +7768,6 @@ sparse_gemm_16x256:
   buffer_load_dword v78, v82, s[12:15], s24 offen
   buffer_load_dword v79, v83, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
   s_cbranch_scc1 .Lsparse_gemm_16x256_dense_group
@@ -6755,8 +8560,11 @@ sparse_gemm_16x128:
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
   s_mul_i32 s24, s4, s26
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_sub_u32 s25, s34, 1
   s_mul_i32 s25, s25, s26
+  s_lshl_b32 s5, s33, 2
+  s_add_u32 s25, s25, s5
   ; tile of (first k, group y): tiles lie row-major, tiles_across to a row
   s_add_u32 s22, s32, 15
   s_lshr_b32 s22, s22, 4
@@ -6854,49 +8662,31 @@ sparse_gemm_16x128:
   s_and_b32 s13, s51, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s25
   buffer_load_dword v32, v48, s[12:15], s24 offen
   buffer_load_dword v33, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v34, v48, s[12:15], s24 offen
   buffer_load_dword v35, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v36, v48, s[12:15], s24 offen
   buffer_load_dword v37, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v38, v48, s[12:15], s24 offen
   buffer_load_dword v39, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v40, v48, s[12:15], s24 offen
   buffer_load_dword v41, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v42, v48, s[12:15], s24 offen
   buffer_load_dword v43, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v44, v48, s[12:15], s24 offen
   buffer_load_dword v45, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v46, v48, s[12:15], s24 offen
   buffer_load_dword v47, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
-  ; ends of the unrolled code, row by row
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_16x128_here:
-  s_add_u32 s28, s4, .Lsparse_gemm_16x128_end0-.Lsparse_gemm_16x128_here
-  s_add_u32 s29, s4, .Lsparse_gemm_16x128_end1-.Lsparse_gemm_16x128_here
-  s_add_u32 s30, s4, .Lsparse_gemm_16x128_end2-.Lsparse_gemm_16x128_here
-  s_add_u32 s31, s4, .Lsparse_gemm_16x128_end3-.Lsparse_gemm_16x128_here
-  s_add_u32 s100, s4, .Lsparse_gemm_16x128_end4-.Lsparse_gemm_16x128_here
-  s_add_u32 s101, s4, .Lsparse_gemm_16x128_end5-.Lsparse_gemm_16x128_here
-  s_add_u32 vcc_lo, s4, .Lsparse_gemm_16x128_end6-.Lsparse_gemm_16x128_here
-  s_add_u32 vcc_hi, s4, .Lsparse_gemm_16x128_end7-.Lsparse_gemm_16x128_here
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
   s_cmp_eq_u64 s[20:21], 0
@@ -6933,8 +8723,327 @@ sparse_gemm_16x128:
   s_lshl_b32 s11, s11, 3
   s_cbranch_scc0 .Lsparse_gemm_16x128_skip_loaded
   s_mov_b32 s10, s11
+  s_cmp_gt_u32 s11, 64
+  s_cbranch_scc1 .Lsparse_gemm_16x128_width16
+.Lsparse_gemm_16x128_width8:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_16x128_here8:
+  s_add_u32 s28, s4, .Lsparse_gemm_16x128_end8_0-.Lsparse_gemm_16x128_here8
+  s_add_u32 s29, s4, .Lsparse_gemm_16x128_end8_1-.Lsparse_gemm_16x128_here8
+  s_add_u32 s30, s4, .Lsparse_gemm_16x128_end8_2-.Lsparse_gemm_16x128_here8
+  s_add_u32 s31, s4, .Lsparse_gemm_16x128_end8_3-.Lsparse_gemm_16x128_here8
+  s_add_u32 s100, s4, .Lsparse_gemm_16x128_end8_4-.Lsparse_gemm_16x128_here8
+  s_add_u32 s101, s4, .Lsparse_gemm_16x128_end8_5-.Lsparse_gemm_16x128_here8
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_16x128_end8_6-.Lsparse_gemm_16x128_here8
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_16x128_end8_7-.Lsparse_gemm_16x128_here8
   .p2align 6
-.Lsparse_gemm_16x128_group:
+.Lsparse_gemm_16x128_group8:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[96:99], s[16:17], 0x50
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s0, 20
+  s_sub_u32 s4, s28, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v32, v0
+  v_mad_f32 v16, s46, v33, v16
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v32, v0
+  v_mad_f32 v16, s44, v33, v16
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v32, v0
+  v_mad_f32 v16, s42, v33, v16
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v32, v0
+  v_mad_f32 v16, s40, v33, v16
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v32, v0
+  v_mad_f32 v16, s38, v33, v16
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v32, v0
+  v_mad_f32 v16, s36, v33, v16
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v32, v0
+  v_mad_f32 v16, s34, v33, v16
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v32, v0
+  v_mad_f32 v16, s32, v33, v16
+.Lsparse_gemm_16x128_end8_0:
+  buffer_load_dword v32, v48, s[12:15], s24 offen
+  buffer_load_dword v33, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s1, 20
+  s_sub_u32 s4, s29, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v34, v0
+  v_mad_f32 v16, s78, v35, v16
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v34, v0
+  v_mad_f32 v16, s76, v35, v16
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v34, v0
+  v_mad_f32 v16, s74, v35, v16
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v34, v0
+  v_mad_f32 v16, s72, v35, v16
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v34, v0
+  v_mad_f32 v16, s70, v35, v16
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v34, v0
+  v_mad_f32 v16, s68, v35, v16
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v34, v0
+  v_mad_f32 v16, s66, v35, v16
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v34, v0
+  v_mad_f32 v16, s64, v35, v16
+.Lsparse_gemm_16x128_end8_1:
+  buffer_load_dword v34, v48, s[12:15], s24 offen
+  buffer_load_dword v35, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s2, 20
+  s_sub_u32 s4, s30, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v36, v0
+  v_mad_f32 v16, s46, v37, v16
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v36, v0
+  v_mad_f32 v16, s44, v37, v16
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v36, v0
+  v_mad_f32 v16, s42, v37, v16
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v36, v0
+  v_mad_f32 v16, s40, v37, v16
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v36, v0
+  v_mad_f32 v16, s38, v37, v16
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v36, v0
+  v_mad_f32 v16, s36, v37, v16
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v36, v0
+  v_mad_f32 v16, s34, v37, v16
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v36, v0
+  v_mad_f32 v16, s32, v37, v16
+.Lsparse_gemm_16x128_end8_2:
+  buffer_load_dword v36, v48, s[12:15], s24 offen
+  buffer_load_dword v37, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s3, 20
+  s_sub_u32 s4, s31, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v38, v0
+  v_mad_f32 v16, s78, v39, v16
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v38, v0
+  v_mad_f32 v16, s76, v39, v16
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v38, v0
+  v_mad_f32 v16, s74, v39, v16
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v38, v0
+  v_mad_f32 v16, s72, v39, v16
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v38, v0
+  v_mad_f32 v16, s70, v39, v16
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v38, v0
+  v_mad_f32 v16, s68, v39, v16
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v38, v0
+  v_mad_f32 v16, s66, v39, v16
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v38, v0
+  v_mad_f32 v16, s64, v39, v16
+.Lsparse_gemm_16x128_end8_3:
+  buffer_load_dword v38, v48, s[12:15], s24 offen
+  buffer_load_dword v39, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx4 s[0:3], s[16:17], 0x60
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s96, 20
+  s_sub_u32 s4, s100, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v40, v0
+  v_mad_f32 v16, s46, v41, v16
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v40, v0
+  v_mad_f32 v16, s44, v41, v16
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v40, v0
+  v_mad_f32 v16, s42, v41, v16
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v40, v0
+  v_mad_f32 v16, s40, v41, v16
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v40, v0
+  v_mad_f32 v16, s38, v41, v16
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v40, v0
+  v_mad_f32 v16, s36, v41, v16
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v40, v0
+  v_mad_f32 v16, s34, v41, v16
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v40, v0
+  v_mad_f32 v16, s32, v41, v16
+.Lsparse_gemm_16x128_end8_4:
+  buffer_load_dword v40, v48, s[12:15], s24 offen
+  buffer_load_dword v41, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s97, 20
+  s_sub_u32 s4, s101, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v42, v0
+  v_mad_f32 v16, s78, v43, v16
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v42, v0
+  v_mad_f32 v16, s76, v43, v16
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v42, v0
+  v_mad_f32 v16, s74, v43, v16
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v42, v0
+  v_mad_f32 v16, s72, v43, v16
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v42, v0
+  v_mad_f32 v16, s70, v43, v16
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v42, v0
+  v_mad_f32 v16, s68, v43, v16
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v42, v0
+  v_mad_f32 v16, s66, v43, v16
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v42, v0
+  v_mad_f32 v16, s64, v43, v16
+.Lsparse_gemm_16x128_end8_5:
+  buffer_load_dword v42, v48, s[12:15], s24 offen
+  buffer_load_dword v43, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s98, 20
+  s_sub_u32 s4, vcc_lo, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v0, s46, v44, v0
+  v_mad_f32 v16, s46, v45, v16
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v0, s44, v44, v0
+  v_mad_f32 v16, s44, v45, v16
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v0, s42, v44, v0
+  v_mad_f32 v16, s42, v45, v16
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v0, s40, v44, v0
+  v_mad_f32 v16, s40, v45, v16
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v0, s38, v44, v0
+  v_mad_f32 v16, s38, v45, v16
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v0, s36, v44, v0
+  v_mad_f32 v16, s36, v45, v16
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v0, s34, v44, v0
+  v_mad_f32 v16, s34, v45, v16
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v0, s32, v44, v0
+  v_mad_f32 v16, s32, v45, v16
+.Lsparse_gemm_16x128_end8_6:
+  buffer_load_dword v44, v48, s[12:15], s24 offen
+  buffer_load_dword v45, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_waitcnt lgkmcnt(0)
+  s_cmp_eq_u32 s27, 1
+  s_cbranch_scc1 .Lsparse_gemm_16x128_last_row8
+  s_load_dwordx16 s[32:47], s[6:7], s10
+.Lsparse_gemm_16x128_last_row8:
+  s_add_u32 s10, s10, s11
+  s_mul_i32 s4, s99, 20
+  s_sub_u32 s4, vcc_hi, s4
+  s_waitcnt vmcnt(14)
+  s_setpc_b64 s[4:5]
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v0, s78, v46, v0
+  v_mad_f32 v16, s78, v47, v16
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v0, s76, v46, v0
+  v_mad_f32 v16, s76, v47, v16
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v0, s74, v46, v0
+  v_mad_f32 v16, s74, v47, v16
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v0, s72, v46, v0
+  v_mad_f32 v16, s72, v47, v16
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v0, s70, v46, v0
+  v_mad_f32 v16, s70, v47, v16
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v0, s68, v46, v0
+  v_mad_f32 v16, s68, v47, v16
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v0, s66, v46, v0
+  v_mad_f32 v16, s66, v47, v16
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v0, s64, v46, v0
+  v_mad_f32 v16, s64, v47, v16
+.Lsparse_gemm_16x128_end8_7:
+  buffer_load_dword v46, v48, s[12:15], s24 offen
+  buffer_load_dword v47, v49, s[12:15], s24 offen
+  s_add_u32 s24, s24, s26
+  s_add_u32 s16, s16, 32
+  s_addc_u32 s17, s17, 0
+  s_sub_u32 s27, s27, 1
+  s_cmp_lg_u32 s27, 0
+  s_cbranch_scc1 .Lsparse_gemm_16x128_group8
+  s_branch .Lsparse_gemm_16x128_next_tile
+.Lsparse_gemm_16x128_width16:
+  ; ends of the unrolled code, row by row
+  s_getpc_b64 s[4:5]
+.Lsparse_gemm_16x128_here16:
+  s_add_u32 s28, s4, .Lsparse_gemm_16x128_end16_0-.Lsparse_gemm_16x128_here16
+  s_add_u32 s29, s4, .Lsparse_gemm_16x128_end16_1-.Lsparse_gemm_16x128_here16
+  s_add_u32 s30, s4, .Lsparse_gemm_16x128_end16_2-.Lsparse_gemm_16x128_here16
+  s_add_u32 s31, s4, .Lsparse_gemm_16x128_end16_3-.Lsparse_gemm_16x128_here16
+  s_add_u32 s100, s4, .Lsparse_gemm_16x128_end16_4-.Lsparse_gemm_16x128_here16
+  s_add_u32 s101, s4, .Lsparse_gemm_16x128_end16_5-.Lsparse_gemm_16x128_here16
+  s_add_u32 vcc_lo, s4, .Lsparse_gemm_16x128_end16_6-.Lsparse_gemm_16x128_here16
+  s_add_u32 vcc_hi, s4, .Lsparse_gemm_16x128_end16_7-.Lsparse_gemm_16x128_here16
+  .p2align 6
+.Lsparse_gemm_16x128_group16:
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[96:99], s[16:17], 0x50
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -6992,11 +9101,10 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v32, v0
   v_mad_f32 v16, s32, v33, v16
-.Lsparse_gemm_16x128_end0:
+.Lsparse_gemm_16x128_end16_0:
   buffer_load_dword v32, v48, s[12:15], s24 offen
   buffer_load_dword v33, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -7053,11 +9161,10 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v34, v0
   v_mad_f32 v16, s64, v35, v16
-.Lsparse_gemm_16x128_end1:
+.Lsparse_gemm_16x128_end16_1:
   buffer_load_dword v34, v48, s[12:15], s24 offen
   buffer_load_dword v35, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -7114,11 +9221,10 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v36, v0
   v_mad_f32 v16, s32, v37, v16
-.Lsparse_gemm_16x128_end2:
+.Lsparse_gemm_16x128_end16_2:
   buffer_load_dword v36, v48, s[12:15], s24 offen
   buffer_load_dword v37, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -7175,11 +9281,10 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v38, v0
   v_mad_f32 v16, s64, v39, v16
-.Lsparse_gemm_16x128_end3:
+.Lsparse_gemm_16x128_end16_3:
   buffer_load_dword v38, v48, s[12:15], s24 offen
   buffer_load_dword v39, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -7237,11 +9342,10 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v40, v0
   v_mad_f32 v16, s32, v41, v16
-.Lsparse_gemm_16x128_end4:
+.Lsparse_gemm_16x128_end16_4:
   buffer_load_dword v40, v48, s[12:15], s24 offen
   buffer_load_dword v41, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
@@ -7298,11 +9402,10 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v42, v0
   v_mad_f32 v16, s64, v43, v16
-.Lsparse_gemm_16x128_end5:
+.Lsparse_gemm_16x128_end16_5:
   buffer_load_dword v42, v48, s[12:15], s24 offen
   buffer_load_dword v43, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
@@ -7359,17 +9462,16 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v44, v0
   v_mad_f32 v16, s32, v45, v16
-.Lsparse_gemm_16x128_end6:
+.Lsparse_gemm_16x128_end16_6:
   buffer_load_dword v44, v48, s[12:15], s24 offen
   buffer_load_dword v45, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_16x128_last_row
+  s_cbranch_scc1 .Lsparse_gemm_16x128_last_row16
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_16x128_last_row:
+.Lsparse_gemm_16x128_last_row16:
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 20
   s_sub_u32 s4, vcc_hi, s4
@@ -7423,16 +9525,17 @@ sparse_gemm_16x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v46, v0
   v_mad_f32 v16, s64, v47, v16
-.Lsparse_gemm_16x128_end7:
+.Lsparse_gemm_16x128_end16_7:
   buffer_load_dword v46, v48, s[12:15], s24 offen
   buffer_load_dword v47, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
-  s_cbranch_scc1 .Lsparse_gemm_16x128_group
+  s_cbranch_scc1 .Lsparse_gemm_16x128_group16
+  s_branch .Lsparse_gemm_16x128_next_tile
+.Lsparse_gemm_16x128_next_tile:
   s_sub_u32 s16, s16, 128
   s_subb_u32 s17, s17, 0
   s_add_u32 s16, s16, s18
@@ -7454,7 +9557,6 @@ sparse_gemm_16x128:
 .Lsparse_gemm_16x128_skip_loaded:
   s_mul_i32 s4, s26, 24
   s_add_u32 s24, s24, s4
-  s_min_u32 s24, s24, s25
   s_add_u32 s16, s16, s18
   s_addc_u32 s17, s17, 0
   s_cmp_le_u32 s19, 32
@@ -7464,35 +9566,27 @@ sparse_gemm_16x128:
   buffer_load_dword v32, v48, s[12:15], s24 offen
   buffer_load_dword v33, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v34, v48, s[12:15], s24 offen
   buffer_load_dword v35, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v36, v48, s[12:15], s24 offen
   buffer_load_dword v37, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v38, v48, s[12:15], s24 offen
   buffer_load_dword v39, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v40, v48, s[12:15], s24 offen
   buffer_load_dword v41, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v42, v48, s[12:15], s24 offen
   buffer_load_dword v43, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v44, v48, s[12:15], s24 offen
   buffer_load_dword v45, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   buffer_load_dword v46, v48, s[12:15], s24 offen
   buffer_load_dword v47, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_branch .Lsparse_gemm_16x128_tile
 .Lsparse_gemm_16x128_dense:
   s_cmp_lt_u32 s19, 32
@@ -7562,7 +9656,6 @@ sparse_gemm_16x128:
   buffer_load_dword v32, v48, s[12:15], s24 offen
   buffer_load_dword v33, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -7602,7 +9695,6 @@ sparse_gemm_16x128:
   buffer_load_dword v34, v48, s[12:15], s24 offen
   buffer_load_dword v35, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -7642,7 +9734,6 @@ sparse_gemm_16x128:
   buffer_load_dword v36, v48, s[12:15], s24 offen
   buffer_load_dword v37, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -7682,7 +9773,6 @@ sparse_gemm_16x128:
   buffer_load_dword v38, v48, s[12:15], s24 offen
   buffer_load_dword v39, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -7722,7 +9812,6 @@ sparse_gemm_16x128:
   buffer_load_dword v40, v48, s[12:15], s24 offen
   buffer_load_dword v41, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -7762,7 +9851,6 @@ sparse_gemm_16x128:
   buffer_load_dword v42, v48, s[12:15], s24 offen
   buffer_load_dword v43, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
@@ -7802,7 +9890,6 @@ sparse_gemm_16x128:
   buffer_load_dword v44, v48, s[12:15], s24 offen
   buffer_load_dword v45, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
   s_cbranch_scc1 .Lsparse_gemm_16x128_dense_last
@@ -7845,7 +9932,6 @@ sparse_gemm_16x128:
   buffer_load_dword v46, v48, s[12:15], s24 offen
   buffer_load_dword v47, v49, s[12:15], s24 offen
   s_add_u32 s24, s24, s26
-  s_min_u32 s24, s24, s25
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
   s_cbranch_scc1 .Lsparse_gemm_16x128_dense_group
