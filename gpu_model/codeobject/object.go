@@ -119,6 +119,16 @@ func (o *Object) CodeAt(offset uint64) (Range, bool) {
 	return Range{}, false
 }
 
+// Relocated reports whether a relocation changes bytes of r when the image is placed.
+func (o *Object) Relocated(r Range) bool {
+	for _, x := range o.fixups {
+		if x.offset < r.End && x.offset+8 > r.Begin {
+			return true
+		}
+	}
+	return false
+}
+
 // Symbols returns the named places of the image in order of offset.
 func (o *Object) Symbols() []Symbol { return o.symbols }
 

@@ -145,8 +145,24 @@ func encode(value uint32, width int, num uint8) uint32 {
 	case 16:
 		return uint32(floatToHalf(math.Float32frombits(value)))
 	}
-	// Unsigned small floats: clamp to the positive range, drop the sign and the fraction bits that do not fit.
-	return uint32(floatToHalf(max(math.Float32frombits(value), 0))) & 0x7fff >> (15 - width)
+	return smallFloatOf(math.Float32frombits(value), width-5)
+}
+
+// smallFloatOf narrows to the unsigned floats of packed formats, 5 exponent bits and the given fraction bits, towards 0. Negative
+// values become 0.
+func smallFloatOf(f float32, fraction int) uint32 {
+	infinite := uint32(31) << fraction
+	switch b := math.Float32bits(f); {
+	case f != f:
+		return infinite | 1<<(fraction-1)
+	case b>>31 != 0:
+		return 0
+	case b == 0x7f800000:
+		return infinite
+	case b >= 0x38800000: // normal
+		return min((b-112<<23)>>(23-fraction), infinite-1)
+	}
+	return uint32(float64(f) * math.Exp2(float64(14+fraction)))
 }
 
 // narrow turns a register value into what a d16 instruction keeps, widen does the reverse.
