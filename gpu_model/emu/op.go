@@ -23,11 +23,10 @@ type Op struct {
 	Target uint32 // PC of a direct branch's target, in dwords
 	Cycles uint8  // SIMD occupancy class: 4 for ordinary vector instructions, 8 for f64 (source: r9nano figures)
 
-	// Resolved operands; the executors own their meaning.
-	D, SD Operand
-	Src   [3]Operand
-	mem   *memOp     // memory instructions: what Address and Perform need
-	Lanes laneKernel // vector implementation, when one exists for this shape of operands
+	mem     *memOp  // memory instructions: what Address and Perform need
+	vec     *vector // vector ALU instructions: operands and lane functions
+	sd      scalarOp
+	refusal string // why the machine refuses the instruction; "" where it does not
 }
 
 // AccessKind says what a memory access does.

@@ -1,5 +1,11 @@
 package emu
 
+import (
+	"fmt"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
+)
+
 // Program is a kernel's code, decoded once. Ops has one entry a dword of code; entries in the middle of an
 // instruction and words that do not decode hold an Op whose Execute faults the wavefront with a sentence that names
 // the PC and the word.
@@ -10,30 +16,109 @@ type Program struct {
 	Entry uint32
 	// ordered tells that the program has atomics whose results depend on the order of work-groups.
 	ordered bool
-	// vgprs is the number of vector registers that the code addresses.
+	// vgprs is the number of vector registers that a wavefront of the program has.
 	vgprs int
 	Ops   []Op
 	Code  []byte
 }
 
-// Operand is a source or destination, resolved at decode.
-type Operand struct {
-	Kind  OperandKind
-	Index uint16 // SGPR or VGPR number
-	Value uint64 // constants, widened to 64 bits as the operand's type asks
+// NewProgram decodes code, which lies at device address base, for wavefronts with vgprs vector registers. entry is
+// the offset of the kernel's first instruction in bytes. Words that can't be executed fault when they are reached,
+// not here: data may lie between instructions.
+func NewProgram(name string, base uint64, code []byte, entry uint64, vgprs int) (*Program, error) {
+	if len(code)%4 != 0 || entry%4 != 0 || entry >= uint64(len(code)) {
+		return nil, fmt.Errorf("kernel %q: code is whole dwords with the entry inside, got %d bytes and entry 0x%x", name, len(code), entry)
+	}
+	p := &Program{Name: name, Base: base, Entry: uint32(entry / 4), Code: code, vgprs: vgprs, Ops: make([]Op, len(code)/4)}
+	for pc := range p.Ops {
+		p.Ops[pc] = p.bind(uint32(pc))
+		p.ordered = p.ordered || p.Ops[pc].ordered()
+	}
+	return p, nil
 }
 
-// OperandKind tells where an operand lies.
-type OperandKind uint8
+// bind decodes and resolves the instruction at dword pc.
+func (p *Program) bind(pc uint32) Op {
+	in, err := isa.Decode(p.Code[4*pc:])
+	if err != nil {
+		op := Op{Unit: isa.UnitSpecial, Next: pc + 1, refusal: err.Error(), Execute: refuse}
+		op.Inst.Size = 4
+		return op
+	}
+	op := Op{Inst: in, Unit: in.Op.Unit, Next: pc + uint32(in.Size/4), Cycles: 4}
+	if err := bindOp(&op, pc, p.vgprs); err != nil {
+		op.refusal, op.Execute, op.Address, op.Perform = err.Error(), refuse, nil, nil
+	}
+	return op
+}
 
-// The kinds of operand.
-const (
-	OperandNone OperandKind = iota
-	OperandVGPR
-	OperandSGPR
-	OperandConstant
-	OperandSpecial // vccz, execz, scc, lds_direct
-)
+// refuse is the Execute of whatever the machine can't do.
+func refuse(w *Wavefront, op *Op) {
+	w.PC = op.Next
+	w.Fail(op, "%s", op.refusal)
+}
 
-// laneKernel computes 64 lanes of a vector instruction at once, under EXEC.
-type laneKernel func(w *Wavefront, op *Op)
+// ordered tells that the result of the instruction can depend on the order in which work-groups run.
+func (op *Op) ordered() bool {
+	return op.mem != nil && (op.mem.kind == AccessAtomic || op.mem.kind == AccessAtomicReturn)
+}
+
+// executor resolves the operands of one instruction and sets its Execute. An error says why this machine refuses it.
+type executor func(op *Op) error
+
+// executors has one entry an opcode; init functions beside the instructions fill it.
+var executors = make([]executor, len(isa.Opcodes()))
+
+// register enters the executor of an instruction.
+func register(name string, e executor) {
+	op := isa.OpcodeByName(name)
+	if op == nil {
+		panic("emu: no instruction " + name + " is in the opcode table")
+	}
+	for _, row := range isa.Opcodes()[op.Index:] { // a name can stand in several formats or numbers
+		if row.Name == name {
+			executors[row.Index] = e
+		}
+	}
+}
+
+// Implements reports whether the emulator executes an instruction of the opcode table.
+func Implements(row *isa.Opcode) bool { return executors[row.Index] != nil }
+
+func bindOp(op *Op, pc uint32, vgprs int) error {
+	row := op.Inst.Op
+	if row.Refused() {
+		return fmt.Errorf("%s is a graphics instruction, which this machine does not execute", row.Name)
+	}
+	e := executors[row.Index]
+	if e == nil {
+		return fmt.Errorf("%s is not executed by this machine", row.Name)
+	}
+	op.Target = uint32(int64(op.Next) + int64(int16(op.Inst.SImm16)))
+	if err := e(op); err != nil {
+		return err
+	}
+	if need := op.registers(); need > vgprs {
+		return fmt.Errorf("it uses v%d, the kernel's header allocates %d vector registers", need-1, vgprs)
+	}
+	return nil
+}
+
+// registers returns the number of vector registers, counted from v0, that the instruction needs.
+func (op *Op) registers() int {
+	if op.mem != nil {
+		return op.mem.registers
+	}
+	need := 0
+	count := func(r isa.Reg, words uint8) {
+		if r.IsVGPR() {
+			need = max(need, r.VGPR()+int(words))
+		}
+	}
+	row := op.Inst.Op
+	count(op.Inst.Dst, row.DstWords)
+	for i, r := range op.Inst.Src {
+		count(r, max(row.Slots[i].Words, 1))
+	}
+	return need
+}

@@ -32,6 +32,10 @@ type Wavefront struct {
 	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform.
 	Access MemoryAccess
 
+	// temp holds sources that are not registers as they are (SGPRs, modifiers, SDWA, DPP) and results under EXEC:
+	// low and high dwords of the three sources and of the result.
+	temp [10][64]uint32
+
 	scratchSlot int    // of the launch's private memory; −1 none
 	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
 }

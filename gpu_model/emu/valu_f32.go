@@ -1,0 +1,210 @@
+package emu
+
+import "math"
+
+// Single-precision vector instructions (source: CLRX GcnInstrsVop1, Vop2, Vop3).
+func init() {
+	registerVector(resultF32, map[string]laneFunc{
+		"v_add_f32":    laneAdd32,
+		"v_sub_f32":    laneSub32,
+		"v_subrev_f32": func(m Mode, d, h *lanes, s *operands) { laneSub32(m, d, h, &operands{a: s.b, b: s.a}) },
+		"v_mul_f32":    laneMul32,
+		"v_mul_legacy_f32": liftMode(func(m Mode, a, b, _ uint32) uint32 {
+			return mulLegacy32(m, a, b)
+		}),
+		"v_mad_legacy_f32": liftMode(func(m Mode, a, b, c uint32) uint32 { return add32(madMode(m), mulLegacy32(madMode(m), a, b), c) }),
+		"v_mad_f32":        laneMad32,
+		"v_madmk_f32":      laneMad32,
+		"v_madak_f32":      laneMad32,
+		"v_fma_f32":        liftMode(fma32),
+		"v_min_f32":        liftMode(func(m Mode, a, b, _ uint32) uint32 { return min32(m, a, b) }),
+		"v_max_f32":        laneMax32,
+		"v_min3_f32":       liftMode(func(m Mode, a, b, c uint32) uint32 { return min32(m, min32(m, a, b), c) }),
+		"v_max3_f32":       liftMode(func(m Mode, a, b, c uint32) uint32 { return max32(m, max32(m, a, b), c) }),
+		"v_med3_f32":       liftMode(med32),
+		"v_fract_f32":      unary32(func(x float64) float64 { return min(x-math.Floor(x), 0x1.fffffep-1) }),
+		"v_trunc_f32":      unary32(math.Trunc),
+		"v_ceil_f32":       unary32(math.Ceil),
+		"v_floor_f32":      unary32(math.Floor),
+		"v_rndne_f32":      unary32(math.RoundToEven),
+		"v_exp_f32":        unary32(math.Exp2),
+		"v_exp_legacy_f32": unary32(math.Exp2),
+		"v_log_f32":        unary32(log2),
+		"v_log_legacy_f32": unary32(log2),
+		"v_rcp_f32":        unary32(reciprocal),
+		"v_rcp_iflag_f32":  unary32(reciprocal),
+		"v_rsq_f32":        unary32(reciprocalRoot),
+		"v_sqrt_f32":       unary32(math.Sqrt),
+		"v_sin_f32":        unary32(sineTurns),
+		"v_cos_f32":        unary32(cosineTurns),
+		"v_frexp_mant_f32": liftMode(func(m Mode, a, _, _ uint32) uint32 { return frexpMantissa32(m, a) }),
+		"v_ldexp_f32": liftMode(func(m Mode, a, b, _ uint32) uint32 {
+			if isNaN32(a) {
+				return a | quiet32
+			}
+			return narrow32(ldexp(float64(flushed32(m.flushIn32(), a)), int32(b)), m.round32(), m.flushOut32())
+		}),
+		"v_cubeid_f32":    liftMode(cubeID),
+		"v_cubesc_f32":    liftMode(cubeS),
+		"v_cubetc_f32":    liftMode(cubeT),
+		"v_cubema_f32":    liftMode(cubeMajor),
+		"v_div_fixup_f32": liftMode(divFixup32),
+	})
+	register("v_mac_f32", tiedInstruction(resultF32, laneMad32))
+	register("v_div_fmas_f32", vccInstruction(resultF32, func(m Mode, vcc bool, a, b, c uint64) uint64 {
+		r := fma32(m, uint32(a), uint32(b), uint32(c))
+		if vcc {
+			return uint64(scale32(m, r, 32))
+		}
+		return uint64(r)
+	}))
+	register("v_div_scale_f32", scaleInstruction(resultF32, divScale32))
+}
+
+// unary32 lifts a function that is good to well under half an ulp of f32 in float64.
+func unary32(f func(x float64) float64) laneFunc {
+	return liftMode(func(m Mode, a, _, _ uint32) uint32 {
+		if isNaN32(a) {
+			return a | quiet32
+		}
+		return narrow32(f(float64(flushed32(m.flushIn32(), a))), m.round32(), m.flushOut32())
+	})
+}
+
+func mulLegacy32(m Mode, a, b uint32) uint32 {
+	if flush32(m.flushIn32(), a)&0x7FFFFFFF == 0 || flush32(m.flushIn32(), b)&0x7FFFFFFF == 0 {
+		return 0
+	}
+	return mul32(m, a, b)
+}
+
+func med32(m Mode, a, b, c uint32) uint32 {
+	if isNaN32(a) || isNaN32(b) || isNaN32(c) {
+		return min32(m, min32(m, a, b), c)
+	}
+	return max32(m, min32(m, a, b), min32(m, max32(m, a, b), c))
+}
+
+func log2(x float64) float64 {
+	if x < 0 {
+		return math.NaN()
+	}
+	return math.Log2(x)
+}
+
+func reciprocal(x float64) float64 { return 1 / x }
+
+func reciprocalRoot(x float64) float64 {
+	if x == 0 {
+		return math.Copysign(math.Inf(1), x)
+	}
+	return 1 / math.Sqrt(x)
+}
+
+// sineTurns is the sine of an angle in revolutions; outside ±256 the hardware gives 0 (source: CLRX, V_SIN_F32).
+func sineTurns(x float64) float64 {
+	if math.IsInf(x, 0) {
+		return math.NaN()
+	}
+	if math.Abs(x) > 256 {
+		return 0
+	}
+	return math.Sin(2 * math.Pi * (x - math.RoundToEven(x)))
+}
+
+// cosineTurns is the cosine of an angle in revolutions; outside ±256 the hardware gives 1.
+func cosineTurns(x float64) float64 {
+	if math.IsInf(x, 0) {
+		return math.NaN()
+	}
+	if math.Abs(x) > 256 {
+		return 1
+	}
+	return math.Cos(2 * math.Pi * (x - math.RoundToEven(x)))
+}
+
+// ldexp is math.Ldexp for any int32 exponent.
+func ldexp(x float64, exponent int32) float64 {
+	return math.Ldexp(x, int(max(-3000, min(3000, exponent))))
+}
+
+func frexpMantissa32(m Mode, a uint32) uint32 {
+	x := flush32(m.flushIn32(), a)
+	if isNaN32(x) {
+		return x | quiet32
+	}
+	if x&0x7F800000 == 0x7F800000 {
+		return x
+	}
+	fraction, _ := math.Frexp(float64(math.Float32frombits(x)))
+	return math.Float32bits(float32(fraction))
+}
+
+func scale32(m Mode, x uint32, exponent int32) uint32 {
+	if isNaN32(x) {
+		return x
+	}
+	return narrow32(ldexp(float64(math.Float32frombits(x)), exponent), m.round32(), m.flushOut32())
+}
+
+func exponent32(x uint32) int { return int(x >> 23 & 0xFF) }
+
+func denormal32(x float64) bool { return x != 0 && math.Abs(x) < 0x1p-126 }
+
+// divScale32 scales the numerator c or denominator b of a division so that no step over- or underflows
+// (source: CLRX GcnInstrsVop3, V_DIV_SCALE_F32).
+func divScale32(m Mode, a64, b64, c64 uint64) (uint64, bool) {
+	a, b, c := uint32(a64), uint32(b64), uint32(c64)
+	x, y := float64(math.Float32frombits(b)), float64(math.Float32frombits(c))
+	up := func(x uint32) uint64 {
+		return uint64(math.Float32bits(float32(ldexp(float64(math.Float32frombits(x)), 64))))
+	}
+	switch {
+	case x == 0 || y == 0:
+		return uint64(nan32), false
+	case exponent32(c)-exponent32(b) >= 96:
+		if a == b {
+			return up(a), true
+		}
+		return uint64(a), true
+	case exponent32(b) == 0:
+		return up(a), false
+	case denormal32(1/x) && denormal32(y/x):
+		if a == b {
+			return up(a), true
+		}
+		return uint64(a), true
+	case denormal32(1 / x):
+		return uint64(math.Float32bits(float32(ldexp(float64(math.Float32frombits(a)), -64)))), false
+	case denormal32(y / x):
+		if a == c {
+			return up(a), true
+		}
+		return uint64(a), true
+	case exponent32(c) <= 23:
+		return up(a), false
+	}
+	return uint64(a), false
+}
+
+// divFixup32 puts sign and special cases into the quotient a of c / b (source: CLRX GcnInstrsVop3, V_DIV_FIXUP_F32).
+func divFixup32(_ Mode, a, b, c uint32) uint32 {
+	sign := (b ^ c) & (1 << 31)
+	mb, mc := b&0x7FFFFFFF, c&0x7FFFFFFF
+	const infinity = 0x7F800000
+	switch {
+	case isNaN32(c):
+		return c | quiet32
+	case isNaN32(b):
+		return b | quiet32
+	case mb == 0 && mc == 0, mb == infinity && mc == infinity:
+		return 0xFFC00000
+	case mb == 0 || mc == infinity:
+		return sign | infinity
+	case mb == infinity || mc == 0:
+		return sign
+	case exponent32(c)-exponent32(b) < -150:
+		return sign
+	}
+	return sign | a&0x7FFFFFFF
+}
