@@ -12,6 +12,10 @@ partial results lie c_slice_stride apart; otherwise k_slice ≥ K. A work-group 
 which take adjacent blocks of rows and the same columns. Grid: (ceil(N / (64·columns)) · 64·waves, ceil(ceil(M /
 rows) / waves), ceil(K / k_slice)).
 
+The gather variant takes B through two tables of byte offsets, which makes it an implicit-GEMM convolution: on a
+copy of X with a border of zeros, the im2col element (tap, pixel) lies at the sum of an offset of the tap and one of
+the pixel. k_offsets has 12 entries more than K, of any value below b_bytes.
+
 Per output the sum starts at the bias (or 0) and runs over ascending k, one rounding per product and one per sum.
 """
 
@@ -20,7 +24,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common import buffer_resource, split_column, wave_index
-from gcn3 import BUFFER_WORD3, Kernel, module, s, v
+from gcn3 import Kernel, module, s, v
 
 ARGUMENTS = [
     ("a", "buffer"),
@@ -41,6 +45,10 @@ ARGUMENTS = [
     ("waves", "u32"),
 ]
 
+# B element (k, n) lies b_offset = k_offsets[k] + n_offsets[n] bytes into b, which has b_bytes.
+GATHER_ARGUMENTS = [*ARGUMENTS[:4], ("k_offsets", "buffer"), ("n_offsets", "buffer"), *ARGUMENTS[4:]]
+GATHER_ARGUMENTS[GATHER_ARGUMENTS.index(("ldb", "u32"))] = ("b_bytes", "u32")
+
 RING = 4  # k steps that B is loaded ahead
 
 # Scalar registers. 0–1 argument pointer, 2–4 work-group ids.
@@ -50,187 +58,238 @@ A_SET = 32  # two sets of 32 values
 PIXELS, K_SLICE, C_SLICE, WAVES = 96, 97, 98, 99
 A_OFFSET, A_LAST = 100, 101
 BIAS = 22
+K_TABLE, ROW_OFFSETS, B_BYTES = C_POINTER, 16, LDB  # of the gather variant
 B_OFFSET, STEPS, M0, WAVE, TEMP = 10, 0, 1, 5, 3
 
 
-def generate(rows: int, columns: int) -> Kernel:
-    """The kernel for one block shape: ``rows`` of m, 64·``columns`` of n per wavefront."""
-    accumulators, ring = 0, rows * columns
-    offsets = ring + RING * columns  # byte offset of the lane's column in B, one register a block of 64
-    lane = offsets + columns
-    temps = lane + 1
-    k = Kernel(f"gemm_scalar_{rows}x{64 * columns}", ARGUMENTS, sgprs=102, vgprs=temps + 4)
-    steps_per_set = 32 // rows
-    unroll = max(RING, 2 * steps_per_set)  # both sets of A registers, whole turns of the B ring
+class DenseGemm:
+    """Generator of one kernel: ``rows`` of m and 64·``columns`` of n per wavefront."""
 
-    k.load(M, "M", 8)
-    k.load(PIXELS, "pixels", 4)
-    k.load(12, "a", 8)  # a, b, c, bias into 12..19
-    wave_index(k, WAVE, lane)
-    k("s_waitcnt lgkmcnt(0)")
-    k(f"s_mov_b64 {s(C_POINTER, 2)}, {s(16, 2)}")
-    k(f"s_mov_b64 {s(BIAS, 2)}, {s(18, 2)}")
-    k(f"s_mov_b64 {s(A_LOW, 2)}, {s(12, 2)}")
-    k.comment("block of rows: moved back at the edge")
-    k(f"s_mul_i32 {s(M0)}, s3, {s(WAVES)}")
-    k(f"s_add_u32 {s(M0)}, {s(M0)}, {s(WAVE)}")
-    k(f"s_mul_i32 {s(M0)}, {s(M0)}, {rows}")
-    k(f"s_cmp_ge_u32 {s(M0)}, {s(M)}")
-    k(f"s_cbranch_scc1 {k.local('done')}")
-    k(f"s_sub_u32 {s(TEMP)}, {s(M)}, {rows}")
-    k(f"s_min_u32 {s(M0)}, {s(M0)}, {s(TEMP)}")
-    k.comment("slice of K: s4 is the slice, STEPS its length")
-    k(f"s_mul_i32 {s(TEMP)}, s4, {s(K_SLICE)}")
-    k(f"s_sub_u32 {s(STEPS)}, {s(K)}, {s(TEMP)}")
-    k(f"s_min_u32 {s(STEPS)}, {s(STEPS)}, {s(K_SLICE)}")
-    k(f"s_lshl_b32 {s(LDA)}, {s(LDA)}, 2")
-    k(f"s_lshl_b32 {s(LDB)}, {s(LDB)}, 2")
-    k(f"s_mul_i32 {s(A_OFFSET)}, {s(TEMP)}, {s(LDA)}")
-    k(f"s_mul_i32 {s(B_OFFSET)}, {s(TEMP)}, {s(LDB)}")
-    k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(STEPS)}")
-    k(f"s_sub_u32 {s(TEMP)}, {s(TEMP)}, 1")
-    k(f"s_mul_i32 {s(A_LAST)}, {s(TEMP)}, {s(LDA)}")
-    k.comment("A: base of the block's rows, and 64 bytes on")
-    k(f"s_lshl_b32 {s(TEMP)}, {s(M0)}, 2")
-    k(f"s_add_u32 {s(A_LOW)}, {s(A_LOW)}, {s(TEMP)}")
-    k(f"s_addc_u32 {s(A_LOW + 1)}, {s(A_LOW + 1)}, 0")
-    k(f"s_add_u32 {s(A_HIGH)}, {s(A_LOW)}, 64")
-    k(f"s_addc_u32 {s(A_HIGH + 1)}, {s(A_LOW + 1)}, 0")
-    _load_a(k, rows, 0)
-    k(f"s_and_b32 {s(B_RESOURCE + 3)}, {s(15)}, 0xffff")
-    k(f"s_mov_b32 {s(B_RESOURCE)}, {s(14)}")
-    k(f"s_mov_b32 {s(B_RESOURCE + 1)}, {s(B_RESOURCE + 3)}")
-    k.comment("bytes of B: rows that are loaded ahead beyond K read as 0")
-    k(f"s_sub_u32 {s(TEMP)}, {s(K)}, 1")
-    k(f"s_mul_i32 {s(B_RESOURCE + 2)}, {s(TEMP)}, {s(LDB)}")
-    k(f"s_lshl_b32 {s(TEMP)}, {s(N)}, 2")
-    k(f"s_add_u32 {s(B_RESOURCE + 2)}, {s(B_RESOURCE + 2)}, {s(TEMP)}")
-    k(f"s_mov_b32 {s(B_RESOURCE + 3)}, {BUFFER_WORD3:#x}")
-    k(f"s_mul_i32 s2, s2, {64 * columns}")
-    k(f"s_sub_u32 {s(TEMP)}, {s(N)}, 1")
-    for c in range(columns):
-        k(f"v_add_u32 {v(temps)}, vcc, s2, {v(lane)}")
-        if c:
-            k(f"v_add_u32 {v(temps)}, vcc, {64 * c}, {v(temps)}")
-        k(f"v_min_u32 {v(temps)}, {s(TEMP)}, {v(temps)}")
-        k(f"v_lshlrev_b32 {v(offsets + c)}, 2, {v(temps)}")
-    for step in range(RING):
-        _load_b(k, ring, offsets, columns, step)
-    _start(k, rows, columns, accumulators)
+    def __init__(self, rows: int, columns: int, gather: bool) -> None:
+        self.rows, self.columns, self.gather = rows, columns, gather
+        self.steps_per_set = 32 // rows
+        self.unroll = max(RING, 2 * self.steps_per_set)  # both sets of A registers, whole turns of the B ring
+        self.ring = rows * columns  # accumulators are registers 0 … rows·columns − 1, block by block
+        self.offsets = self.ring + RING * columns  # byte offset of the lane's column in B, one register a block of 64
+        self.lane = self.offsets + columns
+        self.temps = self.lane + 1
+        name = f"gemm_{'gather' if gather else 'scalar'}_{rows}x{64 * columns}"
+        self.k = Kernel(name, GATHER_ARGUMENTS if gather else ARGUMENTS, sgprs=104, vgprs=self.temps + 4)
 
-    k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, {unroll}")
-    k(f"s_cbranch_scc1 {k.local('tail')}")
-    k(".p2align 6")
-    k.label("loop")
-    for step in range(unroll):
-        _step(k, rows, columns, steps_per_set, step, accumulators, ring, offsets)
-    k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, {unroll}")
-    k(f"s_cbranch_scc0 {k.local('loop')}")
-    k.label("tail")
-    k(f"s_add_u32 {s(STEPS)}, {s(STEPS)}, {unroll}")
-    for step in range(unroll - 1):
-        k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, 1")
-        k(f"s_cbranch_scc1 {k.local('store')}")
-        _step(k, rows, columns, steps_per_set, step, accumulators, ring, offsets)
-    k.label("store")
-    k.comment("no load may land in a register that the epilogue uses")
-    k("s_waitcnt vmcnt(0) lgkmcnt(0)")
-    _store(k, rows, columns, accumulators, lane, temps)
-    k.label("done")
-    k("s_endpgm")
-    return k
+    def generate(self) -> Kernel:
+        """The whole kernel."""
+        k = self.k
+        self._prologue()
+        self._start_accumulators()
+        k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, {self.unroll}")
+        k(f"s_cbranch_scc1 {k.local('tail')}")
+        k(".p2align 6")
+        k.label("loop")
+        for step in range(self.unroll):
+            self._step(step)
+        k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, {self.unroll}")
+        k(f"s_cbranch_scc0 {k.local('loop')}")
+        k.label("tail")
+        k(f"s_add_u32 {s(STEPS)}, {s(STEPS)}, {self.unroll}")
+        for step in range(self.unroll - 1):
+            k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, 1")
+            k(f"s_cbranch_scc1 {k.local('store')}")
+            self._step(step)
+        k.label("store")
+        k.comment("no load may land in a register that the epilogue uses")
+        k("s_waitcnt vmcnt(0) lgkmcnt(0)")
+        self._store()
+        k.label("done")
+        k("s_endpgm")
+        return k
 
-
-def _load_a(k: Kernel, rows: int, which: int) -> None:
-    """Load the next set of A values (32 / rows steps) and move on, never beyond the last k."""
-    base = A_SET + 32 * which
-    for step in range(32 // rows):
-        at = base + step * rows
-        width = min(rows, 16)
-        k(f"s_load_dwordx{width} {s(at, width)}, {s(A_LOW, 2)}, {s(A_OFFSET)}")
-        if rows == 32:
-            k(f"s_load_dwordx16 {s(at + 16, 16)}, {s(A_HIGH, 2)}, {s(A_OFFSET)}")
-        k(f"s_add_u32 {s(A_OFFSET)}, {s(A_OFFSET)}, {s(LDA)}")
-        k(f"s_min_u32 {s(A_OFFSET)}, {s(A_OFFSET)}, {s(A_LAST)}")
-
-
-def _load_b(k: Kernel, ring: int, offsets: int, columns: int, step: int) -> None:
-    """Load the next row of B into a slot of the ring and move on."""
-    for c in range(columns):
-        k(
-            f"buffer_load_dword {v(ring + step * columns + c)}, {v(offsets + c)}, {s(B_RESOURCE, 4)},"
-            f" {s(B_OFFSET)} offen"
-        )
-    k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(LDB)}")
-
-
-def _start(k: Kernel, rows: int, columns: int, accumulators: int) -> None:
-    """Accumulators begin at the bias of their row, by way of the second set of A registers."""
-    bias = A_SET + 32
-    k(f"s_cmp_eq_u64 {s(BIAS, 2)}, 0")
-    k(f"s_cbranch_scc1 {k.local('no_bias')}")
-    k(f"s_lshl_b32 {s(TEMP)}, {s(M0)}, 2")
-    k(f"s_add_u32 {s(BIAS)}, {s(BIAS)}, {s(TEMP)}")
-    k(f"s_addc_u32 {s(BIAS + 1)}, {s(BIAS + 1)}, 0")
-    k("s_cmp_eq_u32 s4, 0")
-    k(f"s_cbranch_scc0 {k.local('no_bias')}")
-    for first in range(0, rows, 16):
-        width = min(rows, 16)
-        k(f"s_load_dwordx{width} {s(bias + first, width)}, {s(BIAS, 2)}, {first * 4:#x}")
-    k("s_waitcnt lgkmcnt(0)")
-    for c in range(columns):
-        for m in range(rows):
-            k(f"v_mov_b32 {v(accumulators + c * rows + m)}, {s(bias + m)}")
-    k(f"s_branch {k.local('started')}")
-    k.label("no_bias")
-    for register in range(accumulators, accumulators + rows * columns):
-        k(f"v_mov_b32 {v(register)}, 0")
-    k.label("started")
-
-
-def _step(
-    k: Kernel, rows: int, columns: int, steps_per_set: int, step: int, accumulators: int, ring: int, offsets: int
-) -> None:
-    """One k: wait for its operands, start the loads of later ones, multiply and add."""
-    which = step // steps_per_set % 2
-    if step % steps_per_set == 0:
+    def _prologue(self) -> None:
+        k = self.k
+        k.load(M, "M", 8)
+        k.load(PIXELS, "pixels", 4)
+        k.load(12, "a", 8)  # a, b, c, bias into 12..19
+        if self.gather:
+            k.load(A_SET, "k_offsets", 4)
+            k("s_mov_b64 flat_scratch, s[0:1]")
+        wave_index(k, WAVE, self.lane)
         k("s_waitcnt lgkmcnt(0)")
-        _load_a(k, rows, 1 - which)
-    k(f"s_waitcnt vmcnt({(RING - 1) * columns})")
-    values = A_SET + 32 * which + step % steps_per_set * rows
-    for c in range(columns):
-        for m in range(rows):
-            k(f"v_mac_f32 {v(accumulators + c * rows + m)}, {s(values + m)}, {v(ring + step % RING * columns + c)}")
-    _load_b(k, ring, offsets, columns, step % RING)
+        k(f"s_mov_b64 {s(C_POINTER, 2)}, {s(16, 2)}")
+        k(f"s_mov_b64 {s(BIAS, 2)}, {s(18, 2)}")
+        k(f"s_mov_b64 {s(A_LOW, 2)}, {s(12, 2)}")
+        k.comment("block of rows: moved back at the edge")
+        k(f"s_mul_i32 {s(M0)}, s3, {s(WAVES)}")
+        k(f"s_add_u32 {s(M0)}, {s(M0)}, {s(WAVE)}")
+        k(f"s_mul_i32 {s(M0)}, {s(M0)}, {self.rows}")
+        k(f"s_cmp_ge_u32 {s(M0)}, {s(M)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
+        k(f"s_sub_u32 {s(TEMP)}, {s(M)}, {self.rows}")
+        k(f"s_min_u32 {s(M0)}, {s(M0)}, {s(TEMP)}")
+        k.comment("slice of K: s4 is the slice, STEPS its length")
+        k(f"s_mul_i32 {s(TEMP)}, s4, {s(K_SLICE)}")
+        k(f"s_sub_u32 {s(STEPS)}, {s(K)}, {s(TEMP)}")
+        k(f"s_min_u32 {s(STEPS)}, {s(STEPS)}, {s(K_SLICE)}")
+        k(f"s_lshl_b32 {s(LDA)}, {s(LDA)}, 2")
+        k(f"s_mul_i32 {s(A_OFFSET)}, {s(TEMP)}, {s(LDA)}")
+        self._b_columns()
+        self._b_rows()
+        k(f"s_mul_i32 {s(TEMP)}, s4, {s(K_SLICE)}")
+        k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(STEPS)}")
+        k(f"s_sub_u32 {s(TEMP)}, {s(TEMP)}, 1")
+        k(f"s_mul_i32 {s(A_LAST)}, {s(TEMP)}, {s(LDA)}")
+        k.comment("A: base of the block's rows, and 64 bytes on")
+        k(f"s_lshl_b32 {s(TEMP)}, {s(M0)}, 2")
+        k(f"s_add_u32 {s(A_LOW)}, {s(A_LOW)}, {s(TEMP)}")
+        k(f"s_addc_u32 {s(A_LOW + 1)}, {s(A_LOW + 1)}, 0")
+        k(f"s_add_u32 {s(A_HIGH)}, {s(A_LOW)}, 64")
+        k(f"s_addc_u32 {s(A_HIGH + 1)}, {s(A_LOW + 1)}, 0")
+        self._load_a(0)
 
+    def _b_columns(self) -> None:
+        """B's buffer resource, and the byte offset of the lane's column in each block; beyond N the last column's."""
+        k = self.k
+        if not self.gather:
+            k.comment("bytes of B: rows that are loaded ahead beyond K read as 0")
+            k(f"s_lshl_b32 {s(LDB)}, {s(LDB)}, 2")
+            k(f"s_sub_u32 {s(WAVE)}, {s(K)}, 1")
+            k(f"s_mul_i32 {s(WAVE)}, {s(WAVE)}, {s(LDB)}")
+            k(f"s_lshl_b32 {s(B_OFFSET)}, {s(N)}, 2")
+            k(f"s_add_u32 {s(WAVE)}, {s(WAVE)}, {s(B_OFFSET)}")
+        k(f"s_mov_b64 {s(A_SET + 4, 2)}, {s(14, 2)}")
+        buffer_resource(k, B_RESOURCE, A_SET + 4)
+        k(f"s_mov_b32 {s(B_RESOURCE + 2)}, {s(B_BYTES if self.gather else WAVE)}")
+        k(f"s_mul_i32 s2, s2, {64 * self.columns}")
+        k(f"s_sub_u32 {s(WAVE)}, {s(N)}, 1")
+        if self.gather:
+            buffer_resource(k, A_SET + 8, A_SET + 2)
+        for c in range(self.columns):
+            offset = v(self.offsets + c)
+            k(f"v_add_u32 {offset}, vcc, s2, {v(self.lane)}")
+            if c:
+                k(f"v_add_u32 {offset}, vcc, {64 * c}, {offset}")
+            k(f"v_min_u32 {offset}, {s(WAVE)}, {offset}")
+            k(f"v_lshlrev_b32 {offset}, 2, {offset}")
+            if self.gather:
+                k(f"buffer_load_dword {offset}, {offset}, {s(A_SET + 8, 4)}, 0 offen")
 
-def _store(k: Kernel, rows: int, columns: int, accumulators: int, lane: int, temps: int) -> None:
-    """Store the block; lanes beyond N store nothing."""
-    column, quotient, a, b = temps, temps + 1, temps + 2, temps + 3
-    k.comment("the slice's place in C")
-    k(f"s_mul_i32 {s(TEMP)}, s4, {s(C_SLICE)}")
-    k(f"s_lshl_b32 {s(TEMP)}, {s(TEMP)}, 2")
-    k(f"s_add_u32 {s(C_POINTER)}, {s(C_POINTER)}, {s(TEMP)}")
-    k(f"s_addc_u32 {s(C_POINTER + 1)}, {s(C_POINTER + 1)}, 0")
-    buffer_resource(k, C_RESOURCE, C_POINTER)
-    k(f"s_lshl_b32 {s(C_ROW)}, {s(C_ROW)}, 2")
-    for c in range(columns):
-        k("s_mov_b64 exec, -1")
-        k(f"v_add_u32 {v(column)}, vcc, s2, {v(lane)}")
-        if c:
-            k(f"v_add_u32 {v(column)}, vcc, {64 * c}, {v(column)}")
-        k(f"v_cmp_gt_u32 vcc, {s(N)}, {v(column)}")
-        k("s_and_saveexec_b64 s[32:33], vcc")
-        k(f"s_cbranch_execz {k.local('done')}")
-        split_column(k, column, quotient, (a, b), PIXELS, f"columns {64 * c} on")
-        k(f"v_mul_lo_u32 {v(column)}, {v(column)}, {s(C_COLUMN)}")
-        k(f"v_mul_lo_u32 {v(quotient)}, {v(quotient)}, {s(C_IMAGE)}")
-        k(f"v_add_u32 {v(column)}, vcc, {v(column)}, {v(quotient)}")
-        k(f"v_lshlrev_b32 {v(column)}, 2, {v(column)}")
-        k(f"s_mul_i32 {s(TEMP)}, {s(M0)}, {s(C_ROW)}")
-        for m in range(rows):
-            k(f"buffer_store_dword {v(accumulators + c * rows + m)}, {v(column)}, {s(C_RESOURCE, 4)}, {s(TEMP)} offen")
-            k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(C_ROW)}")
+    def _b_rows(self) -> None:
+        """Start the ring of B; TEMP is the first k."""
+        k = self.k
+        if self.gather:
+            k.comment("table of row offsets: four for the ring, then two loads of two in every four steps")
+            k(f"s_lshl_b32 {s(TEMP)}, {s(TEMP)}, 2")
+            k(f"s_add_u32 {s(K_TABLE)}, {s(A_SET)}, {s(TEMP)}")
+            k(f"s_addc_u32 {s(K_TABLE + 1)}, {s(A_SET + 1)}, 0")
+            k(f"s_load_dwordx4 {s(ROW_OFFSETS, 4)}, {s(K_TABLE, 2)}, 0x0")
+            k("s_waitcnt vmcnt(0) lgkmcnt(0)")
+            for step in range(RING):
+                self._load_b(step)
+            k(f"s_load_dwordx2 {s(ROW_OFFSETS, 2)}, {s(K_TABLE, 2)}, 0x10")
+        else:
+            k(f"s_mul_i32 {s(B_OFFSET)}, {s(TEMP)}, {s(LDB)}")
+            for step in range(RING):
+                self._load_b(step)
+
+    def _load_a(self, which: int) -> None:
+        """Load the next set of A values (32 / rows steps) and move on, never beyond the last k."""
+        k = self.k
+        base = A_SET + 32 * which
+        for step in range(self.steps_per_set):
+            at = base + step * self.rows
+            width = min(self.rows, 16)
+            k(f"s_load_dwordx{width} {s(at, width)}, {s(A_LOW, 2)}, {s(A_OFFSET)}")
+            if self.rows == 32:
+                k(f"s_load_dwordx16 {s(at + 16, 16)}, {s(A_HIGH, 2)}, {s(A_OFFSET)}")
+            k(f"s_add_u32 {s(A_OFFSET)}, {s(A_OFFSET)}, {s(LDA)}")
+            k(f"s_min_u32 {s(A_OFFSET)}, {s(A_OFFSET)}, {s(A_LAST)}")
+
+    def _load_b(self, step: int) -> None:
+        """Load the next row of B into a slot of the ring and move on."""
+        k = self.k
+        at = ROW_OFFSETS + step if self.gather else B_OFFSET
+        for c in range(self.columns):
+            target, lane = v(self.ring + step * self.columns + c), v(self.offsets + c)
+            k(f"buffer_load_dword {target}, {lane}, {s(B_RESOURCE, 4)}, {s(at)} offen")
+        if not self.gather:
+            k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(LDB)}")
+
+    def _start_accumulators(self) -> None:
+        """Accumulators begin at the bias of their row, by way of the second set of A registers."""
+        k, bias = self.k, A_SET + 32
+        k(f"s_cmp_eq_u64 {s(BIAS, 2)}, 0")
+        k(f"s_cbranch_scc1 {k.local('no_bias')}")
+        k(f"s_lshl_b32 {s(TEMP)}, {s(M0)}, 2")
+        k(f"s_add_u32 {s(BIAS)}, {s(BIAS)}, {s(TEMP)}")
+        k(f"s_addc_u32 {s(BIAS + 1)}, {s(BIAS + 1)}, 0")
+        k("s_cmp_eq_u32 s4, 0")
+        k(f"s_cbranch_scc0 {k.local('no_bias')}")
+        for first in range(0, self.rows, 16):
+            width = min(self.rows, 16)
+            k(f"s_load_dwordx{width} {s(bias + first, width)}, {s(BIAS, 2)}, {first * 4:#x}")
+        k("s_waitcnt lgkmcnt(0)")
+        for c in range(self.columns):
+            for m in range(self.rows):
+                k(f"v_mov_b32 {v(c * self.rows + m)}, {s(bias + m)}")
+        k(f"s_branch {k.local('started')}")
+        k.label("no_bias")
+        for register in range(self.rows * self.columns):
+            k(f"v_mov_b32 {v(register)}, 0")
+        k.label("started")
+
+    def _step(self, step: int) -> None:
+        """One k: wait for its operands, start the loads of later ones, multiply and add."""
+        k = self.k
+        which = step // self.steps_per_set % 2
+        if step % self.steps_per_set == 0:
+            k("s_waitcnt lgkmcnt(0)")
+            self._load_a(1 - which)
+        if self.gather and step == 0:
+            k(f"s_load_dwordx2 {s(ROW_OFFSETS + 2, 2)}, {s(K_TABLE, 2)}, 0x18")
+        if self.gather and step == 2:
+            k(f"s_load_dwordx2 {s(ROW_OFFSETS, 2)}, {s(K_TABLE, 2)}, 0x20")
+            k(f"s_add_u32 {s(K_TABLE)}, {s(K_TABLE)}, 16")
+            k(f"s_addc_u32 {s(K_TABLE + 1)}, {s(K_TABLE + 1)}, 0")
+        k(f"s_waitcnt vmcnt({(RING - 1) * self.columns})")
+        values = A_SET + 32 * which + step % self.steps_per_set * self.rows
+        slot = step % RING
+        for c in range(self.columns):
+            b = v(self.ring + slot * self.columns + c)
+            for m in range(self.rows):
+                k(f"v_mac_f32 {v(c * self.rows + m)}, {s(values + m)}, {b}")
+        self._load_b(slot)
+
+    def _store(self) -> None:
+        """Store the block; lanes beyond N store nothing."""
+        k, rows = self.k, self.rows
+        column, quotient, a, b = range(self.temps, self.temps + 4)
+        if self.gather:
+            k.comment("the loop used C's pointer for the table")
+            k(f"s_mov_b64 {s(A_SET, 2)}, flat_scratch")
+            k(f"s_load_dwordx2 {s(C_POINTER, 2)}, {s(A_SET, 2)}, {k.offset('c'):#x}")
+            k("s_waitcnt lgkmcnt(0)")
+        k.comment("the slice's place in C")
+        k(f"s_mul_i32 {s(TEMP)}, s4, {s(C_SLICE)}")
+        k(f"s_lshl_b32 {s(TEMP)}, {s(TEMP)}, 2")
+        k(f"s_add_u32 {s(C_POINTER)}, {s(C_POINTER)}, {s(TEMP)}")
+        k(f"s_addc_u32 {s(C_POINTER + 1)}, {s(C_POINTER + 1)}, 0")
+        buffer_resource(k, C_RESOURCE, C_POINTER)
+        k(f"s_lshl_b32 {s(C_ROW)}, {s(C_ROW)}, 2")
+        for c in range(self.columns):
+            k("s_mov_b64 exec, -1")
+            k(f"v_add_u32 {v(column)}, vcc, s2, {v(self.lane)}")
+            if c:
+                k(f"v_add_u32 {v(column)}, vcc, {64 * c}, {v(column)}")
+            k(f"v_cmp_gt_u32 vcc, {s(N)}, {v(column)}")
+            k("s_and_saveexec_b64 s[32:33], vcc")
+            k(f"s_cbranch_execz {k.local('done')}")
+            split_column(k, column, quotient, (a, b), PIXELS, f"columns {64 * c} on")
+            k(f"v_mul_lo_u32 {v(column)}, {v(column)}, {s(C_COLUMN)}")
+            k(f"v_mul_lo_u32 {v(quotient)}, {v(quotient)}, {s(C_IMAGE)}")
+            k(f"v_add_u32 {v(column)}, vcc, {v(column)}, {v(quotient)}")
+            k(f"v_lshlrev_b32 {v(column)}, 2, {v(column)}")
+            k(f"s_mul_i32 {s(TEMP)}, {s(M0)}, {s(C_ROW)}")
+            for m in range(rows):
+                k(f"buffer_store_dword {v(c * rows + m)}, {v(column)}, {s(C_RESOURCE, 4)}, {s(TEMP)} offen")
+                k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(C_ROW)}")
 
 
 SHAPES = [(32, 2), (32, 1), (16, 2), (16, 1), (8, 1)]
@@ -238,7 +297,8 @@ SHAPES = [(32, 2), (32, 1), (16, 2), (16, 1), (8, 1)]
 
 def main() -> None:
     """Write gemm_scalar.s beside the OpenCL sources."""
-    kernels = [generate(rows, columns) for rows, columns in SHAPES]
+    kernels = [DenseGemm(rows, columns, False).generate() for rows, columns in SHAPES]
+    kernels += [DenseGemm(rows, columns, True).generate() for rows, columns in SHAPES if rows > 8]
     target = Path(__file__).parent.parent / "src" / "gemm_scalar.s"
     target.write_text(module(kernels, "python3 generate/gemm_scalar.py"))
 

@@ -23,7 +23,7 @@ gemm_scalar_32x128:
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
     kernarg_segment_byte_size = 80
-    wavefront_sgpr_count = 104
+    wavefront_sgpr_count = 106
     workitem_vgpr_count = 79
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
@@ -53,9 +53,42 @@ gemm_scalar_32x128:
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
-  s_lshl_b32 s28, s28, 2
   s_mul_i32 s100, s3, s27
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_lshl_b32 s28, s28, 2
+  s_sub_u32 s5, s26, 1
+  s_mul_i32 s5, s5, s28
+  s_lshl_b32 s10, s25, 2
+  s_add_u32 s5, s5, s10
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s5
+  s_mul_i32 s2, s2, 128
+  s_sub_u32 s5, s25, 1
+  v_add_u32 v72, vcc, s2, v74
+  v_min_u32 v72, s5, v72
+  v_lshlrev_b32 v72, 2, v72
+  v_add_u32 v73, vcc, s2, v74
+  v_add_u32 v73, vcc, 64, v73
+  v_min_u32 v73, s5, v73
+  v_lshlrev_b32 v73, 2, v73
   s_mul_i32 s10, s3, s28
+  buffer_load_dword v64, v72, s[12:15], s10 offen
+  buffer_load_dword v65, v73, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v66, v72, s[12:15], s10 offen
+  buffer_load_dword v67, v73, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v68, v72, s[12:15], s10 offen
+  buffer_load_dword v69, v73, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v70, v72, s[12:15], s10 offen
+  buffer_load_dword v71, v73, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  s_mul_i32 s3, s4, s97
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
@@ -69,36 +102,6 @@ gemm_scalar_32x128:
   s_load_dwordx16 s[48:63], s[8:9], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
-  s_and_b32 s15, s15, 0xffff
-  s_mov_b32 s12, s14
-  s_mov_b32 s13, s15
-  ; bytes of B: rows that are loaded ahead beyond K read as 0
-  s_sub_u32 s3, s26, 1
-  s_mul_i32 s14, s3, s28
-  s_lshl_b32 s3, s25, 2
-  s_add_u32 s14, s14, s3
-  s_mov_b32 s15, 0x27fac
-  s_mul_i32 s2, s2, 128
-  s_sub_u32 s3, s25, 1
-  v_add_u32 v75, vcc, s2, v74
-  v_min_u32 v75, s3, v75
-  v_lshlrev_b32 v72, 2, v75
-  v_add_u32 v75, vcc, s2, v74
-  v_add_u32 v75, vcc, 64, v75
-  v_min_u32 v75, s3, v75
-  v_lshlrev_b32 v73, 2, v75
-  buffer_load_dword v64, v72, s[12:15], s10 offen
-  buffer_load_dword v65, v73, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v66, v72, s[12:15], s10 offen
-  buffer_load_dword v67, v73, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v68, v72, s[12:15], s10 offen
-  buffer_load_dword v69, v73, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v70, v72, s[12:15], s10 offen
-  buffer_load_dword v71, v73, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_32x128_no_bias
   s_lshl_b32 s3, s1, 2
@@ -986,7 +989,7 @@ gemm_scalar_32x64:
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
     kernarg_segment_byte_size = 80
-    wavefront_sgpr_count = 104
+    wavefront_sgpr_count = 106
     workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
@@ -1016,9 +1019,34 @@ gemm_scalar_32x64:
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
-  s_lshl_b32 s28, s28, 2
   s_mul_i32 s100, s3, s27
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_lshl_b32 s28, s28, 2
+  s_sub_u32 s5, s26, 1
+  s_mul_i32 s5, s5, s28
+  s_lshl_b32 s10, s25, 2
+  s_add_u32 s5, s5, s10
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s5
+  s_mul_i32 s2, s2, 64
+  s_sub_u32 s5, s25, 1
+  v_add_u32 v36, vcc, s2, v37
+  v_min_u32 v36, s5, v36
+  v_lshlrev_b32 v36, 2, v36
   s_mul_i32 s10, s3, s28
+  buffer_load_dword v32, v36, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v33, v36, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v34, v36, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v35, v36, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  s_mul_i32 s3, s4, s97
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
@@ -1032,28 +1060,6 @@ gemm_scalar_32x64:
   s_load_dwordx16 s[48:63], s[8:9], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
-  s_and_b32 s15, s15, 0xffff
-  s_mov_b32 s12, s14
-  s_mov_b32 s13, s15
-  ; bytes of B: rows that are loaded ahead beyond K read as 0
-  s_sub_u32 s3, s26, 1
-  s_mul_i32 s14, s3, s28
-  s_lshl_b32 s3, s25, 2
-  s_add_u32 s14, s14, s3
-  s_mov_b32 s15, 0x27fac
-  s_mul_i32 s2, s2, 64
-  s_sub_u32 s3, s25, 1
-  v_add_u32 v38, vcc, s2, v37
-  v_min_u32 v38, s3, v38
-  v_lshlrev_b32 v36, 2, v38
-  buffer_load_dword v32, v36, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v33, v36, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v34, v36, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v35, v36, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_32x64_no_bias
   s_lshl_b32 s3, s1, 2
@@ -1554,7 +1560,7 @@ gemm_scalar_16x128:
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
     kernarg_segment_byte_size = 80
-    wavefront_sgpr_count = 104
+    wavefront_sgpr_count = 106
     workitem_vgpr_count = 47
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
@@ -1584,9 +1590,42 @@ gemm_scalar_16x128:
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
-  s_lshl_b32 s28, s28, 2
   s_mul_i32 s100, s3, s27
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_lshl_b32 s28, s28, 2
+  s_sub_u32 s5, s26, 1
+  s_mul_i32 s5, s5, s28
+  s_lshl_b32 s10, s25, 2
+  s_add_u32 s5, s5, s10
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s5
+  s_mul_i32 s2, s2, 128
+  s_sub_u32 s5, s25, 1
+  v_add_u32 v40, vcc, s2, v42
+  v_min_u32 v40, s5, v40
+  v_lshlrev_b32 v40, 2, v40
+  v_add_u32 v41, vcc, s2, v42
+  v_add_u32 v41, vcc, 64, v41
+  v_min_u32 v41, s5, v41
+  v_lshlrev_b32 v41, 2, v41
   s_mul_i32 s10, s3, s28
+  buffer_load_dword v32, v40, s[12:15], s10 offen
+  buffer_load_dword v33, v41, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v34, v40, s[12:15], s10 offen
+  buffer_load_dword v35, v41, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v36, v40, s[12:15], s10 offen
+  buffer_load_dword v37, v41, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v38, v40, s[12:15], s10 offen
+  buffer_load_dword v39, v41, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  s_mul_i32 s3, s4, s97
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
@@ -1602,36 +1641,6 @@ gemm_scalar_16x128:
   s_load_dwordx16 s[48:63], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
-  s_and_b32 s15, s15, 0xffff
-  s_mov_b32 s12, s14
-  s_mov_b32 s13, s15
-  ; bytes of B: rows that are loaded ahead beyond K read as 0
-  s_sub_u32 s3, s26, 1
-  s_mul_i32 s14, s3, s28
-  s_lshl_b32 s3, s25, 2
-  s_add_u32 s14, s14, s3
-  s_mov_b32 s15, 0x27fac
-  s_mul_i32 s2, s2, 128
-  s_sub_u32 s3, s25, 1
-  v_add_u32 v43, vcc, s2, v42
-  v_min_u32 v43, s3, v43
-  v_lshlrev_b32 v40, 2, v43
-  v_add_u32 v43, vcc, s2, v42
-  v_add_u32 v43, vcc, 64, v43
-  v_min_u32 v43, s3, v43
-  v_lshlrev_b32 v41, 2, v43
-  buffer_load_dword v32, v40, s[12:15], s10 offen
-  buffer_load_dword v33, v41, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v34, v40, s[12:15], s10 offen
-  buffer_load_dword v35, v41, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v36, v40, s[12:15], s10 offen
-  buffer_load_dword v37, v41, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v38, v40, s[12:15], s10 offen
-  buffer_load_dword v39, v41, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_16x128_no_bias
   s_lshl_b32 s3, s1, 2
@@ -2159,7 +2168,7 @@ gemm_scalar_16x64:
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
     kernarg_segment_byte_size = 80
-    wavefront_sgpr_count = 104
+    wavefront_sgpr_count = 106
     workitem_vgpr_count = 26
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
@@ -2189,9 +2198,34 @@ gemm_scalar_16x64:
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
-  s_lshl_b32 s28, s28, 2
   s_mul_i32 s100, s3, s27
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_lshl_b32 s28, s28, 2
+  s_sub_u32 s5, s26, 1
+  s_mul_i32 s5, s5, s28
+  s_lshl_b32 s10, s25, 2
+  s_add_u32 s5, s5, s10
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s5
+  s_mul_i32 s2, s2, 64
+  s_sub_u32 s5, s25, 1
+  v_add_u32 v20, vcc, s2, v21
+  v_min_u32 v20, s5, v20
+  v_lshlrev_b32 v20, 2, v20
   s_mul_i32 s10, s3, s28
+  buffer_load_dword v16, v20, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v17, v20, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v18, v20, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v19, v20, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  s_mul_i32 s3, s4, s97
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
@@ -2207,28 +2241,6 @@ gemm_scalar_16x64:
   s_load_dwordx16 s[48:63], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
-  s_and_b32 s15, s15, 0xffff
-  s_mov_b32 s12, s14
-  s_mov_b32 s13, s15
-  ; bytes of B: rows that are loaded ahead beyond K read as 0
-  s_sub_u32 s3, s26, 1
-  s_mul_i32 s14, s3, s28
-  s_lshl_b32 s3, s25, 2
-  s_add_u32 s14, s14, s3
-  s_mov_b32 s15, 0x27fac
-  s_mul_i32 s2, s2, 64
-  s_sub_u32 s3, s25, 1
-  v_add_u32 v22, vcc, s2, v21
-  v_min_u32 v22, s3, v22
-  v_lshlrev_b32 v20, 2, v22
-  buffer_load_dword v16, v20, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v17, v20, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v18, v20, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v19, v20, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_16x64_no_bias
   s_lshl_b32 s3, s1, 2
@@ -2545,7 +2557,7 @@ gemm_scalar_8x64:
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
     kernarg_segment_byte_size = 80
-    wavefront_sgpr_count = 104
+    wavefront_sgpr_count = 106
     workitem_vgpr_count = 18
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
@@ -2575,9 +2587,34 @@ gemm_scalar_8x64:
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
-  s_lshl_b32 s28, s28, 2
   s_mul_i32 s100, s3, s27
+  ; bytes of B: rows that are loaded ahead beyond K read as 0
+  s_lshl_b32 s28, s28, 2
+  s_sub_u32 s5, s26, 1
+  s_mul_i32 s5, s5, s28
+  s_lshl_b32 s10, s25, 2
+  s_add_u32 s5, s5, s10
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s5
+  s_mul_i32 s2, s2, 64
+  s_sub_u32 s5, s25, 1
+  v_add_u32 v12, vcc, s2, v13
+  v_min_u32 v12, s5, v12
+  v_lshlrev_b32 v12, 2, v12
   s_mul_i32 s10, s3, s28
+  buffer_load_dword v8, v12, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v9, v12, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v10, v12, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  buffer_load_dword v11, v12, s[12:15], s10 offen
+  s_add_u32 s10, s10, s28
+  s_mul_i32 s3, s4, s97
   s_add_u32 s3, s3, s0
   s_sub_u32 s3, s3, 1
   s_mul_i32 s101, s3, s27
@@ -2599,28 +2636,6 @@ gemm_scalar_8x64:
   s_load_dwordx8 s[56:63], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
-  s_and_b32 s15, s15, 0xffff
-  s_mov_b32 s12, s14
-  s_mov_b32 s13, s15
-  ; bytes of B: rows that are loaded ahead beyond K read as 0
-  s_sub_u32 s3, s26, 1
-  s_mul_i32 s14, s3, s28
-  s_lshl_b32 s3, s25, 2
-  s_add_u32 s14, s14, s3
-  s_mov_b32 s15, 0x27fac
-  s_mul_i32 s2, s2, 64
-  s_sub_u32 s3, s25, 1
-  v_add_u32 v14, vcc, s2, v13
-  v_min_u32 v14, s3, v14
-  v_lshlrev_b32 v12, 2, v14
-  buffer_load_dword v8, v12, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v9, v12, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v10, v12, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
-  buffer_load_dword v11, v12, s[12:15], s10 offen
-  s_add_u32 s10, s10, s28
   s_cmp_eq_u64 s[22:23], 0
   s_cbranch_scc1 .Lgemm_scalar_8x64_no_bias
   s_lshl_b32 s3, s1, 2
@@ -2949,6 +2964,2574 @@ gemm_scalar_8x64:
 .Lgemm_scalar_8x64_end:
   .size gemm_scalar_8x64, .Lgemm_scalar_8x64_end-gemm_scalar_8x64
 
+  .protected gemm_gather_32x128
+  .globl gemm_gather_32x128
+  .p2align 8
+  .type gemm_gather_32x128,@function
+  .amdgpu_hsa_kernel gemm_gather_32x128
+gemm_gather_32x128:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 19
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 96
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 79
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[24:31], s[0:1], 0x30
+  s_load_dwordx4 s[96:99], s[0:1], 0x50
+  s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_mov_b64 flat_scratch, s[0:1]
+  v_lshrrev_b32 v74, 6, v0
+  v_readfirstlane_b32 s5, v74
+  v_and_b32 v74, 63, v0
+  s_waitcnt lgkmcnt(0)
+  s_mov_b64 s[20:21], s[16:17]
+  s_mov_b64 s[22:23], s[18:19]
+  s_mov_b64 s[6:7], s[12:13]
+  ; block of rows: moved back at the edge
+  s_mul_i32 s1, s3, s99
+  s_add_u32 s1, s1, s5
+  s_mul_i32 s1, s1, 32
+  s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_32x128_done
+  s_sub_u32 s3, s24, 32
+  s_min_u32 s1, s1, s3
+  ; slice of K: s4 is the slice, STEPS its length
+  s_mul_i32 s3, s4, s97
+  s_sub_u32 s0, s26, s3
+  s_min_u32 s0, s0, s97
+  s_lshl_b32 s27, s27, 2
+  s_mul_i32 s100, s3, s27
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s28
+  s_mul_i32 s2, s2, 128
+  s_sub_u32 s5, s25, 1
+  s_mov_b32 s40, s34
+  s_and_b32 s41, s35, 0xffff
+  s_mov_b32 s42, 0xffffffff
+  s_mov_b32 s43, 0x27fac
+  v_add_u32 v72, vcc, s2, v74
+  v_min_u32 v72, s5, v72
+  v_lshlrev_b32 v72, 2, v72
+  buffer_load_dword v72, v72, s[40:43], 0 offen
+  v_add_u32 v73, vcc, s2, v74
+  v_add_u32 v73, vcc, 64, v73
+  v_min_u32 v73, s5, v73
+  v_lshlrev_b32 v73, 2, v73
+  buffer_load_dword v73, v73, s[40:43], 0 offen
+  ; table of row offsets: four for the ring, then two loads of two in every four steps
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s32, s3
+  s_addc_u32 s21, s33, 0
+  s_load_dwordx4 s[16:19], s[20:21], 0x0
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  buffer_load_dword v64, v72, s[12:15], s16 offen
+  buffer_load_dword v65, v73, s[12:15], s16 offen
+  buffer_load_dword v66, v72, s[12:15], s17 offen
+  buffer_load_dword v67, v73, s[12:15], s17 offen
+  buffer_load_dword v68, v72, s[12:15], s18 offen
+  buffer_load_dword v69, v73, s[12:15], s18 offen
+  buffer_load_dword v70, v72, s[12:15], s19 offen
+  buffer_load_dword v71, v73, s[12:15], s19 offen
+  s_load_dwordx2 s[16:17], s[20:21], 0x10
+  s_mul_i32 s3, s4, s97
+  s_add_u32 s3, s3, s0
+  s_sub_u32 s3, s3, 1
+  s_mul_i32 s101, s3, s27
+  ; A: base of the block's rows, and 64 bytes on
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s6, s6, s3
+  s_addc_u32 s7, s7, 0
+  s_add_u32 s8, s6, 64
+  s_addc_u32 s9, s7, 0
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_cmp_eq_u64 s[22:23], 0
+  s_cbranch_scc1 .Lgemm_gather_32x128_no_bias
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s22, s22, s3
+  s_addc_u32 s23, s23, 0
+  s_cmp_eq_u32 s4, 0
+  s_cbranch_scc0 .Lgemm_gather_32x128_no_bias
+  s_load_dwordx16 s[64:79], s[22:23], 0x0
+  s_load_dwordx16 s[80:95], s[22:23], 0x40
+  s_waitcnt lgkmcnt(0)
+  v_mov_b32 v0, s64
+  v_mov_b32 v1, s65
+  v_mov_b32 v2, s66
+  v_mov_b32 v3, s67
+  v_mov_b32 v4, s68
+  v_mov_b32 v5, s69
+  v_mov_b32 v6, s70
+  v_mov_b32 v7, s71
+  v_mov_b32 v8, s72
+  v_mov_b32 v9, s73
+  v_mov_b32 v10, s74
+  v_mov_b32 v11, s75
+  v_mov_b32 v12, s76
+  v_mov_b32 v13, s77
+  v_mov_b32 v14, s78
+  v_mov_b32 v15, s79
+  v_mov_b32 v16, s80
+  v_mov_b32 v17, s81
+  v_mov_b32 v18, s82
+  v_mov_b32 v19, s83
+  v_mov_b32 v20, s84
+  v_mov_b32 v21, s85
+  v_mov_b32 v22, s86
+  v_mov_b32 v23, s87
+  v_mov_b32 v24, s88
+  v_mov_b32 v25, s89
+  v_mov_b32 v26, s90
+  v_mov_b32 v27, s91
+  v_mov_b32 v28, s92
+  v_mov_b32 v29, s93
+  v_mov_b32 v30, s94
+  v_mov_b32 v31, s95
+  v_mov_b32 v32, s64
+  v_mov_b32 v33, s65
+  v_mov_b32 v34, s66
+  v_mov_b32 v35, s67
+  v_mov_b32 v36, s68
+  v_mov_b32 v37, s69
+  v_mov_b32 v38, s70
+  v_mov_b32 v39, s71
+  v_mov_b32 v40, s72
+  v_mov_b32 v41, s73
+  v_mov_b32 v42, s74
+  v_mov_b32 v43, s75
+  v_mov_b32 v44, s76
+  v_mov_b32 v45, s77
+  v_mov_b32 v46, s78
+  v_mov_b32 v47, s79
+  v_mov_b32 v48, s80
+  v_mov_b32 v49, s81
+  v_mov_b32 v50, s82
+  v_mov_b32 v51, s83
+  v_mov_b32 v52, s84
+  v_mov_b32 v53, s85
+  v_mov_b32 v54, s86
+  v_mov_b32 v55, s87
+  v_mov_b32 v56, s88
+  v_mov_b32 v57, s89
+  v_mov_b32 v58, s90
+  v_mov_b32 v59, s91
+  v_mov_b32 v60, s92
+  v_mov_b32 v61, s93
+  v_mov_b32 v62, s94
+  v_mov_b32 v63, s95
+  s_branch .Lgemm_gather_32x128_started
+.Lgemm_gather_32x128_no_bias:
+  v_mov_b32 v0, 0
+  v_mov_b32 v1, 0
+  v_mov_b32 v2, 0
+  v_mov_b32 v3, 0
+  v_mov_b32 v4, 0
+  v_mov_b32 v5, 0
+  v_mov_b32 v6, 0
+  v_mov_b32 v7, 0
+  v_mov_b32 v8, 0
+  v_mov_b32 v9, 0
+  v_mov_b32 v10, 0
+  v_mov_b32 v11, 0
+  v_mov_b32 v12, 0
+  v_mov_b32 v13, 0
+  v_mov_b32 v14, 0
+  v_mov_b32 v15, 0
+  v_mov_b32 v16, 0
+  v_mov_b32 v17, 0
+  v_mov_b32 v18, 0
+  v_mov_b32 v19, 0
+  v_mov_b32 v20, 0
+  v_mov_b32 v21, 0
+  v_mov_b32 v22, 0
+  v_mov_b32 v23, 0
+  v_mov_b32 v24, 0
+  v_mov_b32 v25, 0
+  v_mov_b32 v26, 0
+  v_mov_b32 v27, 0
+  v_mov_b32 v28, 0
+  v_mov_b32 v29, 0
+  v_mov_b32 v30, 0
+  v_mov_b32 v31, 0
+  v_mov_b32 v32, 0
+  v_mov_b32 v33, 0
+  v_mov_b32 v34, 0
+  v_mov_b32 v35, 0
+  v_mov_b32 v36, 0
+  v_mov_b32 v37, 0
+  v_mov_b32 v38, 0
+  v_mov_b32 v39, 0
+  v_mov_b32 v40, 0
+  v_mov_b32 v41, 0
+  v_mov_b32 v42, 0
+  v_mov_b32 v43, 0
+  v_mov_b32 v44, 0
+  v_mov_b32 v45, 0
+  v_mov_b32 v46, 0
+  v_mov_b32 v47, 0
+  v_mov_b32 v48, 0
+  v_mov_b32 v49, 0
+  v_mov_b32 v50, 0
+  v_mov_b32 v51, 0
+  v_mov_b32 v52, 0
+  v_mov_b32 v53, 0
+  v_mov_b32 v54, 0
+  v_mov_b32 v55, 0
+  v_mov_b32 v56, 0
+  v_mov_b32 v57, 0
+  v_mov_b32 v58, 0
+  v_mov_b32 v59, 0
+  v_mov_b32 v60, 0
+  v_mov_b32 v61, 0
+  v_mov_b32 v62, 0
+  v_mov_b32 v63, 0
+.Lgemm_gather_32x128_started:
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc1 .Lgemm_gather_32x128_tail
+  .p2align 6
+.Lgemm_gather_32x128_loop:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s32, v64
+  v_mac_f32 v1, s33, v64
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v3, s35, v64
+  v_mac_f32 v4, s36, v64
+  v_mac_f32 v5, s37, v64
+  v_mac_f32 v6, s38, v64
+  v_mac_f32 v7, s39, v64
+  v_mac_f32 v8, s40, v64
+  v_mac_f32 v9, s41, v64
+  v_mac_f32 v10, s42, v64
+  v_mac_f32 v11, s43, v64
+  v_mac_f32 v12, s44, v64
+  v_mac_f32 v13, s45, v64
+  v_mac_f32 v14, s46, v64
+  v_mac_f32 v15, s47, v64
+  v_mac_f32 v16, s48, v64
+  v_mac_f32 v17, s49, v64
+  v_mac_f32 v18, s50, v64
+  v_mac_f32 v19, s51, v64
+  v_mac_f32 v20, s52, v64
+  v_mac_f32 v21, s53, v64
+  v_mac_f32 v22, s54, v64
+  v_mac_f32 v23, s55, v64
+  v_mac_f32 v24, s56, v64
+  v_mac_f32 v25, s57, v64
+  v_mac_f32 v26, s58, v64
+  v_mac_f32 v27, s59, v64
+  v_mac_f32 v28, s60, v64
+  v_mac_f32 v29, s61, v64
+  v_mac_f32 v30, s62, v64
+  v_mac_f32 v31, s63, v64
+  v_mac_f32 v32, s32, v65
+  v_mac_f32 v33, s33, v65
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v35, s35, v65
+  v_mac_f32 v36, s36, v65
+  v_mac_f32 v37, s37, v65
+  v_mac_f32 v38, s38, v65
+  v_mac_f32 v39, s39, v65
+  v_mac_f32 v40, s40, v65
+  v_mac_f32 v41, s41, v65
+  v_mac_f32 v42, s42, v65
+  v_mac_f32 v43, s43, v65
+  v_mac_f32 v44, s44, v65
+  v_mac_f32 v45, s45, v65
+  v_mac_f32 v46, s46, v65
+  v_mac_f32 v47, s47, v65
+  v_mac_f32 v48, s48, v65
+  v_mac_f32 v49, s49, v65
+  v_mac_f32 v50, s50, v65
+  v_mac_f32 v51, s51, v65
+  v_mac_f32 v52, s52, v65
+  v_mac_f32 v53, s53, v65
+  v_mac_f32 v54, s54, v65
+  v_mac_f32 v55, s55, v65
+  v_mac_f32 v56, s56, v65
+  v_mac_f32 v57, s57, v65
+  v_mac_f32 v58, s58, v65
+  v_mac_f32 v59, s59, v65
+  v_mac_f32 v60, s60, v65
+  v_mac_f32 v61, s61, v65
+  v_mac_f32 v62, s62, v65
+  v_mac_f32 v63, s63, v65
+  buffer_load_dword v64, v72, s[12:15], s16 offen
+  buffer_load_dword v65, v73, s[12:15], s16 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s64, v66
+  v_mac_f32 v1, s65, v66
+  v_mac_f32 v2, s66, v66
+  v_mac_f32 v3, s67, v66
+  v_mac_f32 v4, s68, v66
+  v_mac_f32 v5, s69, v66
+  v_mac_f32 v6, s70, v66
+  v_mac_f32 v7, s71, v66
+  v_mac_f32 v8, s72, v66
+  v_mac_f32 v9, s73, v66
+  v_mac_f32 v10, s74, v66
+  v_mac_f32 v11, s75, v66
+  v_mac_f32 v12, s76, v66
+  v_mac_f32 v13, s77, v66
+  v_mac_f32 v14, s78, v66
+  v_mac_f32 v15, s79, v66
+  v_mac_f32 v16, s80, v66
+  v_mac_f32 v17, s81, v66
+  v_mac_f32 v18, s82, v66
+  v_mac_f32 v19, s83, v66
+  v_mac_f32 v20, s84, v66
+  v_mac_f32 v21, s85, v66
+  v_mac_f32 v22, s86, v66
+  v_mac_f32 v23, s87, v66
+  v_mac_f32 v24, s88, v66
+  v_mac_f32 v25, s89, v66
+  v_mac_f32 v26, s90, v66
+  v_mac_f32 v27, s91, v66
+  v_mac_f32 v28, s92, v66
+  v_mac_f32 v29, s93, v66
+  v_mac_f32 v30, s94, v66
+  v_mac_f32 v31, s95, v66
+  v_mac_f32 v32, s64, v67
+  v_mac_f32 v33, s65, v67
+  v_mac_f32 v34, s66, v67
+  v_mac_f32 v35, s67, v67
+  v_mac_f32 v36, s68, v67
+  v_mac_f32 v37, s69, v67
+  v_mac_f32 v38, s70, v67
+  v_mac_f32 v39, s71, v67
+  v_mac_f32 v40, s72, v67
+  v_mac_f32 v41, s73, v67
+  v_mac_f32 v42, s74, v67
+  v_mac_f32 v43, s75, v67
+  v_mac_f32 v44, s76, v67
+  v_mac_f32 v45, s77, v67
+  v_mac_f32 v46, s78, v67
+  v_mac_f32 v47, s79, v67
+  v_mac_f32 v48, s80, v67
+  v_mac_f32 v49, s81, v67
+  v_mac_f32 v50, s82, v67
+  v_mac_f32 v51, s83, v67
+  v_mac_f32 v52, s84, v67
+  v_mac_f32 v53, s85, v67
+  v_mac_f32 v54, s86, v67
+  v_mac_f32 v55, s87, v67
+  v_mac_f32 v56, s88, v67
+  v_mac_f32 v57, s89, v67
+  v_mac_f32 v58, s90, v67
+  v_mac_f32 v59, s91, v67
+  v_mac_f32 v60, s92, v67
+  v_mac_f32 v61, s93, v67
+  v_mac_f32 v62, s94, v67
+  v_mac_f32 v63, s95, v67
+  buffer_load_dword v66, v72, s[12:15], s17 offen
+  buffer_load_dword v67, v73, s[12:15], s17 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v1, s33, v68
+  v_mac_f32 v2, s34, v68
+  v_mac_f32 v3, s35, v68
+  v_mac_f32 v4, s36, v68
+  v_mac_f32 v5, s37, v68
+  v_mac_f32 v6, s38, v68
+  v_mac_f32 v7, s39, v68
+  v_mac_f32 v8, s40, v68
+  v_mac_f32 v9, s41, v68
+  v_mac_f32 v10, s42, v68
+  v_mac_f32 v11, s43, v68
+  v_mac_f32 v12, s44, v68
+  v_mac_f32 v13, s45, v68
+  v_mac_f32 v14, s46, v68
+  v_mac_f32 v15, s47, v68
+  v_mac_f32 v16, s48, v68
+  v_mac_f32 v17, s49, v68
+  v_mac_f32 v18, s50, v68
+  v_mac_f32 v19, s51, v68
+  v_mac_f32 v20, s52, v68
+  v_mac_f32 v21, s53, v68
+  v_mac_f32 v22, s54, v68
+  v_mac_f32 v23, s55, v68
+  v_mac_f32 v24, s56, v68
+  v_mac_f32 v25, s57, v68
+  v_mac_f32 v26, s58, v68
+  v_mac_f32 v27, s59, v68
+  v_mac_f32 v28, s60, v68
+  v_mac_f32 v29, s61, v68
+  v_mac_f32 v30, s62, v68
+  v_mac_f32 v31, s63, v68
+  v_mac_f32 v32, s32, v69
+  v_mac_f32 v33, s33, v69
+  v_mac_f32 v34, s34, v69
+  v_mac_f32 v35, s35, v69
+  v_mac_f32 v36, s36, v69
+  v_mac_f32 v37, s37, v69
+  v_mac_f32 v38, s38, v69
+  v_mac_f32 v39, s39, v69
+  v_mac_f32 v40, s40, v69
+  v_mac_f32 v41, s41, v69
+  v_mac_f32 v42, s42, v69
+  v_mac_f32 v43, s43, v69
+  v_mac_f32 v44, s44, v69
+  v_mac_f32 v45, s45, v69
+  v_mac_f32 v46, s46, v69
+  v_mac_f32 v47, s47, v69
+  v_mac_f32 v48, s48, v69
+  v_mac_f32 v49, s49, v69
+  v_mac_f32 v50, s50, v69
+  v_mac_f32 v51, s51, v69
+  v_mac_f32 v52, s52, v69
+  v_mac_f32 v53, s53, v69
+  v_mac_f32 v54, s54, v69
+  v_mac_f32 v55, s55, v69
+  v_mac_f32 v56, s56, v69
+  v_mac_f32 v57, s57, v69
+  v_mac_f32 v58, s58, v69
+  v_mac_f32 v59, s59, v69
+  v_mac_f32 v60, s60, v69
+  v_mac_f32 v61, s61, v69
+  v_mac_f32 v62, s62, v69
+  v_mac_f32 v63, s63, v69
+  buffer_load_dword v68, v72, s[12:15], s18 offen
+  buffer_load_dword v69, v73, s[12:15], s18 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s64, v70
+  v_mac_f32 v1, s65, v70
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v3, s67, v70
+  v_mac_f32 v4, s68, v70
+  v_mac_f32 v5, s69, v70
+  v_mac_f32 v6, s70, v70
+  v_mac_f32 v7, s71, v70
+  v_mac_f32 v8, s72, v70
+  v_mac_f32 v9, s73, v70
+  v_mac_f32 v10, s74, v70
+  v_mac_f32 v11, s75, v70
+  v_mac_f32 v12, s76, v70
+  v_mac_f32 v13, s77, v70
+  v_mac_f32 v14, s78, v70
+  v_mac_f32 v15, s79, v70
+  v_mac_f32 v16, s80, v70
+  v_mac_f32 v17, s81, v70
+  v_mac_f32 v18, s82, v70
+  v_mac_f32 v19, s83, v70
+  v_mac_f32 v20, s84, v70
+  v_mac_f32 v21, s85, v70
+  v_mac_f32 v22, s86, v70
+  v_mac_f32 v23, s87, v70
+  v_mac_f32 v24, s88, v70
+  v_mac_f32 v25, s89, v70
+  v_mac_f32 v26, s90, v70
+  v_mac_f32 v27, s91, v70
+  v_mac_f32 v28, s92, v70
+  v_mac_f32 v29, s93, v70
+  v_mac_f32 v30, s94, v70
+  v_mac_f32 v31, s95, v70
+  v_mac_f32 v32, s64, v71
+  v_mac_f32 v33, s65, v71
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v35, s67, v71
+  v_mac_f32 v36, s68, v71
+  v_mac_f32 v37, s69, v71
+  v_mac_f32 v38, s70, v71
+  v_mac_f32 v39, s71, v71
+  v_mac_f32 v40, s72, v71
+  v_mac_f32 v41, s73, v71
+  v_mac_f32 v42, s74, v71
+  v_mac_f32 v43, s75, v71
+  v_mac_f32 v44, s76, v71
+  v_mac_f32 v45, s77, v71
+  v_mac_f32 v46, s78, v71
+  v_mac_f32 v47, s79, v71
+  v_mac_f32 v48, s80, v71
+  v_mac_f32 v49, s81, v71
+  v_mac_f32 v50, s82, v71
+  v_mac_f32 v51, s83, v71
+  v_mac_f32 v52, s84, v71
+  v_mac_f32 v53, s85, v71
+  v_mac_f32 v54, s86, v71
+  v_mac_f32 v55, s87, v71
+  v_mac_f32 v56, s88, v71
+  v_mac_f32 v57, s89, v71
+  v_mac_f32 v58, s90, v71
+  v_mac_f32 v59, s91, v71
+  v_mac_f32 v60, s92, v71
+  v_mac_f32 v61, s93, v71
+  v_mac_f32 v62, s94, v71
+  v_mac_f32 v63, s95, v71
+  buffer_load_dword v70, v72, s[12:15], s19 offen
+  buffer_load_dword v71, v73, s[12:15], s19 offen
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc0 .Lgemm_gather_32x128_loop
+.Lgemm_gather_32x128_tail:
+  s_add_u32 s0, s0, 4
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_32x128_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s32, v64
+  v_mac_f32 v1, s33, v64
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v3, s35, v64
+  v_mac_f32 v4, s36, v64
+  v_mac_f32 v5, s37, v64
+  v_mac_f32 v6, s38, v64
+  v_mac_f32 v7, s39, v64
+  v_mac_f32 v8, s40, v64
+  v_mac_f32 v9, s41, v64
+  v_mac_f32 v10, s42, v64
+  v_mac_f32 v11, s43, v64
+  v_mac_f32 v12, s44, v64
+  v_mac_f32 v13, s45, v64
+  v_mac_f32 v14, s46, v64
+  v_mac_f32 v15, s47, v64
+  v_mac_f32 v16, s48, v64
+  v_mac_f32 v17, s49, v64
+  v_mac_f32 v18, s50, v64
+  v_mac_f32 v19, s51, v64
+  v_mac_f32 v20, s52, v64
+  v_mac_f32 v21, s53, v64
+  v_mac_f32 v22, s54, v64
+  v_mac_f32 v23, s55, v64
+  v_mac_f32 v24, s56, v64
+  v_mac_f32 v25, s57, v64
+  v_mac_f32 v26, s58, v64
+  v_mac_f32 v27, s59, v64
+  v_mac_f32 v28, s60, v64
+  v_mac_f32 v29, s61, v64
+  v_mac_f32 v30, s62, v64
+  v_mac_f32 v31, s63, v64
+  v_mac_f32 v32, s32, v65
+  v_mac_f32 v33, s33, v65
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v35, s35, v65
+  v_mac_f32 v36, s36, v65
+  v_mac_f32 v37, s37, v65
+  v_mac_f32 v38, s38, v65
+  v_mac_f32 v39, s39, v65
+  v_mac_f32 v40, s40, v65
+  v_mac_f32 v41, s41, v65
+  v_mac_f32 v42, s42, v65
+  v_mac_f32 v43, s43, v65
+  v_mac_f32 v44, s44, v65
+  v_mac_f32 v45, s45, v65
+  v_mac_f32 v46, s46, v65
+  v_mac_f32 v47, s47, v65
+  v_mac_f32 v48, s48, v65
+  v_mac_f32 v49, s49, v65
+  v_mac_f32 v50, s50, v65
+  v_mac_f32 v51, s51, v65
+  v_mac_f32 v52, s52, v65
+  v_mac_f32 v53, s53, v65
+  v_mac_f32 v54, s54, v65
+  v_mac_f32 v55, s55, v65
+  v_mac_f32 v56, s56, v65
+  v_mac_f32 v57, s57, v65
+  v_mac_f32 v58, s58, v65
+  v_mac_f32 v59, s59, v65
+  v_mac_f32 v60, s60, v65
+  v_mac_f32 v61, s61, v65
+  v_mac_f32 v62, s62, v65
+  v_mac_f32 v63, s63, v65
+  buffer_load_dword v64, v72, s[12:15], s16 offen
+  buffer_load_dword v65, v73, s[12:15], s16 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_32x128_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s64, v66
+  v_mac_f32 v1, s65, v66
+  v_mac_f32 v2, s66, v66
+  v_mac_f32 v3, s67, v66
+  v_mac_f32 v4, s68, v66
+  v_mac_f32 v5, s69, v66
+  v_mac_f32 v6, s70, v66
+  v_mac_f32 v7, s71, v66
+  v_mac_f32 v8, s72, v66
+  v_mac_f32 v9, s73, v66
+  v_mac_f32 v10, s74, v66
+  v_mac_f32 v11, s75, v66
+  v_mac_f32 v12, s76, v66
+  v_mac_f32 v13, s77, v66
+  v_mac_f32 v14, s78, v66
+  v_mac_f32 v15, s79, v66
+  v_mac_f32 v16, s80, v66
+  v_mac_f32 v17, s81, v66
+  v_mac_f32 v18, s82, v66
+  v_mac_f32 v19, s83, v66
+  v_mac_f32 v20, s84, v66
+  v_mac_f32 v21, s85, v66
+  v_mac_f32 v22, s86, v66
+  v_mac_f32 v23, s87, v66
+  v_mac_f32 v24, s88, v66
+  v_mac_f32 v25, s89, v66
+  v_mac_f32 v26, s90, v66
+  v_mac_f32 v27, s91, v66
+  v_mac_f32 v28, s92, v66
+  v_mac_f32 v29, s93, v66
+  v_mac_f32 v30, s94, v66
+  v_mac_f32 v31, s95, v66
+  v_mac_f32 v32, s64, v67
+  v_mac_f32 v33, s65, v67
+  v_mac_f32 v34, s66, v67
+  v_mac_f32 v35, s67, v67
+  v_mac_f32 v36, s68, v67
+  v_mac_f32 v37, s69, v67
+  v_mac_f32 v38, s70, v67
+  v_mac_f32 v39, s71, v67
+  v_mac_f32 v40, s72, v67
+  v_mac_f32 v41, s73, v67
+  v_mac_f32 v42, s74, v67
+  v_mac_f32 v43, s75, v67
+  v_mac_f32 v44, s76, v67
+  v_mac_f32 v45, s77, v67
+  v_mac_f32 v46, s78, v67
+  v_mac_f32 v47, s79, v67
+  v_mac_f32 v48, s80, v67
+  v_mac_f32 v49, s81, v67
+  v_mac_f32 v50, s82, v67
+  v_mac_f32 v51, s83, v67
+  v_mac_f32 v52, s84, v67
+  v_mac_f32 v53, s85, v67
+  v_mac_f32 v54, s86, v67
+  v_mac_f32 v55, s87, v67
+  v_mac_f32 v56, s88, v67
+  v_mac_f32 v57, s89, v67
+  v_mac_f32 v58, s90, v67
+  v_mac_f32 v59, s91, v67
+  v_mac_f32 v60, s92, v67
+  v_mac_f32 v61, s93, v67
+  v_mac_f32 v62, s94, v67
+  v_mac_f32 v63, s95, v67
+  buffer_load_dword v66, v72, s[12:15], s17 offen
+  buffer_load_dword v67, v73, s[12:15], s17 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_32x128_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v1, s33, v68
+  v_mac_f32 v2, s34, v68
+  v_mac_f32 v3, s35, v68
+  v_mac_f32 v4, s36, v68
+  v_mac_f32 v5, s37, v68
+  v_mac_f32 v6, s38, v68
+  v_mac_f32 v7, s39, v68
+  v_mac_f32 v8, s40, v68
+  v_mac_f32 v9, s41, v68
+  v_mac_f32 v10, s42, v68
+  v_mac_f32 v11, s43, v68
+  v_mac_f32 v12, s44, v68
+  v_mac_f32 v13, s45, v68
+  v_mac_f32 v14, s46, v68
+  v_mac_f32 v15, s47, v68
+  v_mac_f32 v16, s48, v68
+  v_mac_f32 v17, s49, v68
+  v_mac_f32 v18, s50, v68
+  v_mac_f32 v19, s51, v68
+  v_mac_f32 v20, s52, v68
+  v_mac_f32 v21, s53, v68
+  v_mac_f32 v22, s54, v68
+  v_mac_f32 v23, s55, v68
+  v_mac_f32 v24, s56, v68
+  v_mac_f32 v25, s57, v68
+  v_mac_f32 v26, s58, v68
+  v_mac_f32 v27, s59, v68
+  v_mac_f32 v28, s60, v68
+  v_mac_f32 v29, s61, v68
+  v_mac_f32 v30, s62, v68
+  v_mac_f32 v31, s63, v68
+  v_mac_f32 v32, s32, v69
+  v_mac_f32 v33, s33, v69
+  v_mac_f32 v34, s34, v69
+  v_mac_f32 v35, s35, v69
+  v_mac_f32 v36, s36, v69
+  v_mac_f32 v37, s37, v69
+  v_mac_f32 v38, s38, v69
+  v_mac_f32 v39, s39, v69
+  v_mac_f32 v40, s40, v69
+  v_mac_f32 v41, s41, v69
+  v_mac_f32 v42, s42, v69
+  v_mac_f32 v43, s43, v69
+  v_mac_f32 v44, s44, v69
+  v_mac_f32 v45, s45, v69
+  v_mac_f32 v46, s46, v69
+  v_mac_f32 v47, s47, v69
+  v_mac_f32 v48, s48, v69
+  v_mac_f32 v49, s49, v69
+  v_mac_f32 v50, s50, v69
+  v_mac_f32 v51, s51, v69
+  v_mac_f32 v52, s52, v69
+  v_mac_f32 v53, s53, v69
+  v_mac_f32 v54, s54, v69
+  v_mac_f32 v55, s55, v69
+  v_mac_f32 v56, s56, v69
+  v_mac_f32 v57, s57, v69
+  v_mac_f32 v58, s58, v69
+  v_mac_f32 v59, s59, v69
+  v_mac_f32 v60, s60, v69
+  v_mac_f32 v61, s61, v69
+  v_mac_f32 v62, s62, v69
+  v_mac_f32 v63, s63, v69
+  buffer_load_dword v68, v72, s[12:15], s18 offen
+  buffer_load_dword v69, v73, s[12:15], s18 offen
+.Lgemm_gather_32x128_store:
+  ; no load may land in a register that the epilogue uses
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the loop used C's pointer for the table
+  s_mov_b64 s[32:33], flat_scratch
+  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_waitcnt lgkmcnt(0)
+  ; the slice's place in C
+  s_mul_i32 s3, s4, s98
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s20, s3
+  s_addc_u32 s21, s21, 0
+  s_mov_b32 s16, s20
+  s_and_b32 s17, s21, 0xffff
+  s_mov_b32 s18, 0xffffffff
+  s_mov_b32 s19, 0x27fac
+  s_lshl_b32 s29, s29, 2
+  s_mov_b64 exec, -1
+  v_add_u32 v75, vcc, s2, v74
+  v_cmp_gt_u32 vcc, s25, v75
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_32x128_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v77, s96
+  v_rcp_f32 v77, v77
+  v_cvt_f32_u32 v78, v75
+  v_mul_f32 v77, v77, v78
+  v_cvt_u32_f32 v76, v77
+  v_mul_lo_u32 v77, v76, s96
+  v_sub_u32 v75, vcc, v75, v77
+  v_mov_b32 v78, s96
+  v_cmp_gt_i32 vcc, 0, v75
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_subbrev_u32 v76, vcc, 0, v76, vcc
+  v_add_u32 v75, vcc, v75, v77
+  v_cmp_ge_i32 vcc, v75, v78
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_addc_u32 v76, vcc, 0, v76, vcc
+  v_sub_u32 v75, vcc, v75, v77
+  v_mul_lo_u32 v75, v75, s30
+  v_mul_lo_u32 v76, v76, s31
+  v_add_u32 v75, vcc, v75, v76
+  v_lshlrev_b32 v75, 2, v75
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v4, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v5, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v6, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v7, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v8, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v9, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v10, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v11, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v12, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v13, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v14, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v15, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v16, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v20, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v21, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v22, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v23, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v24, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v25, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v26, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v27, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v28, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v29, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v30, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v31, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  s_mov_b64 exec, -1
+  v_add_u32 v75, vcc, s2, v74
+  v_add_u32 v75, vcc, 64, v75
+  v_cmp_gt_u32 vcc, s25, v75
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_32x128_done
+  ; columns 64 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v77, s96
+  v_rcp_f32 v77, v77
+  v_cvt_f32_u32 v78, v75
+  v_mul_f32 v77, v77, v78
+  v_cvt_u32_f32 v76, v77
+  v_mul_lo_u32 v77, v76, s96
+  v_sub_u32 v75, vcc, v75, v77
+  v_mov_b32 v78, s96
+  v_cmp_gt_i32 vcc, 0, v75
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_subbrev_u32 v76, vcc, 0, v76, vcc
+  v_add_u32 v75, vcc, v75, v77
+  v_cmp_ge_i32 vcc, v75, v78
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_addc_u32 v76, vcc, 0, v76, vcc
+  v_sub_u32 v75, vcc, v75, v77
+  v_mul_lo_u32 v75, v75, s30
+  v_mul_lo_u32 v76, v76, s31
+  v_add_u32 v75, vcc, v75, v76
+  v_lshlrev_b32 v75, 2, v75
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v32, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v33, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v34, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v35, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v36, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v37, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v38, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v39, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v40, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v41, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v42, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v43, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v44, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v45, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v46, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v47, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v48, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v49, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v50, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v51, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v52, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v53, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v54, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v55, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v56, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v57, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v58, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v59, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v60, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v61, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v62, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v63, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+.Lgemm_gather_32x128_done:
+  s_endpgm
+.Lgemm_gather_32x128_end:
+  .size gemm_gather_32x128, .Lgemm_gather_32x128_end-gemm_gather_32x128
+
+  .protected gemm_gather_32x64
+  .globl gemm_gather_32x64
+  .p2align 8
+  .type gemm_gather_32x64,@function
+  .amdgpu_hsa_kernel gemm_gather_32x64
+gemm_gather_32x64:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 10
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 96
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 42
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[24:31], s[0:1], 0x30
+  s_load_dwordx4 s[96:99], s[0:1], 0x50
+  s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_mov_b64 flat_scratch, s[0:1]
+  v_lshrrev_b32 v37, 6, v0
+  v_readfirstlane_b32 s5, v37
+  v_and_b32 v37, 63, v0
+  s_waitcnt lgkmcnt(0)
+  s_mov_b64 s[20:21], s[16:17]
+  s_mov_b64 s[22:23], s[18:19]
+  s_mov_b64 s[6:7], s[12:13]
+  ; block of rows: moved back at the edge
+  s_mul_i32 s1, s3, s99
+  s_add_u32 s1, s1, s5
+  s_mul_i32 s1, s1, 32
+  s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_32x64_done
+  s_sub_u32 s3, s24, 32
+  s_min_u32 s1, s1, s3
+  ; slice of K: s4 is the slice, STEPS its length
+  s_mul_i32 s3, s4, s97
+  s_sub_u32 s0, s26, s3
+  s_min_u32 s0, s0, s97
+  s_lshl_b32 s27, s27, 2
+  s_mul_i32 s100, s3, s27
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s28
+  s_mul_i32 s2, s2, 64
+  s_sub_u32 s5, s25, 1
+  s_mov_b32 s40, s34
+  s_and_b32 s41, s35, 0xffff
+  s_mov_b32 s42, 0xffffffff
+  s_mov_b32 s43, 0x27fac
+  v_add_u32 v36, vcc, s2, v37
+  v_min_u32 v36, s5, v36
+  v_lshlrev_b32 v36, 2, v36
+  buffer_load_dword v36, v36, s[40:43], 0 offen
+  ; table of row offsets: four for the ring, then two loads of two in every four steps
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s32, s3
+  s_addc_u32 s21, s33, 0
+  s_load_dwordx4 s[16:19], s[20:21], 0x0
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  buffer_load_dword v32, v36, s[12:15], s16 offen
+  buffer_load_dword v33, v36, s[12:15], s17 offen
+  buffer_load_dword v34, v36, s[12:15], s18 offen
+  buffer_load_dword v35, v36, s[12:15], s19 offen
+  s_load_dwordx2 s[16:17], s[20:21], 0x10
+  s_mul_i32 s3, s4, s97
+  s_add_u32 s3, s3, s0
+  s_sub_u32 s3, s3, 1
+  s_mul_i32 s101, s3, s27
+  ; A: base of the block's rows, and 64 bytes on
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s6, s6, s3
+  s_addc_u32 s7, s7, 0
+  s_add_u32 s8, s6, 64
+  s_addc_u32 s9, s7, 0
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_cmp_eq_u64 s[22:23], 0
+  s_cbranch_scc1 .Lgemm_gather_32x64_no_bias
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s22, s22, s3
+  s_addc_u32 s23, s23, 0
+  s_cmp_eq_u32 s4, 0
+  s_cbranch_scc0 .Lgemm_gather_32x64_no_bias
+  s_load_dwordx16 s[64:79], s[22:23], 0x0
+  s_load_dwordx16 s[80:95], s[22:23], 0x40
+  s_waitcnt lgkmcnt(0)
+  v_mov_b32 v0, s64
+  v_mov_b32 v1, s65
+  v_mov_b32 v2, s66
+  v_mov_b32 v3, s67
+  v_mov_b32 v4, s68
+  v_mov_b32 v5, s69
+  v_mov_b32 v6, s70
+  v_mov_b32 v7, s71
+  v_mov_b32 v8, s72
+  v_mov_b32 v9, s73
+  v_mov_b32 v10, s74
+  v_mov_b32 v11, s75
+  v_mov_b32 v12, s76
+  v_mov_b32 v13, s77
+  v_mov_b32 v14, s78
+  v_mov_b32 v15, s79
+  v_mov_b32 v16, s80
+  v_mov_b32 v17, s81
+  v_mov_b32 v18, s82
+  v_mov_b32 v19, s83
+  v_mov_b32 v20, s84
+  v_mov_b32 v21, s85
+  v_mov_b32 v22, s86
+  v_mov_b32 v23, s87
+  v_mov_b32 v24, s88
+  v_mov_b32 v25, s89
+  v_mov_b32 v26, s90
+  v_mov_b32 v27, s91
+  v_mov_b32 v28, s92
+  v_mov_b32 v29, s93
+  v_mov_b32 v30, s94
+  v_mov_b32 v31, s95
+  s_branch .Lgemm_gather_32x64_started
+.Lgemm_gather_32x64_no_bias:
+  v_mov_b32 v0, 0
+  v_mov_b32 v1, 0
+  v_mov_b32 v2, 0
+  v_mov_b32 v3, 0
+  v_mov_b32 v4, 0
+  v_mov_b32 v5, 0
+  v_mov_b32 v6, 0
+  v_mov_b32 v7, 0
+  v_mov_b32 v8, 0
+  v_mov_b32 v9, 0
+  v_mov_b32 v10, 0
+  v_mov_b32 v11, 0
+  v_mov_b32 v12, 0
+  v_mov_b32 v13, 0
+  v_mov_b32 v14, 0
+  v_mov_b32 v15, 0
+  v_mov_b32 v16, 0
+  v_mov_b32 v17, 0
+  v_mov_b32 v18, 0
+  v_mov_b32 v19, 0
+  v_mov_b32 v20, 0
+  v_mov_b32 v21, 0
+  v_mov_b32 v22, 0
+  v_mov_b32 v23, 0
+  v_mov_b32 v24, 0
+  v_mov_b32 v25, 0
+  v_mov_b32 v26, 0
+  v_mov_b32 v27, 0
+  v_mov_b32 v28, 0
+  v_mov_b32 v29, 0
+  v_mov_b32 v30, 0
+  v_mov_b32 v31, 0
+.Lgemm_gather_32x64_started:
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc1 .Lgemm_gather_32x64_tail
+  .p2align 6
+.Lgemm_gather_32x64_loop:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v1, s33, v32
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v3, s35, v32
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v5, s37, v32
+  v_mac_f32 v6, s38, v32
+  v_mac_f32 v7, s39, v32
+  v_mac_f32 v8, s40, v32
+  v_mac_f32 v9, s41, v32
+  v_mac_f32 v10, s42, v32
+  v_mac_f32 v11, s43, v32
+  v_mac_f32 v12, s44, v32
+  v_mac_f32 v13, s45, v32
+  v_mac_f32 v14, s46, v32
+  v_mac_f32 v15, s47, v32
+  v_mac_f32 v16, s48, v32
+  v_mac_f32 v17, s49, v32
+  v_mac_f32 v18, s50, v32
+  v_mac_f32 v19, s51, v32
+  v_mac_f32 v20, s52, v32
+  v_mac_f32 v21, s53, v32
+  v_mac_f32 v22, s54, v32
+  v_mac_f32 v23, s55, v32
+  v_mac_f32 v24, s56, v32
+  v_mac_f32 v25, s57, v32
+  v_mac_f32 v26, s58, v32
+  v_mac_f32 v27, s59, v32
+  v_mac_f32 v28, s60, v32
+  v_mac_f32 v29, s61, v32
+  v_mac_f32 v30, s62, v32
+  v_mac_f32 v31, s63, v32
+  buffer_load_dword v32, v36, s[12:15], s16 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s64, v33
+  v_mac_f32 v1, s65, v33
+  v_mac_f32 v2, s66, v33
+  v_mac_f32 v3, s67, v33
+  v_mac_f32 v4, s68, v33
+  v_mac_f32 v5, s69, v33
+  v_mac_f32 v6, s70, v33
+  v_mac_f32 v7, s71, v33
+  v_mac_f32 v8, s72, v33
+  v_mac_f32 v9, s73, v33
+  v_mac_f32 v10, s74, v33
+  v_mac_f32 v11, s75, v33
+  v_mac_f32 v12, s76, v33
+  v_mac_f32 v13, s77, v33
+  v_mac_f32 v14, s78, v33
+  v_mac_f32 v15, s79, v33
+  v_mac_f32 v16, s80, v33
+  v_mac_f32 v17, s81, v33
+  v_mac_f32 v18, s82, v33
+  v_mac_f32 v19, s83, v33
+  v_mac_f32 v20, s84, v33
+  v_mac_f32 v21, s85, v33
+  v_mac_f32 v22, s86, v33
+  v_mac_f32 v23, s87, v33
+  v_mac_f32 v24, s88, v33
+  v_mac_f32 v25, s89, v33
+  v_mac_f32 v26, s90, v33
+  v_mac_f32 v27, s91, v33
+  v_mac_f32 v28, s92, v33
+  v_mac_f32 v29, s93, v33
+  v_mac_f32 v30, s94, v33
+  v_mac_f32 v31, s95, v33
+  buffer_load_dword v33, v36, s[12:15], s17 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v1, s33, v34
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v3, s35, v34
+  v_mac_f32 v4, s36, v34
+  v_mac_f32 v5, s37, v34
+  v_mac_f32 v6, s38, v34
+  v_mac_f32 v7, s39, v34
+  v_mac_f32 v8, s40, v34
+  v_mac_f32 v9, s41, v34
+  v_mac_f32 v10, s42, v34
+  v_mac_f32 v11, s43, v34
+  v_mac_f32 v12, s44, v34
+  v_mac_f32 v13, s45, v34
+  v_mac_f32 v14, s46, v34
+  v_mac_f32 v15, s47, v34
+  v_mac_f32 v16, s48, v34
+  v_mac_f32 v17, s49, v34
+  v_mac_f32 v18, s50, v34
+  v_mac_f32 v19, s51, v34
+  v_mac_f32 v20, s52, v34
+  v_mac_f32 v21, s53, v34
+  v_mac_f32 v22, s54, v34
+  v_mac_f32 v23, s55, v34
+  v_mac_f32 v24, s56, v34
+  v_mac_f32 v25, s57, v34
+  v_mac_f32 v26, s58, v34
+  v_mac_f32 v27, s59, v34
+  v_mac_f32 v28, s60, v34
+  v_mac_f32 v29, s61, v34
+  v_mac_f32 v30, s62, v34
+  v_mac_f32 v31, s63, v34
+  buffer_load_dword v34, v36, s[12:15], s18 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s64, v35
+  v_mac_f32 v1, s65, v35
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v3, s67, v35
+  v_mac_f32 v4, s68, v35
+  v_mac_f32 v5, s69, v35
+  v_mac_f32 v6, s70, v35
+  v_mac_f32 v7, s71, v35
+  v_mac_f32 v8, s72, v35
+  v_mac_f32 v9, s73, v35
+  v_mac_f32 v10, s74, v35
+  v_mac_f32 v11, s75, v35
+  v_mac_f32 v12, s76, v35
+  v_mac_f32 v13, s77, v35
+  v_mac_f32 v14, s78, v35
+  v_mac_f32 v15, s79, v35
+  v_mac_f32 v16, s80, v35
+  v_mac_f32 v17, s81, v35
+  v_mac_f32 v18, s82, v35
+  v_mac_f32 v19, s83, v35
+  v_mac_f32 v20, s84, v35
+  v_mac_f32 v21, s85, v35
+  v_mac_f32 v22, s86, v35
+  v_mac_f32 v23, s87, v35
+  v_mac_f32 v24, s88, v35
+  v_mac_f32 v25, s89, v35
+  v_mac_f32 v26, s90, v35
+  v_mac_f32 v27, s91, v35
+  v_mac_f32 v28, s92, v35
+  v_mac_f32 v29, s93, v35
+  v_mac_f32 v30, s94, v35
+  v_mac_f32 v31, s95, v35
+  buffer_load_dword v35, v36, s[12:15], s19 offen
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc0 .Lgemm_gather_32x64_loop
+.Lgemm_gather_32x64_tail:
+  s_add_u32 s0, s0, 4
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_32x64_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v1, s33, v32
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v3, s35, v32
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v5, s37, v32
+  v_mac_f32 v6, s38, v32
+  v_mac_f32 v7, s39, v32
+  v_mac_f32 v8, s40, v32
+  v_mac_f32 v9, s41, v32
+  v_mac_f32 v10, s42, v32
+  v_mac_f32 v11, s43, v32
+  v_mac_f32 v12, s44, v32
+  v_mac_f32 v13, s45, v32
+  v_mac_f32 v14, s46, v32
+  v_mac_f32 v15, s47, v32
+  v_mac_f32 v16, s48, v32
+  v_mac_f32 v17, s49, v32
+  v_mac_f32 v18, s50, v32
+  v_mac_f32 v19, s51, v32
+  v_mac_f32 v20, s52, v32
+  v_mac_f32 v21, s53, v32
+  v_mac_f32 v22, s54, v32
+  v_mac_f32 v23, s55, v32
+  v_mac_f32 v24, s56, v32
+  v_mac_f32 v25, s57, v32
+  v_mac_f32 v26, s58, v32
+  v_mac_f32 v27, s59, v32
+  v_mac_f32 v28, s60, v32
+  v_mac_f32 v29, s61, v32
+  v_mac_f32 v30, s62, v32
+  v_mac_f32 v31, s63, v32
+  buffer_load_dword v32, v36, s[12:15], s16 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_32x64_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_load_dwordx16 s[48:63], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s64, v33
+  v_mac_f32 v1, s65, v33
+  v_mac_f32 v2, s66, v33
+  v_mac_f32 v3, s67, v33
+  v_mac_f32 v4, s68, v33
+  v_mac_f32 v5, s69, v33
+  v_mac_f32 v6, s70, v33
+  v_mac_f32 v7, s71, v33
+  v_mac_f32 v8, s72, v33
+  v_mac_f32 v9, s73, v33
+  v_mac_f32 v10, s74, v33
+  v_mac_f32 v11, s75, v33
+  v_mac_f32 v12, s76, v33
+  v_mac_f32 v13, s77, v33
+  v_mac_f32 v14, s78, v33
+  v_mac_f32 v15, s79, v33
+  v_mac_f32 v16, s80, v33
+  v_mac_f32 v17, s81, v33
+  v_mac_f32 v18, s82, v33
+  v_mac_f32 v19, s83, v33
+  v_mac_f32 v20, s84, v33
+  v_mac_f32 v21, s85, v33
+  v_mac_f32 v22, s86, v33
+  v_mac_f32 v23, s87, v33
+  v_mac_f32 v24, s88, v33
+  v_mac_f32 v25, s89, v33
+  v_mac_f32 v26, s90, v33
+  v_mac_f32 v27, s91, v33
+  v_mac_f32 v28, s92, v33
+  v_mac_f32 v29, s93, v33
+  v_mac_f32 v30, s94, v33
+  v_mac_f32 v31, s95, v33
+  buffer_load_dword v33, v36, s[12:15], s17 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_32x64_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_load_dwordx16 s[80:95], s[8:9], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v1, s33, v34
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v3, s35, v34
+  v_mac_f32 v4, s36, v34
+  v_mac_f32 v5, s37, v34
+  v_mac_f32 v6, s38, v34
+  v_mac_f32 v7, s39, v34
+  v_mac_f32 v8, s40, v34
+  v_mac_f32 v9, s41, v34
+  v_mac_f32 v10, s42, v34
+  v_mac_f32 v11, s43, v34
+  v_mac_f32 v12, s44, v34
+  v_mac_f32 v13, s45, v34
+  v_mac_f32 v14, s46, v34
+  v_mac_f32 v15, s47, v34
+  v_mac_f32 v16, s48, v34
+  v_mac_f32 v17, s49, v34
+  v_mac_f32 v18, s50, v34
+  v_mac_f32 v19, s51, v34
+  v_mac_f32 v20, s52, v34
+  v_mac_f32 v21, s53, v34
+  v_mac_f32 v22, s54, v34
+  v_mac_f32 v23, s55, v34
+  v_mac_f32 v24, s56, v34
+  v_mac_f32 v25, s57, v34
+  v_mac_f32 v26, s58, v34
+  v_mac_f32 v27, s59, v34
+  v_mac_f32 v28, s60, v34
+  v_mac_f32 v29, s61, v34
+  v_mac_f32 v30, s62, v34
+  v_mac_f32 v31, s63, v34
+  buffer_load_dword v34, v36, s[12:15], s18 offen
+.Lgemm_gather_32x64_store:
+  ; no load may land in a register that the epilogue uses
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the loop used C's pointer for the table
+  s_mov_b64 s[32:33], flat_scratch
+  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_waitcnt lgkmcnt(0)
+  ; the slice's place in C
+  s_mul_i32 s3, s4, s98
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s20, s3
+  s_addc_u32 s21, s21, 0
+  s_mov_b32 s16, s20
+  s_and_b32 s17, s21, 0xffff
+  s_mov_b32 s18, 0xffffffff
+  s_mov_b32 s19, 0x27fac
+  s_lshl_b32 s29, s29, 2
+  s_mov_b64 exec, -1
+  v_add_u32 v38, vcc, s2, v37
+  v_cmp_gt_u32 vcc, s25, v38
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_32x64_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v40, s96
+  v_rcp_f32 v40, v40
+  v_cvt_f32_u32 v41, v38
+  v_mul_f32 v40, v40, v41
+  v_cvt_u32_f32 v39, v40
+  v_mul_lo_u32 v40, v39, s96
+  v_sub_u32 v38, vcc, v38, v40
+  v_mov_b32 v41, s96
+  v_cmp_gt_i32 vcc, 0, v38
+  v_cndmask_b32 v40, 0, v41, vcc
+  v_subbrev_u32 v39, vcc, 0, v39, vcc
+  v_add_u32 v38, vcc, v38, v40
+  v_cmp_ge_i32 vcc, v38, v41
+  v_cndmask_b32 v40, 0, v41, vcc
+  v_addc_u32 v39, vcc, 0, v39, vcc
+  v_sub_u32 v38, vcc, v38, v40
+  v_mul_lo_u32 v38, v38, s30
+  v_mul_lo_u32 v39, v39, s31
+  v_add_u32 v38, vcc, v38, v39
+  v_lshlrev_b32 v38, 2, v38
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v4, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v5, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v6, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v7, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v8, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v9, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v10, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v11, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v12, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v13, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v14, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v15, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v16, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v20, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v21, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v22, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v23, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v24, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v25, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v26, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v27, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v28, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v29, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v30, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v31, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+.Lgemm_gather_32x64_done:
+  s_endpgm
+.Lgemm_gather_32x64_end:
+  .size gemm_gather_32x64, .Lgemm_gather_32x64_end-gemm_gather_32x64
+
+  .protected gemm_gather_16x128
+  .globl gemm_gather_16x128
+  .p2align 8
+  .type gemm_gather_16x128,@function
+  .amdgpu_hsa_kernel gemm_gather_16x128
+gemm_gather_16x128:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 11
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 96
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 47
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[24:31], s[0:1], 0x30
+  s_load_dwordx4 s[96:99], s[0:1], 0x50
+  s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_mov_b64 flat_scratch, s[0:1]
+  v_lshrrev_b32 v42, 6, v0
+  v_readfirstlane_b32 s5, v42
+  v_and_b32 v42, 63, v0
+  s_waitcnt lgkmcnt(0)
+  s_mov_b64 s[20:21], s[16:17]
+  s_mov_b64 s[22:23], s[18:19]
+  s_mov_b64 s[6:7], s[12:13]
+  ; block of rows: moved back at the edge
+  s_mul_i32 s1, s3, s99
+  s_add_u32 s1, s1, s5
+  s_mul_i32 s1, s1, 16
+  s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_16x128_done
+  s_sub_u32 s3, s24, 16
+  s_min_u32 s1, s1, s3
+  ; slice of K: s4 is the slice, STEPS its length
+  s_mul_i32 s3, s4, s97
+  s_sub_u32 s0, s26, s3
+  s_min_u32 s0, s0, s97
+  s_lshl_b32 s27, s27, 2
+  s_mul_i32 s100, s3, s27
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s28
+  s_mul_i32 s2, s2, 128
+  s_sub_u32 s5, s25, 1
+  s_mov_b32 s40, s34
+  s_and_b32 s41, s35, 0xffff
+  s_mov_b32 s42, 0xffffffff
+  s_mov_b32 s43, 0x27fac
+  v_add_u32 v40, vcc, s2, v42
+  v_min_u32 v40, s5, v40
+  v_lshlrev_b32 v40, 2, v40
+  buffer_load_dword v40, v40, s[40:43], 0 offen
+  v_add_u32 v41, vcc, s2, v42
+  v_add_u32 v41, vcc, 64, v41
+  v_min_u32 v41, s5, v41
+  v_lshlrev_b32 v41, 2, v41
+  buffer_load_dword v41, v41, s[40:43], 0 offen
+  ; table of row offsets: four for the ring, then two loads of two in every four steps
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s32, s3
+  s_addc_u32 s21, s33, 0
+  s_load_dwordx4 s[16:19], s[20:21], 0x0
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  buffer_load_dword v32, v40, s[12:15], s16 offen
+  buffer_load_dword v33, v41, s[12:15], s16 offen
+  buffer_load_dword v34, v40, s[12:15], s17 offen
+  buffer_load_dword v35, v41, s[12:15], s17 offen
+  buffer_load_dword v36, v40, s[12:15], s18 offen
+  buffer_load_dword v37, v41, s[12:15], s18 offen
+  buffer_load_dword v38, v40, s[12:15], s19 offen
+  buffer_load_dword v39, v41, s[12:15], s19 offen
+  s_load_dwordx2 s[16:17], s[20:21], 0x10
+  s_mul_i32 s3, s4, s97
+  s_add_u32 s3, s3, s0
+  s_sub_u32 s3, s3, 1
+  s_mul_i32 s101, s3, s27
+  ; A: base of the block's rows, and 64 bytes on
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s6, s6, s3
+  s_addc_u32 s7, s7, 0
+  s_add_u32 s8, s6, 64
+  s_addc_u32 s9, s7, 0
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[48:63], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_cmp_eq_u64 s[22:23], 0
+  s_cbranch_scc1 .Lgemm_gather_16x128_no_bias
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s22, s22, s3
+  s_addc_u32 s23, s23, 0
+  s_cmp_eq_u32 s4, 0
+  s_cbranch_scc0 .Lgemm_gather_16x128_no_bias
+  s_load_dwordx16 s[64:79], s[22:23], 0x0
+  s_waitcnt lgkmcnt(0)
+  v_mov_b32 v0, s64
+  v_mov_b32 v1, s65
+  v_mov_b32 v2, s66
+  v_mov_b32 v3, s67
+  v_mov_b32 v4, s68
+  v_mov_b32 v5, s69
+  v_mov_b32 v6, s70
+  v_mov_b32 v7, s71
+  v_mov_b32 v8, s72
+  v_mov_b32 v9, s73
+  v_mov_b32 v10, s74
+  v_mov_b32 v11, s75
+  v_mov_b32 v12, s76
+  v_mov_b32 v13, s77
+  v_mov_b32 v14, s78
+  v_mov_b32 v15, s79
+  v_mov_b32 v16, s64
+  v_mov_b32 v17, s65
+  v_mov_b32 v18, s66
+  v_mov_b32 v19, s67
+  v_mov_b32 v20, s68
+  v_mov_b32 v21, s69
+  v_mov_b32 v22, s70
+  v_mov_b32 v23, s71
+  v_mov_b32 v24, s72
+  v_mov_b32 v25, s73
+  v_mov_b32 v26, s74
+  v_mov_b32 v27, s75
+  v_mov_b32 v28, s76
+  v_mov_b32 v29, s77
+  v_mov_b32 v30, s78
+  v_mov_b32 v31, s79
+  s_branch .Lgemm_gather_16x128_started
+.Lgemm_gather_16x128_no_bias:
+  v_mov_b32 v0, 0
+  v_mov_b32 v1, 0
+  v_mov_b32 v2, 0
+  v_mov_b32 v3, 0
+  v_mov_b32 v4, 0
+  v_mov_b32 v5, 0
+  v_mov_b32 v6, 0
+  v_mov_b32 v7, 0
+  v_mov_b32 v8, 0
+  v_mov_b32 v9, 0
+  v_mov_b32 v10, 0
+  v_mov_b32 v11, 0
+  v_mov_b32 v12, 0
+  v_mov_b32 v13, 0
+  v_mov_b32 v14, 0
+  v_mov_b32 v15, 0
+  v_mov_b32 v16, 0
+  v_mov_b32 v17, 0
+  v_mov_b32 v18, 0
+  v_mov_b32 v19, 0
+  v_mov_b32 v20, 0
+  v_mov_b32 v21, 0
+  v_mov_b32 v22, 0
+  v_mov_b32 v23, 0
+  v_mov_b32 v24, 0
+  v_mov_b32 v25, 0
+  v_mov_b32 v26, 0
+  v_mov_b32 v27, 0
+  v_mov_b32 v28, 0
+  v_mov_b32 v29, 0
+  v_mov_b32 v30, 0
+  v_mov_b32 v31, 0
+.Lgemm_gather_16x128_started:
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc1 .Lgemm_gather_16x128_tail
+  .p2align 6
+.Lgemm_gather_16x128_loop:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[80:95], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v1, s33, v32
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v3, s35, v32
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v5, s37, v32
+  v_mac_f32 v6, s38, v32
+  v_mac_f32 v7, s39, v32
+  v_mac_f32 v8, s40, v32
+  v_mac_f32 v9, s41, v32
+  v_mac_f32 v10, s42, v32
+  v_mac_f32 v11, s43, v32
+  v_mac_f32 v12, s44, v32
+  v_mac_f32 v13, s45, v32
+  v_mac_f32 v14, s46, v32
+  v_mac_f32 v15, s47, v32
+  v_mac_f32 v16, s32, v33
+  v_mac_f32 v17, s33, v33
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v19, s35, v33
+  v_mac_f32 v20, s36, v33
+  v_mac_f32 v21, s37, v33
+  v_mac_f32 v22, s38, v33
+  v_mac_f32 v23, s39, v33
+  v_mac_f32 v24, s40, v33
+  v_mac_f32 v25, s41, v33
+  v_mac_f32 v26, s42, v33
+  v_mac_f32 v27, s43, v33
+  v_mac_f32 v28, s44, v33
+  v_mac_f32 v29, s45, v33
+  v_mac_f32 v30, s46, v33
+  v_mac_f32 v31, s47, v33
+  buffer_load_dword v32, v40, s[12:15], s16 offen
+  buffer_load_dword v33, v41, s[12:15], s16 offen
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s48, v34
+  v_mac_f32 v1, s49, v34
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v3, s51, v34
+  v_mac_f32 v4, s52, v34
+  v_mac_f32 v5, s53, v34
+  v_mac_f32 v6, s54, v34
+  v_mac_f32 v7, s55, v34
+  v_mac_f32 v8, s56, v34
+  v_mac_f32 v9, s57, v34
+  v_mac_f32 v10, s58, v34
+  v_mac_f32 v11, s59, v34
+  v_mac_f32 v12, s60, v34
+  v_mac_f32 v13, s61, v34
+  v_mac_f32 v14, s62, v34
+  v_mac_f32 v15, s63, v34
+  v_mac_f32 v16, s48, v35
+  v_mac_f32 v17, s49, v35
+  v_mac_f32 v18, s50, v35
+  v_mac_f32 v19, s51, v35
+  v_mac_f32 v20, s52, v35
+  v_mac_f32 v21, s53, v35
+  v_mac_f32 v22, s54, v35
+  v_mac_f32 v23, s55, v35
+  v_mac_f32 v24, s56, v35
+  v_mac_f32 v25, s57, v35
+  v_mac_f32 v26, s58, v35
+  v_mac_f32 v27, s59, v35
+  v_mac_f32 v28, s60, v35
+  v_mac_f32 v29, s61, v35
+  v_mac_f32 v30, s62, v35
+  v_mac_f32 v31, s63, v35
+  buffer_load_dword v34, v40, s[12:15], s17 offen
+  buffer_load_dword v35, v41, s[12:15], s17 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[48:63], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s64, v36
+  v_mac_f32 v1, s65, v36
+  v_mac_f32 v2, s66, v36
+  v_mac_f32 v3, s67, v36
+  v_mac_f32 v4, s68, v36
+  v_mac_f32 v5, s69, v36
+  v_mac_f32 v6, s70, v36
+  v_mac_f32 v7, s71, v36
+  v_mac_f32 v8, s72, v36
+  v_mac_f32 v9, s73, v36
+  v_mac_f32 v10, s74, v36
+  v_mac_f32 v11, s75, v36
+  v_mac_f32 v12, s76, v36
+  v_mac_f32 v13, s77, v36
+  v_mac_f32 v14, s78, v36
+  v_mac_f32 v15, s79, v36
+  v_mac_f32 v16, s64, v37
+  v_mac_f32 v17, s65, v37
+  v_mac_f32 v18, s66, v37
+  v_mac_f32 v19, s67, v37
+  v_mac_f32 v20, s68, v37
+  v_mac_f32 v21, s69, v37
+  v_mac_f32 v22, s70, v37
+  v_mac_f32 v23, s71, v37
+  v_mac_f32 v24, s72, v37
+  v_mac_f32 v25, s73, v37
+  v_mac_f32 v26, s74, v37
+  v_mac_f32 v27, s75, v37
+  v_mac_f32 v28, s76, v37
+  v_mac_f32 v29, s77, v37
+  v_mac_f32 v30, s78, v37
+  v_mac_f32 v31, s79, v37
+  buffer_load_dword v36, v40, s[12:15], s18 offen
+  buffer_load_dword v37, v41, s[12:15], s18 offen
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s80, v38
+  v_mac_f32 v1, s81, v38
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v3, s83, v38
+  v_mac_f32 v4, s84, v38
+  v_mac_f32 v5, s85, v38
+  v_mac_f32 v6, s86, v38
+  v_mac_f32 v7, s87, v38
+  v_mac_f32 v8, s88, v38
+  v_mac_f32 v9, s89, v38
+  v_mac_f32 v10, s90, v38
+  v_mac_f32 v11, s91, v38
+  v_mac_f32 v12, s92, v38
+  v_mac_f32 v13, s93, v38
+  v_mac_f32 v14, s94, v38
+  v_mac_f32 v15, s95, v38
+  v_mac_f32 v16, s80, v39
+  v_mac_f32 v17, s81, v39
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v19, s83, v39
+  v_mac_f32 v20, s84, v39
+  v_mac_f32 v21, s85, v39
+  v_mac_f32 v22, s86, v39
+  v_mac_f32 v23, s87, v39
+  v_mac_f32 v24, s88, v39
+  v_mac_f32 v25, s89, v39
+  v_mac_f32 v26, s90, v39
+  v_mac_f32 v27, s91, v39
+  v_mac_f32 v28, s92, v39
+  v_mac_f32 v29, s93, v39
+  v_mac_f32 v30, s94, v39
+  v_mac_f32 v31, s95, v39
+  buffer_load_dword v38, v40, s[12:15], s19 offen
+  buffer_load_dword v39, v41, s[12:15], s19 offen
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc0 .Lgemm_gather_16x128_loop
+.Lgemm_gather_16x128_tail:
+  s_add_u32 s0, s0, 4
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_16x128_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[80:95], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v1, s33, v32
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v3, s35, v32
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v5, s37, v32
+  v_mac_f32 v6, s38, v32
+  v_mac_f32 v7, s39, v32
+  v_mac_f32 v8, s40, v32
+  v_mac_f32 v9, s41, v32
+  v_mac_f32 v10, s42, v32
+  v_mac_f32 v11, s43, v32
+  v_mac_f32 v12, s44, v32
+  v_mac_f32 v13, s45, v32
+  v_mac_f32 v14, s46, v32
+  v_mac_f32 v15, s47, v32
+  v_mac_f32 v16, s32, v33
+  v_mac_f32 v17, s33, v33
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v19, s35, v33
+  v_mac_f32 v20, s36, v33
+  v_mac_f32 v21, s37, v33
+  v_mac_f32 v22, s38, v33
+  v_mac_f32 v23, s39, v33
+  v_mac_f32 v24, s40, v33
+  v_mac_f32 v25, s41, v33
+  v_mac_f32 v26, s42, v33
+  v_mac_f32 v27, s43, v33
+  v_mac_f32 v28, s44, v33
+  v_mac_f32 v29, s45, v33
+  v_mac_f32 v30, s46, v33
+  v_mac_f32 v31, s47, v33
+  buffer_load_dword v32, v40, s[12:15], s16 offen
+  buffer_load_dword v33, v41, s[12:15], s16 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_16x128_store
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s48, v34
+  v_mac_f32 v1, s49, v34
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v3, s51, v34
+  v_mac_f32 v4, s52, v34
+  v_mac_f32 v5, s53, v34
+  v_mac_f32 v6, s54, v34
+  v_mac_f32 v7, s55, v34
+  v_mac_f32 v8, s56, v34
+  v_mac_f32 v9, s57, v34
+  v_mac_f32 v10, s58, v34
+  v_mac_f32 v11, s59, v34
+  v_mac_f32 v12, s60, v34
+  v_mac_f32 v13, s61, v34
+  v_mac_f32 v14, s62, v34
+  v_mac_f32 v15, s63, v34
+  v_mac_f32 v16, s48, v35
+  v_mac_f32 v17, s49, v35
+  v_mac_f32 v18, s50, v35
+  v_mac_f32 v19, s51, v35
+  v_mac_f32 v20, s52, v35
+  v_mac_f32 v21, s53, v35
+  v_mac_f32 v22, s54, v35
+  v_mac_f32 v23, s55, v35
+  v_mac_f32 v24, s56, v35
+  v_mac_f32 v25, s57, v35
+  v_mac_f32 v26, s58, v35
+  v_mac_f32 v27, s59, v35
+  v_mac_f32 v28, s60, v35
+  v_mac_f32 v29, s61, v35
+  v_mac_f32 v30, s62, v35
+  v_mac_f32 v31, s63, v35
+  buffer_load_dword v34, v40, s[12:15], s17 offen
+  buffer_load_dword v35, v41, s[12:15], s17 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_16x128_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[48:63], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(6)
+  v_mac_f32 v0, s64, v36
+  v_mac_f32 v1, s65, v36
+  v_mac_f32 v2, s66, v36
+  v_mac_f32 v3, s67, v36
+  v_mac_f32 v4, s68, v36
+  v_mac_f32 v5, s69, v36
+  v_mac_f32 v6, s70, v36
+  v_mac_f32 v7, s71, v36
+  v_mac_f32 v8, s72, v36
+  v_mac_f32 v9, s73, v36
+  v_mac_f32 v10, s74, v36
+  v_mac_f32 v11, s75, v36
+  v_mac_f32 v12, s76, v36
+  v_mac_f32 v13, s77, v36
+  v_mac_f32 v14, s78, v36
+  v_mac_f32 v15, s79, v36
+  v_mac_f32 v16, s64, v37
+  v_mac_f32 v17, s65, v37
+  v_mac_f32 v18, s66, v37
+  v_mac_f32 v19, s67, v37
+  v_mac_f32 v20, s68, v37
+  v_mac_f32 v21, s69, v37
+  v_mac_f32 v22, s70, v37
+  v_mac_f32 v23, s71, v37
+  v_mac_f32 v24, s72, v37
+  v_mac_f32 v25, s73, v37
+  v_mac_f32 v26, s74, v37
+  v_mac_f32 v27, s75, v37
+  v_mac_f32 v28, s76, v37
+  v_mac_f32 v29, s77, v37
+  v_mac_f32 v30, s78, v37
+  v_mac_f32 v31, s79, v37
+  buffer_load_dword v36, v40, s[12:15], s18 offen
+  buffer_load_dword v37, v41, s[12:15], s18 offen
+.Lgemm_gather_16x128_store:
+  ; no load may land in a register that the epilogue uses
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the loop used C's pointer for the table
+  s_mov_b64 s[32:33], flat_scratch
+  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_waitcnt lgkmcnt(0)
+  ; the slice's place in C
+  s_mul_i32 s3, s4, s98
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s20, s3
+  s_addc_u32 s21, s21, 0
+  s_mov_b32 s16, s20
+  s_and_b32 s17, s21, 0xffff
+  s_mov_b32 s18, 0xffffffff
+  s_mov_b32 s19, 0x27fac
+  s_lshl_b32 s29, s29, 2
+  s_mov_b64 exec, -1
+  v_add_u32 v43, vcc, s2, v42
+  v_cmp_gt_u32 vcc, s25, v43
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_16x128_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v45, s96
+  v_rcp_f32 v45, v45
+  v_cvt_f32_u32 v46, v43
+  v_mul_f32 v45, v45, v46
+  v_cvt_u32_f32 v44, v45
+  v_mul_lo_u32 v45, v44, s96
+  v_sub_u32 v43, vcc, v43, v45
+  v_mov_b32 v46, s96
+  v_cmp_gt_i32 vcc, 0, v43
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_subbrev_u32 v44, vcc, 0, v44, vcc
+  v_add_u32 v43, vcc, v43, v45
+  v_cmp_ge_i32 vcc, v43, v46
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_addc_u32 v44, vcc, 0, v44, vcc
+  v_sub_u32 v43, vcc, v43, v45
+  v_mul_lo_u32 v43, v43, s30
+  v_mul_lo_u32 v44, v44, s31
+  v_add_u32 v43, vcc, v43, v44
+  v_lshlrev_b32 v43, 2, v43
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v4, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v5, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v6, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v7, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v8, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v9, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v10, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v11, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v12, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v13, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v14, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v15, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  s_mov_b64 exec, -1
+  v_add_u32 v43, vcc, s2, v42
+  v_add_u32 v43, vcc, 64, v43
+  v_cmp_gt_u32 vcc, s25, v43
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_16x128_done
+  ; columns 64 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v45, s96
+  v_rcp_f32 v45, v45
+  v_cvt_f32_u32 v46, v43
+  v_mul_f32 v45, v45, v46
+  v_cvt_u32_f32 v44, v45
+  v_mul_lo_u32 v45, v44, s96
+  v_sub_u32 v43, vcc, v43, v45
+  v_mov_b32 v46, s96
+  v_cmp_gt_i32 vcc, 0, v43
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_subbrev_u32 v44, vcc, 0, v44, vcc
+  v_add_u32 v43, vcc, v43, v45
+  v_cmp_ge_i32 vcc, v43, v46
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_addc_u32 v44, vcc, 0, v44, vcc
+  v_sub_u32 v43, vcc, v43, v45
+  v_mul_lo_u32 v43, v43, s30
+  v_mul_lo_u32 v44, v44, s31
+  v_add_u32 v43, vcc, v43, v44
+  v_lshlrev_b32 v43, 2, v43
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v16, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v20, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v21, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v22, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v23, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v24, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v25, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v26, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v27, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v28, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v29, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v30, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v31, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+.Lgemm_gather_16x128_done:
+  s_endpgm
+.Lgemm_gather_16x128_end:
+  .size gemm_gather_16x128, .Lgemm_gather_16x128_end-gemm_gather_16x128
+
+  .protected gemm_gather_16x64
+  .globl gemm_gather_16x64
+  .p2align 8
+  .type gemm_gather_16x64,@function
+  .amdgpu_hsa_kernel gemm_gather_16x64
+gemm_gather_16x64:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 6
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 96
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 26
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[24:31], s[0:1], 0x30
+  s_load_dwordx4 s[96:99], s[0:1], 0x50
+  s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_mov_b64 flat_scratch, s[0:1]
+  v_lshrrev_b32 v21, 6, v0
+  v_readfirstlane_b32 s5, v21
+  v_and_b32 v21, 63, v0
+  s_waitcnt lgkmcnt(0)
+  s_mov_b64 s[20:21], s[16:17]
+  s_mov_b64 s[22:23], s[18:19]
+  s_mov_b64 s[6:7], s[12:13]
+  ; block of rows: moved back at the edge
+  s_mul_i32 s1, s3, s99
+  s_add_u32 s1, s1, s5
+  s_mul_i32 s1, s1, 16
+  s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_16x64_done
+  s_sub_u32 s3, s24, 16
+  s_min_u32 s1, s1, s3
+  ; slice of K: s4 is the slice, STEPS its length
+  s_mul_i32 s3, s4, s97
+  s_sub_u32 s0, s26, s3
+  s_min_u32 s0, s0, s97
+  s_lshl_b32 s27, s27, 2
+  s_mul_i32 s100, s3, s27
+  s_mov_b64 s[36:37], s[14:15]
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_mov_b32 s14, s28
+  s_mul_i32 s2, s2, 64
+  s_sub_u32 s5, s25, 1
+  s_mov_b32 s40, s34
+  s_and_b32 s41, s35, 0xffff
+  s_mov_b32 s42, 0xffffffff
+  s_mov_b32 s43, 0x27fac
+  v_add_u32 v20, vcc, s2, v21
+  v_min_u32 v20, s5, v20
+  v_lshlrev_b32 v20, 2, v20
+  buffer_load_dword v20, v20, s[40:43], 0 offen
+  ; table of row offsets: four for the ring, then two loads of two in every four steps
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s32, s3
+  s_addc_u32 s21, s33, 0
+  s_load_dwordx4 s[16:19], s[20:21], 0x0
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  buffer_load_dword v16, v20, s[12:15], s16 offen
+  buffer_load_dword v17, v20, s[12:15], s17 offen
+  buffer_load_dword v18, v20, s[12:15], s18 offen
+  buffer_load_dword v19, v20, s[12:15], s19 offen
+  s_load_dwordx2 s[16:17], s[20:21], 0x10
+  s_mul_i32 s3, s4, s97
+  s_add_u32 s3, s3, s0
+  s_sub_u32 s3, s3, 1
+  s_mul_i32 s101, s3, s27
+  ; A: base of the block's rows, and 64 bytes on
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s6, s6, s3
+  s_addc_u32 s7, s7, 0
+  s_add_u32 s8, s6, 64
+  s_addc_u32 s9, s7, 0
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[48:63], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_cmp_eq_u64 s[22:23], 0
+  s_cbranch_scc1 .Lgemm_gather_16x64_no_bias
+  s_lshl_b32 s3, s1, 2
+  s_add_u32 s22, s22, s3
+  s_addc_u32 s23, s23, 0
+  s_cmp_eq_u32 s4, 0
+  s_cbranch_scc0 .Lgemm_gather_16x64_no_bias
+  s_load_dwordx16 s[64:79], s[22:23], 0x0
+  s_waitcnt lgkmcnt(0)
+  v_mov_b32 v0, s64
+  v_mov_b32 v1, s65
+  v_mov_b32 v2, s66
+  v_mov_b32 v3, s67
+  v_mov_b32 v4, s68
+  v_mov_b32 v5, s69
+  v_mov_b32 v6, s70
+  v_mov_b32 v7, s71
+  v_mov_b32 v8, s72
+  v_mov_b32 v9, s73
+  v_mov_b32 v10, s74
+  v_mov_b32 v11, s75
+  v_mov_b32 v12, s76
+  v_mov_b32 v13, s77
+  v_mov_b32 v14, s78
+  v_mov_b32 v15, s79
+  s_branch .Lgemm_gather_16x64_started
+.Lgemm_gather_16x64_no_bias:
+  v_mov_b32 v0, 0
+  v_mov_b32 v1, 0
+  v_mov_b32 v2, 0
+  v_mov_b32 v3, 0
+  v_mov_b32 v4, 0
+  v_mov_b32 v5, 0
+  v_mov_b32 v6, 0
+  v_mov_b32 v7, 0
+  v_mov_b32 v8, 0
+  v_mov_b32 v9, 0
+  v_mov_b32 v10, 0
+  v_mov_b32 v11, 0
+  v_mov_b32 v12, 0
+  v_mov_b32 v13, 0
+  v_mov_b32 v14, 0
+  v_mov_b32 v15, 0
+.Lgemm_gather_16x64_started:
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc1 .Lgemm_gather_16x64_tail
+  .p2align 6
+.Lgemm_gather_16x64_loop:
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[80:95], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s32, v16
+  v_mac_f32 v1, s33, v16
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v3, s35, v16
+  v_mac_f32 v4, s36, v16
+  v_mac_f32 v5, s37, v16
+  v_mac_f32 v6, s38, v16
+  v_mac_f32 v7, s39, v16
+  v_mac_f32 v8, s40, v16
+  v_mac_f32 v9, s41, v16
+  v_mac_f32 v10, s42, v16
+  v_mac_f32 v11, s43, v16
+  v_mac_f32 v12, s44, v16
+  v_mac_f32 v13, s45, v16
+  v_mac_f32 v14, s46, v16
+  v_mac_f32 v15, s47, v16
+  buffer_load_dword v16, v20, s[12:15], s16 offen
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s48, v17
+  v_mac_f32 v1, s49, v17
+  v_mac_f32 v2, s50, v17
+  v_mac_f32 v3, s51, v17
+  v_mac_f32 v4, s52, v17
+  v_mac_f32 v5, s53, v17
+  v_mac_f32 v6, s54, v17
+  v_mac_f32 v7, s55, v17
+  v_mac_f32 v8, s56, v17
+  v_mac_f32 v9, s57, v17
+  v_mac_f32 v10, s58, v17
+  v_mac_f32 v11, s59, v17
+  v_mac_f32 v12, s60, v17
+  v_mac_f32 v13, s61, v17
+  v_mac_f32 v14, s62, v17
+  v_mac_f32 v15, s63, v17
+  buffer_load_dword v17, v20, s[12:15], s17 offen
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[48:63], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s64, v18
+  v_mac_f32 v1, s65, v18
+  v_mac_f32 v2, s66, v18
+  v_mac_f32 v3, s67, v18
+  v_mac_f32 v4, s68, v18
+  v_mac_f32 v5, s69, v18
+  v_mac_f32 v6, s70, v18
+  v_mac_f32 v7, s71, v18
+  v_mac_f32 v8, s72, v18
+  v_mac_f32 v9, s73, v18
+  v_mac_f32 v10, s74, v18
+  v_mac_f32 v11, s75, v18
+  v_mac_f32 v12, s76, v18
+  v_mac_f32 v13, s77, v18
+  v_mac_f32 v14, s78, v18
+  v_mac_f32 v15, s79, v18
+  buffer_load_dword v18, v20, s[12:15], s18 offen
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s80, v19
+  v_mac_f32 v1, s81, v19
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v3, s83, v19
+  v_mac_f32 v4, s84, v19
+  v_mac_f32 v5, s85, v19
+  v_mac_f32 v6, s86, v19
+  v_mac_f32 v7, s87, v19
+  v_mac_f32 v8, s88, v19
+  v_mac_f32 v9, s89, v19
+  v_mac_f32 v10, s90, v19
+  v_mac_f32 v11, s91, v19
+  v_mac_f32 v12, s92, v19
+  v_mac_f32 v13, s93, v19
+  v_mac_f32 v14, s94, v19
+  v_mac_f32 v15, s95, v19
+  buffer_load_dword v19, v20, s[12:15], s19 offen
+  s_sub_u32 s0, s0, 4
+  s_cbranch_scc0 .Lgemm_gather_16x64_loop
+.Lgemm_gather_16x64_tail:
+  s_add_u32 s0, s0, 4
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_16x64_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[80:95], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[18:19], s[20:21], 0x18
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s32, v16
+  v_mac_f32 v1, s33, v16
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v3, s35, v16
+  v_mac_f32 v4, s36, v16
+  v_mac_f32 v5, s37, v16
+  v_mac_f32 v6, s38, v16
+  v_mac_f32 v7, s39, v16
+  v_mac_f32 v8, s40, v16
+  v_mac_f32 v9, s41, v16
+  v_mac_f32 v10, s42, v16
+  v_mac_f32 v11, s43, v16
+  v_mac_f32 v12, s44, v16
+  v_mac_f32 v13, s45, v16
+  v_mac_f32 v14, s46, v16
+  v_mac_f32 v15, s47, v16
+  buffer_load_dword v16, v20, s[12:15], s16 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_16x64_store
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s48, v17
+  v_mac_f32 v1, s49, v17
+  v_mac_f32 v2, s50, v17
+  v_mac_f32 v3, s51, v17
+  v_mac_f32 v4, s52, v17
+  v_mac_f32 v5, s53, v17
+  v_mac_f32 v6, s54, v17
+  v_mac_f32 v7, s55, v17
+  v_mac_f32 v8, s56, v17
+  v_mac_f32 v9, s57, v17
+  v_mac_f32 v10, s58, v17
+  v_mac_f32 v11, s59, v17
+  v_mac_f32 v12, s60, v17
+  v_mac_f32 v13, s61, v17
+  v_mac_f32 v14, s62, v17
+  v_mac_f32 v15, s63, v17
+  buffer_load_dword v17, v20, s[12:15], s17 offen
+  s_sub_u32 s0, s0, 1
+  s_cbranch_scc1 .Lgemm_gather_16x64_store
+  s_waitcnt lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx16 s[48:63], s[6:7], s100
+  s_add_u32 s100, s100, s27
+  s_min_u32 s100, s100, s101
+  s_load_dwordx2 s[16:17], s[20:21], 0x20
+  s_add_u32 s20, s20, 16
+  s_addc_u32 s21, s21, 0
+  s_waitcnt vmcnt(3)
+  v_mac_f32 v0, s64, v18
+  v_mac_f32 v1, s65, v18
+  v_mac_f32 v2, s66, v18
+  v_mac_f32 v3, s67, v18
+  v_mac_f32 v4, s68, v18
+  v_mac_f32 v5, s69, v18
+  v_mac_f32 v6, s70, v18
+  v_mac_f32 v7, s71, v18
+  v_mac_f32 v8, s72, v18
+  v_mac_f32 v9, s73, v18
+  v_mac_f32 v10, s74, v18
+  v_mac_f32 v11, s75, v18
+  v_mac_f32 v12, s76, v18
+  v_mac_f32 v13, s77, v18
+  v_mac_f32 v14, s78, v18
+  v_mac_f32 v15, s79, v18
+  buffer_load_dword v18, v20, s[12:15], s18 offen
+.Lgemm_gather_16x64_store:
+  ; no load may land in a register that the epilogue uses
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the loop used C's pointer for the table
+  s_mov_b64 s[32:33], flat_scratch
+  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_waitcnt lgkmcnt(0)
+  ; the slice's place in C
+  s_mul_i32 s3, s4, s98
+  s_lshl_b32 s3, s3, 2
+  s_add_u32 s20, s20, s3
+  s_addc_u32 s21, s21, 0
+  s_mov_b32 s16, s20
+  s_and_b32 s17, s21, 0xffff
+  s_mov_b32 s18, 0xffffffff
+  s_mov_b32 s19, 0x27fac
+  s_lshl_b32 s29, s29, 2
+  s_mov_b64 exec, -1
+  v_add_u32 v22, vcc, s2, v21
+  v_cmp_gt_u32 vcc, s25, v22
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_16x64_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v24, s96
+  v_rcp_f32 v24, v24
+  v_cvt_f32_u32 v25, v22
+  v_mul_f32 v24, v24, v25
+  v_cvt_u32_f32 v23, v24
+  v_mul_lo_u32 v24, v23, s96
+  v_sub_u32 v22, vcc, v22, v24
+  v_mov_b32 v25, s96
+  v_cmp_gt_i32 vcc, 0, v22
+  v_cndmask_b32 v24, 0, v25, vcc
+  v_subbrev_u32 v23, vcc, 0, v23, vcc
+  v_add_u32 v22, vcc, v22, v24
+  v_cmp_ge_i32 vcc, v22, v25
+  v_cndmask_b32 v24, 0, v25, vcc
+  v_addc_u32 v23, vcc, 0, v23, vcc
+  v_sub_u32 v22, vcc, v22, v24
+  v_mul_lo_u32 v22, v22, s30
+  v_mul_lo_u32 v23, v23, s31
+  v_add_u32 v22, vcc, v22, v23
+  v_lshlrev_b32 v22, 2, v22
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v4, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v5, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v6, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v7, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v8, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v9, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v10, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v11, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v12, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v13, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v14, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v15, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+.Lgemm_gather_16x64_done:
+  s_endpgm
+.Lgemm_gather_16x64_end:
+  .size gemm_gather_16x64, .Lgemm_gather_16x64_end-gemm_gather_16x64
+
   .amd_amdgpu_hsa_metadata
 ---
   Version: [ 1, 0 ]
@@ -3047,7 +5630,7 @@ gemm_scalar_8x64:
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
         WavefrontSize: 64
-        NumSGPRs: 104
+        NumSGPRs: 106
         NumVGPRs: 79
         MaxFlatWorkGroupSize: 1024
     - Name: gemm_scalar_32x64
@@ -3144,7 +5727,7 @@ gemm_scalar_8x64:
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
         WavefrontSize: 64
-        NumSGPRs: 104
+        NumSGPRs: 106
         NumVGPRs: 42
         MaxFlatWorkGroupSize: 1024
     - Name: gemm_scalar_16x128
@@ -3241,7 +5824,7 @@ gemm_scalar_8x64:
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
         WavefrontSize: 64
-        NumSGPRs: 104
+        NumSGPRs: 106
         NumVGPRs: 47
         MaxFlatWorkGroupSize: 1024
     - Name: gemm_scalar_16x64
@@ -3338,7 +5921,7 @@ gemm_scalar_8x64:
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
         WavefrontSize: 64
-        NumSGPRs: 104
+        NumSGPRs: 106
         NumVGPRs: 26
         MaxFlatWorkGroupSize: 1024
     - Name: gemm_scalar_8x64
@@ -3435,8 +6018,444 @@ gemm_scalar_8x64:
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
         WavefrontSize: 64
-        NumSGPRs: 104
+        NumSGPRs: 106
         NumVGPRs: 18
+        MaxFlatWorkGroupSize: 1024
+    - Name: gemm_gather_32x128
+      SymbolName: 'gemm_gather_32x128@kd'
+      Language: Assembler
+      Args:
+        - Name: a
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: c
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: k_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: n_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: M
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: N
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: K
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: lda
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: b_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_row_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_column_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_image_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pixels
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: k_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_slice_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: waves
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 96
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 79
+        MaxFlatWorkGroupSize: 1024
+    - Name: gemm_gather_32x64
+      SymbolName: 'gemm_gather_32x64@kd'
+      Language: Assembler
+      Args:
+        - Name: a
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: c
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: k_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: n_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: M
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: N
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: K
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: lda
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: b_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_row_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_column_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_image_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pixels
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: k_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_slice_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: waves
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 96
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 42
+        MaxFlatWorkGroupSize: 1024
+    - Name: gemm_gather_16x128
+      SymbolName: 'gemm_gather_16x128@kd'
+      Language: Assembler
+      Args:
+        - Name: a
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: c
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: k_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: n_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: M
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: N
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: K
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: lda
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: b_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_row_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_column_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_image_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pixels
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: k_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_slice_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: waves
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 96
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 47
+        MaxFlatWorkGroupSize: 1024
+    - Name: gemm_gather_16x64
+      SymbolName: 'gemm_gather_16x64@kd'
+      Language: Assembler
+      Args:
+        - Name: a
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: c
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: k_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: n_offsets
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: M
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: N
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: K
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: lda
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: b_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_row_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_column_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_image_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pixels
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: k_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_slice_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: waves
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 96
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 26
         MaxFlatWorkGroupSize: 1024
 ...
   .end_amd_amdgpu_hsa_metadata
