@@ -23,6 +23,10 @@ class GpuModelBuildHook(BuildHookInterface):  # type: ignore[misc]
         if self.target_name != "wheel":
             return
         build_gpusim.build(Path(self.root))
+        if version == "standard":  # an editable install reads them from the source tree
+            for path in sorted((Path(self.root) / "kernels").glob("*")):
+                if path.suffix in (".hsaco", ".toml"):
+                    build_data["force_include"][str(path)] = f"bridge/_kernels/{path.name}"
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"py3-none-{platform}"

@@ -72,7 +72,7 @@ def make_server(unit: type[Unit], listen: str) -> tuple[grpc.Server, str]:
             ("grpc.so_reuseport", 0),
         ],
     )
-    units_pb2_grpc.add_UnitsServicer_to_server(UnitServicer(unit), server)
+    units_pb2_grpc.add_UnitsServicer_to_server(UnitServicer(unit), server)  # type: ignore[no-untyped-call]
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:

@@ -4,8 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -209,7 +208,7 @@ class AttachUnitRequest(_message.Message):
     shadow: bool
     tls_ca: bytes
     token: str
-    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., target: _Optional[str] = ..., unit: _Optional[str] = ..., parameters_json: _Optional[str] = ..., credit_window: _Optional[int] = ..., max_batch_events: _Optional[int] = ..., reply_deadline_s: _Optional[float] = ..., shadow: _Optional[bool] = ..., tls_ca: _Optional[bytes] = ..., token: _Optional[str] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., target: _Optional[str] = ..., unit: _Optional[str] = ..., parameters_json: _Optional[str] = ..., credit_window: _Optional[int] = ..., max_batch_events: _Optional[int] = ..., reply_deadline_s: _Optional[float] = ..., shadow: bool = ..., tls_ca: _Optional[bytes] = ..., token: _Optional[str] = ...) -> None: ...
 
 class AttachUnitReply(_message.Message):
     __slots__ = ("unit", "seat")
@@ -305,7 +304,7 @@ class MarkLayerRequest(_message.Message):
     LABEL_FIELD_NUMBER: _ClassVar[int]
     begin: bool
     label: str
-    def __init__(self, begin: _Optional[bool] = ..., label: _Optional[str] = ...) -> None: ...
+    def __init__(self, begin: bool = ..., label: _Optional[str] = ...) -> None: ...
 
 class MarkLayerReply(_message.Message):
     __slots__ = ("time_ps",)
@@ -325,7 +324,7 @@ class Schedule(_message.Message):
     tile_nonzeros: bytes
     tile_elements: int
     path_table_address: int
-    def __init__(self, ask: _Optional[bool] = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., path_table_address: _Optional[int] = ...) -> None: ...
+    def __init__(self, ask: bool = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., path_table_address: _Optional[int] = ...) -> None: ...
 
 class LaunchRequest(_message.Message):
     __slots__ = ("kernel", "grid", "workgroup", "arguments", "dynamic_lds_bytes", "schedule", "label", "global_offset")

@@ -5,7 +5,7 @@ import warnings
 
 from spartan_units.wire import gpu_model_pb2 as spartan_dot_cosim_dot_v1_dot_gpu__model__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.71.2'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in spartan/cosim/v1/gpu_model_pb2_grpc.py depends on'
+        + f' but the generated code in spartan/cosim/v1/gpu_model_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class GpuModelStub:
+class GpuModelStub(object):
     """Errors: INVALID_ARGUMENT a request that can't be right; NOT_FOUND an unknown kernel, tensor or view;
     RESOURCE_EXHAUSTED out of device memory; ABORTED a unit failed; INTERNAL and DATA_LOSS the model failed.
     Every status message is one sentence.
@@ -124,7 +124,7 @@ class GpuModelStub:
                 _registered_method=True)
 
 
-class GpuModelServicer:
+class GpuModelServicer(object):
     """Errors: INVALID_ARGUMENT a request that can't be right; NOT_FOUND an unknown kernel, tensor or view;
     RESOURCE_EXHAUSTED out of device memory; ABORTED a unit failed; INTERNAL and DATA_LOSS the model failed.
     Every status message is one sentence.
@@ -329,7 +329,7 @@ def add_GpuModelServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class GpuModel:
+class GpuModel(object):
     """Errors: INVALID_ARGUMENT a request that can't be right; NOT_FOUND an unknown kernel, tensor or view;
     RESOURCE_EXHAUSTED out of device memory; ABORTED a unit failed; INTERNAL and DATA_LOSS the model failed.
     Every status message is one sentence.

@@ -3,8 +3,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -253,7 +252,7 @@ class CompactTileColumns(_message.Message):
     columns: bytes
     dense: _common_pb2.Payload
     speculative: bool
-    def __init__(self, view: _Optional[bytes] = ..., tile: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., columns: _Optional[bytes] = ..., dense: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., speculative: _Optional[bool] = ...) -> None: ...
+    def __init__(self, view: _Optional[bytes] = ..., tile: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., columns: _Optional[bytes] = ..., dense: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., speculative: bool = ...) -> None: ...
 
 class ScheduleRequest(_message.Message):
     __slots__ = ("kernel", "workgroups", "compute_units", "tiles_per_workgroup", "tile_nonzeros", "tile_elements", "tile_first_of_workgroup")
@@ -299,7 +298,7 @@ class CountsReply(_message.Message):
     zeros: int
     tile_nonzeros: bytes
     sampled: bool
-    def __init__(self, elements: _Optional[int] = ..., zeros: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., sampled: _Optional[bool] = ...) -> None: ...
+    def __init__(self, elements: _Optional[int] = ..., zeros: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., sampled: bool = ...) -> None: ...
 
 class CompactTileReply(_message.Message):
     __slots__ = ("size", "encoded")

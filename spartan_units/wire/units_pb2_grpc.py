@@ -5,7 +5,7 @@ import warnings
 
 from spartan_units.wire import units_pb2 as spartan_dot_cosim_dot_v1_dot_units__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.71.2'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in spartan/cosim/v1/units_pb2_grpc.py depends on'
+        + f' but the generated code in spartan/cosim/v1/units_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class UnitsStub:
+class UnitsStub(object):
     """Missing associated documentation comment in .proto file."""
 
     def __init__(self, channel):
@@ -41,7 +41,7 @@ class UnitsStub:
                 _registered_method=True)
 
 
-class UnitsServicer:
+class UnitsServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Attach(self, request_iterator, context):
@@ -68,7 +68,7 @@ def add_UnitsServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class Units:
+class Units(object):
     """Missing associated documentation comment in .proto file."""
 
     @staticmethod
