@@ -58,15 +58,9 @@ func bindRead(op *Op, m *memOp, kind, width string) (err error) {
 		registers *= 2
 		op.Execute = readLocal2
 		m.pairOffsets(op, kind)
-	} else {
-		switch width {
-		case "b32":
-			op.Execute = readLocal32
-		case "b64":
-			op.Execute = readLocal64
-		case "b128":
-			op.Execute = readLocal128
-		}
+	}
+	if fast := fastLocal[kind+"_"+width]; fast != nil {
+		op.Execute = fast
 	}
 	m.dst, err = m.vector("vdst", op.Inst.Dst, registers)
 	return err
@@ -99,6 +93,9 @@ func bindWrite(op *Op, m *memOp, kind, width string) (err error) {
 		m.pairOffsets(op, kind)
 		m.data1, err = m.vector("data1", op.Inst.Mem.Data1, int(m.dwords))
 	}
+	if fast := fastLocal[kind+"_"+width]; fast != nil {
+		op.Execute = fast
+	}
 	return err
 }
 
@@ -120,70 +117,6 @@ func alignment(n int) int {
 	return n
 }
 
-// readLocal32 is ds_read_b32.
-func readLocal32(w *Wavefront, op *Op) {
-	w.PC = op.Next
-	m, lds := op.mem, w.Group.LDS
-	address, d := w.Lanes(m.address), w.Lanes(m.dst)
-	exec, offset := w.Exec(), m.offset
-	if exec == ^uint64(0) {
-		for lane := range address {
-			at := address[lane] + offset
-			if uint64(at)+4 > uint64(len(lds)) || at&3 != 0 {
-				w.failLocal(op, lane, at, 4)
-				return
-			}
-			d[lane] = binary.LittleEndian.Uint32(lds[at:])
-		}
-		return
-	}
-	for ; exec != 0; exec &= exec - 1 {
-		lane := bits.TrailingZeros64(exec)
-		at := address[lane] + offset
-		if uint64(at)+4 > uint64(len(lds)) || at&3 != 0 {
-			w.failLocal(op, lane, at, 4)
-			return
-		}
-		d[lane] = binary.LittleEndian.Uint32(lds[at:])
-	}
-}
-
-// readLocal64 is ds_read_b64.
-func readLocal64(w *Wavefront, op *Op) {
-	w.PC = op.Next
-	m, lds := op.mem, w.Group.LDS
-	address, d0, d1 := w.Lanes(m.address), w.Lanes(m.dst), w.Lanes(m.dst+1)
-	for exec := w.Exec(); exec != 0; exec &= exec - 1 {
-		lane := bits.TrailingZeros64(exec)
-		at := address[lane] + m.offset
-		if uint64(at)+8 > uint64(len(lds)) || at&7 != 0 {
-			w.failLocal(op, lane, at, 8)
-			return
-		}
-		x := binary.LittleEndian.Uint64(lds[at:])
-		d0[lane], d1[lane] = uint32(x), uint32(x>>32)
-	}
-}
-
-// readLocal128 is ds_read_b128.
-func readLocal128(w *Wavefront, op *Op) {
-	w.PC = op.Next
-	m, lds, le := op.mem, w.Group.LDS, binary.LittleEndian
-	address := w.Lanes(m.address)
-	d := (*[256]uint32)(w.V[m.dst*64:])
-	for exec := w.Exec(); exec != 0; exec &= exec - 1 {
-		lane := bits.TrailingZeros64(exec) & 63
-		at := address[lane] + m.offset
-		if uint64(at)+16 > uint64(len(lds)) || at&15 != 0 {
-			w.failLocal(op, lane, at, 16)
-			return
-		}
-		b := lds[at : at+16 : at+16]
-		x, y := le.Uint64(b), le.Uint64(b[8:])
-		d[lane], d[lane+64], d[lane+128], d[lane+192] = uint32(x), uint32(x>>32), uint32(y), uint32(y>>32)
-	}
-}
-
 // localBytes returns n bytes of the LDS for a lane, or nil after a fault.
 func (w *Wavefront) localBytes(op *Op, lane int, at uint32, n int) []byte {
 	lds := w.Group.LDS
@@ -194,7 +127,7 @@ func (w *Wavefront) localBytes(op *Op, lane int, at uint32, n int) []byte {
 	return lds[at : int(at)+n]
 }
 
-// readLocal is every other single read.
+// readLocal is every single read.
 func readLocal(w *Wavefront, op *Op) {
 	w.PC = op.Next
 	m := op.mem
