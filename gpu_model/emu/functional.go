@@ -34,11 +34,11 @@ func (c *Counts) Add(o *Counts) {
 const (
 	// sliceInstructions is how long a wavefront runs before its neighbours in the work-group get their turn: they may wait for one another
 	// without a barrier.
-	sliceInstructions = 1 << 16
+	sliceInstructions = 1 << 14
 	// groupSlices is how many turns a work-group gets before another is started beside it: work-groups may wait for one another.
-	groupSlices = 1 << 8
+	groupSlices = 64
 	// maxSuspended bounds the work-groups that a core keeps waiting.
-	maxSuspended = 512
+	maxSuspended = 256
 )
 
 // RunFunctional executes all work-groups of a launch without a notion of time, on up to cores host cores (0: all). The result does not depend on
