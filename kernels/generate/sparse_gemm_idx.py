@@ -70,7 +70,7 @@ B_OFFSET, B_BYTES, LDB, GROUPS = 24, 25, 26, 27
 ENTRY = ("s28", "s29", "s30", "s31", "s100", "s101", "vcc_lo", "vcc_hi")  # where each row's unrolled code ends
 PAIRS = (32, 64)  # two sets of 16 (value, index) pairs
 # Lanes of the vector register that keeps scalars.
-KEPT_FIRST_M, KEPT_SLICE, KEPT_K_END, KEPT_DENSE, KEPT_LDA = 0, 1, 2, 3, 5
+KEPT_FIRST_M, KEPT_SLICE, KEPT_K_END, KEPT_DENSE, KEPT_LDA, KEPT_FIRST_N = 0, 1, 2, 3, 5, 6
 # Where the arguments lie while they are loaded as a block: before and after the loop.
 A_M, A_N, A_K, A_LDB, A_LDA, A_C_ROW, A_C_COLUMN, A_C_IMAGE = range(32, 40)
 A_PIXELS, A_K_SLICE, A_C_SLICE, A_SLOT_BYTES, A_WAVES = range(40, 45)
@@ -86,8 +86,7 @@ class SparseGemm:
         self.ring_rows = 8 if columns <= 2 else 4
         self.accumulators = 0
         self.ring = rows * columns
-        self.offsets = self.ring + self.ring_rows * columns
-        self.column = self.offsets + columns  # the lane's n in block 0
+        self.column = self.ring + self.ring_rows * columns  # byte offset of the lane's n in a row of B
         self.kept = self.column + 1  # scalars that the loop does not need, one a lane: KEPT_…
         self.k = Kernel(f"sparse_gemm_{rows}x{64 * columns}", ARGUMENTS, sgprs=106, vgprs=self.kept + 1)
         self.pair_bytes = 4 + 8 * columns  # code bytes per non-zero
@@ -162,14 +161,9 @@ class SparseGemm:
         k(f"v_readfirstlane_b32 {s(SLOT + 1)}, {v(self.ring)}")
         k(f"s_add_u32 {s(SLOT)}, {s(SLOT)}, {s(A_TILES)}")
         k(f"s_addc_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, {s(A_TILES + 1)}")
-        k.comment("columns of B: lanes beyond N read the last one")
+        k.comment("lanes beyond N read on into the next row, and 0 behind the last; they store nothing")
         k(f"v_add_u32 {v(self.column)}, vcc, s2, {v(lane)}")
-        k(f"s_sub_u32 {s(temp)}, {s(A_N)}, 1")
-        for c in range(self.columns):
-            register = v(self.offsets + c)
-            k(f"v_add_u32 {register}, vcc, {64 * c}, {v(self.column)}")
-            k(f"v_min_u32 {register}, {s(temp)}, {register}")
-            k(f"v_lshlrev_b32 {register}, 2, {register}")
+        k(f"v_lshlrev_b32 {v(self.column)}, 2, {v(self.column)}")
         k(f"s_mul_i32 s3, s3, {self.rows}")
         self._keep()
         self._start_accumulators()
@@ -185,9 +179,10 @@ class SparseGemm:
         k("s_waitcnt lgkmcnt(0)")
 
     def _keep(self) -> None:
-        """Keep what the store and the dense path need; s3 is the first m. Dense tiles are whole ones."""
+        """Keep what the store and the dense path need (whole tiles only); s3 is the first m, s2 the first n."""
         k, temp = self.k, JUMP + 1
         k(f"v_writelane_b32 {v(self.kept)}, s3, {KEPT_FIRST_M}")
+        k(f"v_writelane_b32 {v(self.kept)}, s2, {KEPT_FIRST_N}")
         k(f"v_writelane_b32 {v(self.kept)}, {s(SLICE)}, {KEPT_SLICE}")
         k(f"s_mul_i32 {s(temp)}, {s(SLICE)}, {s(A_K_SLICE)}")
         k(f"s_add_u32 {s(temp)}, {s(temp)}, {s(K_LEFT)}")
@@ -214,8 +209,9 @@ class SparseGemm:
         k(f"s_cmp_eq_u32 {s(SLICE)}, 0")
         k(f"s_cbranch_scc0 {k.local('no_bias')}")
         buffer_resource(k, B_RESOURCE, A_BIAS)
+        k(f"s_lshl_b32 {s(B_RESOURCE + 2)}, {s(A_N)}, 2")
         for c in range(self.columns):
-            k(f"buffer_load_dword {v(self.ring + c)}, {v(self.offsets + c)}, {s(B_RESOURCE, 4)}, 0 offen")
+            k(f"buffer_load_dword {v(self.ring + c)}, {v(self.column)}, {s(B_RESOURCE, 4)}, 0 offen offset:{256 * c}")
         k("s_waitcnt vmcnt(0)")
         k.label("no_bias")
         for c in range(self.columns):
@@ -227,8 +223,8 @@ class SparseGemm:
         k = self.k
         for c in range(self.columns):
             k(
-                f"buffer_load_dword {v(self.ring + slot * self.columns + c)}, {v(self.offsets + c)},"
-                f" {s(B_RESOURCE, 4)}, {s(B_OFFSET)} offen"
+                f"buffer_load_dword {v(self.ring + slot * self.columns + c)}, {v(self.column)},"
+                f" {s(B_RESOURCE, 4)}, {s(B_OFFSET)} offen offset:{256 * c}"
             )
         k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(LDB)}")
 
@@ -284,7 +280,7 @@ class SparseGemm:
         k(f"s_branch {k.local('next_tile')}")
         if width > CHUNK:
             for row in range(GROUP):
-                self._overflow(row, width)
+                self._overflow(row)
 
     def _load_next_path(self, kind: str) -> None:
         """Fetch the path of the tile after this one, when there is a table and a next tile."""
@@ -301,79 +297,81 @@ class SparseGemm:
     def _count(self, row: int) -> str:
         return s(COUNTS[row // 4] + row % 4)
 
-    def _pairs(self, row: int, pairs: int, width: int) -> None:
-        """Unrolled multiply-adds, last pair first, so that a jump skips the missing ones."""
+    def _pairs(self, row: int, first: int, last: int) -> None:
+        """Multiply-adds of pairs ``first`` to ``last``, the last one first, so that a jump skips missing ones."""
         k = self.k
         b = self.ring + row % self.ring_rows * self.columns
-        for i in reversed(range(min(width, CHUNK))):
-            k(f"s_set_gpr_idx_idx {s(pairs + 2 * i + 1)}")
+        for i in reversed(range(first, last + 1)):
+            pair = PAIRS[row % 2] + 2 * i
+            k(f"s_set_gpr_idx_idx {s(pair + 1)}")
             for c in range(self.columns):
                 accumulator = v(self.accumulators + c * self.rows)
-                k(f"v_mad_f32 {accumulator}, {s(pairs + 2 * i)}, {v(b + c)}, {accumulator}")
+                k(f"v_mad_f32 {accumulator}, {s(pair)}, {v(b + c)}, {accumulator}")
 
-    def _prefetch(self, pairs: int, width: int) -> None:
+    def _prefetch(self, pairs: int, width: int, offset: int) -> None:
         k = self.k
-        k(f"s_load_dwordx16 {s(pairs, 16)}, {s(ROWS_LOW, 2)}, {s(ROW_OFFSET)}")
+        k(f"s_load_dwordx16 {s(pairs, 16)}, {s(ROWS_LOW, 2)}, {s(offset)}")
         if width > 8:
-            k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(ROWS_HIGH, 2)}, {s(ROW_OFFSET)}")
+            k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(ROWS_HIGH, 2)}, {s(offset)}")
 
     def _row(self, row: int, width: int) -> None:
-        """One k: wait, start the next row's loads, jump into the multiply-adds, refill the ring."""
+        """One k: wait, start the next row's loads, jump into the multiply-adds, refill the ring.
+
+        Branches are dear (the instruction buffer is filled again), so there is one a row, taken or not: the jump. A row
+        of more than 16 enters one place before the first pair, where a branch leads on.
+        """
         k = self.k
-        pairs, other = PAIRS[row % 2], PAIRS[1 - row % 2]
+        other = PAIRS[1 - row % 2]
         k("s_waitcnt lgkmcnt(0)")
         if row == 0:
             k(f"s_load_dwordx4 {s(COUNTS[1], 4)}, {s(SLOT, 2)}, 0x50")
         if row == 4:
             k(f"s_load_dwordx4 {s(COUNTS[0], 4)}, {s(SLOT, 2)}, 0x60")
         if row == GROUP - 1:
+            k.comment("no row follows the tile's last one: read the first again, which is in the cache")
             k(f"s_cmp_eq_u32 {s(GROUPS)}, 1")
-            k(f"s_cbranch_scc1 {k.local(f'last_row{width}')}")
-        self._prefetch(other, width)
-        if row == GROUP - 1:
-            k.label(f"last_row{width}")
-        k(f"s_add_u32 {s(ROW_OFFSET)}, {s(ROW_OFFSET)}, {s(PITCH)}")
-        if width > CHUNK:
-            k(f"s_min_u32 {s(JUMP)}, {self._count(row)}, {CHUNK}")
-            k(f"s_mul_i32 {s(JUMP)}, {s(JUMP)}, {self.pair_bytes}")
+            k(f"s_cselect_b32 {s(JUMP)}, 0, {s(ROW_OFFSET)}")
+            self._prefetch(other, width, JUMP)
         else:
-            k(f"s_mul_i32 {s(JUMP)}, {self._count(row)}, {self.pair_bytes}")
+            self._prefetch(other, width, ROW_OFFSET)
+        k(f"s_add_u32 {s(ROW_OFFSET)}, {s(ROW_OFFSET)}, {s(PITCH)}")
+        count = self._count(row)
+        if width > CHUNK:
+            k(f"s_min_u32 {s(JUMP)}, {count}, {CHUNK + 1}")
+            count = s(JUMP)
+        k(f"s_mul_i32 {s(JUMP)}, {count}, {self.pair_bytes}")
         k(f"s_sub_u32 {s(JUMP)}, {ENTRY[row]}, {s(JUMP)}")
         k(f"s_waitcnt vmcnt({(self.ring_rows - 1) * self.columns})")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
-        self._pairs(row, pairs, width)
-        k.label(f"end{width}_{row}")
         if width > CHUNK:
-            k(f"s_cmp_gt_u32 {self._count(row)}, {CHUNK}")
-            k(f"s_cbranch_scc1 {k.local(f'more{row}')}")
-            k.label(f"back{row}")
+            k(f"s_branch {k.local(f'more{row}')}")
+            for _ in range(self.pair_bytes // 4 - 1):
+                k("s_nop 0")
+        self._pairs(row, 0, min(width, CHUNK) - 1)
+        k.label(f"end{width}_{row}")
         self._load_b(row % self.ring_rows)
 
-    def _overflow(self, row: int, width: int) -> None:
-        """The non-zeros of a row beyond the first 16."""
+    def _overflow(self, row: int) -> None:
+        """The first 16 non-zeros of a longer row; the rest take their registers and go the ordinary way."""
         k = self.k
         pairs, count = PAIRS[row % 2], self._count(row)
         k.label(f"more{row}")
+        self._pairs(row, 0, 7)
         k.comment("the row offset is two rows ahead by now")
         k(f"s_sub_u32 {s(JUMP)}, {s(ROW_OFFSET)}, {s(PITCH)}")
         k(f"s_sub_u32 {s(JUMP)}, {s(JUMP)}, {s(PITCH)}")
         k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {CHUNK * 8}")
         k(f"s_load_dwordx16 {s(pairs, 16)}, {s(ROWS_LOW, 2)}, {s(JUMP)}")
-        k(f"s_cmp_gt_u32 {count}, {CHUNK + 8}")
+        self._pairs(row, 8, 15)
+        k(f"s_sub_u32 {count}, {count}, {CHUNK}")
+        k(f"s_cmp_gt_u32 {count}, 8")
         k(f"s_cbranch_scc0 {k.local(f'half{row}')}")
         k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(ROWS_HIGH, 2)}, {s(JUMP)}")
         k.label(f"half{row}")
-        k(f"s_sub_u32 {count}, {count}, {CHUNK}")
         k(f"s_mul_i32 {count}, {count}, {self.pair_bytes}")
-        k(f"s_getpc_b64 {s(JUMP, 2)}")
-        k.label(f"here{row}")
-        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local(f'over{row}')}-{k.local(f'here{row}')}")
-        k(f"s_sub_u32 {s(JUMP)}, {s(JUMP)}, {count}")
+        k(f"s_sub_u32 {s(JUMP)}, {ENTRY[row]}, {count}")
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
-        self._pairs(row, pairs, width)
-        k.label(f"over{row}")
-        k(f"s_branch {k.local(f'back{row}')}")
 
     def _next_tile(self) -> None:
         k = self.k
@@ -468,6 +466,10 @@ class SparseGemm:
         self._load_arguments()
         k(f"v_readlane_b32 s{first + 8}, {v(self.kept)}, {KEPT_FIRST_M}")
         k(f"v_readlane_b32 s3, {v(self.kept)}, {KEPT_SLICE}")
+        k(f"v_readlane_b32 s20, {v(self.kept)}, {KEPT_FIRST_N}")
+        k(f"v_mbcnt_lo_u32_b32 {v(self.column)}, -1, 0")
+        k(f"v_mbcnt_hi_u32_b32 {v(self.column)}, -1, {v(self.column)}")
+        k(f"v_add_u32 {v(self.column)}, vcc, s20, {v(self.column)}")
         k("s_waitcnt lgkmcnt(0)")
         k.comment("the slice's place in C")
         k(f"s_mul_i32 s3, s3, {s(A_C_SLICE)}")

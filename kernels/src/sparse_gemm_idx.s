@@ -24,7 +24,7 @@ sparse_gemm_32x128:
     is_ptr64 = 1
     kernarg_segment_byte_size = 100
     wavefront_sgpr_count = 108
-    workitem_vgpr_count = 84
+    workitem_vgpr_count = 82
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
     private_segment_alignment = 4
@@ -37,9 +37,9 @@ sparse_gemm_32x128:
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
   s_mov_b32 s60, s4
-  v_lshrrev_b32 v82, 6, v0
-  v_readfirstlane_b32 s5, v82
-  v_and_b32 v82, 63, v0
+  v_lshrrev_b32 v80, 6, v0
+  v_readfirstlane_b32 s5, v80
+  v_and_b32 v80, 63, v0
   s_waitcnt lgkmcnt(0)
   ; first column of the wavefront: nothing to do beyond N
   s_mul_i32 s2, s2, s44
@@ -79,23 +79,18 @@ sparse_gemm_32x128:
   v_readfirstlane_b32 s17, v64
   s_add_u32 s16, s16, s48
   s_addc_u32 s17, s17, s49
-  ; columns of B: lanes beyond N read the last one
-  v_add_u32 v82, vcc, s2, v82
-  s_sub_u32 s4, s33, 1
-  v_add_u32 v80, vcc, 0, v82
-  v_min_u32 v80, s4, v80
+  ; lanes beyond N read on into the next row, and 0 behind the last; they store nothing
+  v_add_u32 v80, vcc, s2, v80
   v_lshlrev_b32 v80, 2, v80
-  v_add_u32 v81, vcc, 64, v82
-  v_min_u32 v81, s4, v81
-  v_lshlrev_b32 v81, 2, v81
   s_mul_i32 s3, s3, 32
-  v_writelane_b32 v83, s3, 0
-  v_writelane_b32 v83, s60, 1
+  v_writelane_b32 v81, s3, 0
+  v_writelane_b32 v81, s2, 6
+  v_writelane_b32 v81, s60, 1
   s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
-  v_writelane_b32 v83, s5, 2
+  v_writelane_b32 v81, s5, 2
   s_lshl_b32 s5, s36, 2
-  v_writelane_b32 v83, s5, 5
+  v_writelane_b32 v81, s5, 5
   s_lshl_b32 s5, s3, 2
   s_add_u32 s58, s58, s5
   s_addc_u32 s59, s59, 0
@@ -103,8 +98,8 @@ sparse_gemm_32x128:
   s_cmp_gt_u32 s5, s32
   s_cselect_b32 s58, 0, s58
   s_cselect_b32 s59, 0, s59
-  v_writelane_b32 v83, s58, 3
-  v_writelane_b32 v83, s59, 4
+  v_writelane_b32 v81, s58, 3
+  v_writelane_b32 v81, s59, 4
   v_mov_b32 v64, 0
   v_mov_b32 v65, 0
   s_cmp_eq_u64 s[56:57], 0
@@ -115,8 +110,9 @@ sparse_gemm_32x128:
   s_and_b32 s13, s57, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
-  buffer_load_dword v64, v80, s[12:15], 0 offen
-  buffer_load_dword v65, v81, s[12:15], 0 offen
+  s_lshl_b32 s14, s33, 2
+  buffer_load_dword v64, v80, s[12:15], 0 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], 0 offen offset:256
   s_waitcnt vmcnt(0)
 .Lsparse_gemm_32x128_no_bias:
   v_mov_b32 v0, v64
@@ -188,29 +184,29 @@ sparse_gemm_32x128:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s25
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
@@ -299,8 +295,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v64, v0
   v_mad_f32 v32, s32, v65, v32
 .Lsparse_gemm_32x128_end8_0:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -334,8 +330,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v66, v0
   v_mad_f32 v32, s64, v67, v32
 .Lsparse_gemm_32x128_end8_1:
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -369,8 +365,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v68, v0
   v_mad_f32 v32, s32, v69, v32
 .Lsparse_gemm_32x128_end8_2:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -404,8 +400,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v70, v0
   v_mad_f32 v32, s64, v71, v32
 .Lsparse_gemm_32x128_end8_3:
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -440,8 +436,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v72, v0
   v_mad_f32 v32, s32, v73, v32
 .Lsparse_gemm_32x128_end8_4:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -475,8 +471,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v74, v0
   v_mad_f32 v32, s64, v75, v32
 .Lsparse_gemm_32x128_end8_5:
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -510,14 +506,14 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v76, v0
   v_mad_f32 v32, s32, v77, v32
 .Lsparse_gemm_32x128_end8_6:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row8
-  s_load_dwordx16 s[32:47], s[6:7], s10
-.Lsparse_gemm_32x128_last_row8:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 20
   s_sub_u32 s4, vcc_hi, s4
@@ -548,8 +544,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v78, v0
   v_mad_f32 v32, s64, v79, v32
 .Lsparse_gemm_32x128_end8_7:
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -629,8 +625,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v64, v0
   v_mad_f32 v32, s32, v65, v32
 .Lsparse_gemm_32x128_end16_0:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -689,8 +685,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v66, v0
   v_mad_f32 v32, s64, v67, v32
 .Lsparse_gemm_32x128_end16_1:
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -749,8 +745,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v68, v0
   v_mad_f32 v32, s32, v69, v32
 .Lsparse_gemm_32x128_end16_2:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -809,8 +805,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v70, v0
   v_mad_f32 v32, s64, v71, v32
 .Lsparse_gemm_32x128_end16_3:
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -870,8 +866,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v72, v0
   v_mad_f32 v32, s32, v73, v32
 .Lsparse_gemm_32x128_end16_4:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -930,8 +926,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v74, v0
   v_mad_f32 v32, s64, v75, v32
 .Lsparse_gemm_32x128_end16_5:
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -990,15 +986,15 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v76, v0
   v_mad_f32 v32, s32, v77, v32
 .Lsparse_gemm_32x128_end16_6:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row16
-  s_load_dwordx16 s[32:47], s[6:7], s10
-  s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_32x128_last_row16:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_load_dwordx16 s[48:63], s[8:9], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 20
   s_sub_u32 s4, vcc_hi, s4
@@ -1053,8 +1049,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v78, v0
   v_mad_f32 v32, s64, v79, v32
 .Lsparse_gemm_32x128_end16_7:
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -1081,11 +1077,16 @@ sparse_gemm_32x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s0, 16
+  s_min_u32 s4, s0, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s28, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v64, v0
   v_mad_f32 v32, s62, v65, v32
@@ -1135,21 +1136,23 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v64, v0
   v_mad_f32 v32, s32, v65, v32
 .Lsparse_gemm_32x128_end32_0:
-  s_cmp_gt_u32 s0, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more0
-.Lsparse_gemm_32x128_back0:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s1, 16
+  s_min_u32 s4, s1, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s29, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more1
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v66, v0
   v_mad_f32 v32, s94, v67, v32
@@ -1199,21 +1202,23 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v66, v0
   v_mad_f32 v32, s64, v67, v32
 .Lsparse_gemm_32x128_end32_1:
-  s_cmp_gt_u32 s1, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more1
-.Lsparse_gemm_32x128_back1:
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s2, 16
+  s_min_u32 s4, s2, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s30, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more2
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v68, v0
   v_mad_f32 v32, s62, v69, v32
@@ -1263,21 +1268,23 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v68, v0
   v_mad_f32 v32, s32, v69, v32
 .Lsparse_gemm_32x128_end32_2:
-  s_cmp_gt_u32 s2, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more2
-.Lsparse_gemm_32x128_back2:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s3, 16
+  s_min_u32 s4, s3, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s31, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more3
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v70, v0
   v_mad_f32 v32, s94, v71, v32
@@ -1327,22 +1334,24 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v70, v0
   v_mad_f32 v32, s64, v71, v32
 .Lsparse_gemm_32x128_end32_3:
-  s_cmp_gt_u32 s3, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more3
-.Lsparse_gemm_32x128_back3:
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s96, 16
+  s_min_u32 s4, s96, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s100, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more4
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v72, v0
   v_mad_f32 v32, s62, v73, v32
@@ -1392,21 +1401,23 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v72, v0
   v_mad_f32 v32, s32, v73, v32
 .Lsparse_gemm_32x128_end32_4:
-  s_cmp_gt_u32 s96, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more4
-.Lsparse_gemm_32x128_back4:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s97, 16
+  s_min_u32 s4, s97, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s101, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more5
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v74, v0
   v_mad_f32 v32, s94, v75, v32
@@ -1456,21 +1467,23 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v74, v0
   v_mad_f32 v32, s64, v75, v32
 .Lsparse_gemm_32x128_end32_5:
-  s_cmp_gt_u32 s97, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more5
-.Lsparse_gemm_32x128_back5:
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s98, 16
+  s_min_u32 s4, s98, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, vcc_lo, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more6
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v76, v0
   v_mad_f32 v32, s62, v77, v32
@@ -1520,24 +1533,26 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s32, v76, v0
   v_mad_f32 v32, s32, v77, v32
 .Lsparse_gemm_32x128_end32_6:
-  s_cmp_gt_u32 s98, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more6
-.Lsparse_gemm_32x128_back6:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x128_last_row32
-  s_load_dwordx16 s[32:47], s[6:7], s10
-  s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_32x128_last_row32:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_load_dwordx16 s[48:63], s[8:9], s4
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s99, 16
+  s_min_u32 s4, s99, 17
   s_mul_i32 s4, s4, 20
   s_sub_u32 s4, vcc_hi, s4
   s_waitcnt vmcnt(14)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x128_more7
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v78, v0
   v_mad_f32 v32, s94, v79, v32
@@ -1587,11 +1602,8 @@ sparse_gemm_32x128:
   v_mad_f32 v0, s64, v78, v0
   v_mad_f32 v32, s64, v79, v32
 .Lsparse_gemm_32x128_end32_7:
-  s_cmp_gt_u32 s99, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x128_more7
-.Lsparse_gemm_32x128_back7:
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -1600,47 +1612,6 @@ sparse_gemm_32x128:
   s_cbranch_scc1 .Lsparse_gemm_32x128_group32
   s_branch .Lsparse_gemm_32x128_next_tile
 .Lsparse_gemm_32x128_more0:
-  ; the row offset is two rows ahead by now
-  s_sub_u32 s4, s10, s11
-  s_sub_u32 s4, s4, s11
-  s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s0, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half0
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x128_half0:
-  s_sub_u32 s0, s0, 16
-  s_mul_i32 s0, s0, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here0:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over0-.Lsparse_gemm_32x128_here0
-  s_sub_u32 s4, s4, s0
-  s_waitcnt lgkmcnt(0)
-  s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v64, v0
-  v_mad_f32 v32, s62, v65, v32
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v64, v0
-  v_mad_f32 v32, s60, v65, v32
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v64, v0
-  v_mad_f32 v32, s58, v65, v32
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v64, v0
-  v_mad_f32 v32, s56, v65, v32
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v64, v0
-  v_mad_f32 v32, s54, v65, v32
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v64, v0
-  v_mad_f32 v32, s52, v65, v32
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v64, v0
-  v_mad_f32 v32, s50, v65, v32
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v64, v0
-  v_mad_f32 v32, s48, v65, v32
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v64, v0
   v_mad_f32 v32, s46, v65, v32
@@ -1665,50 +1636,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v64, v0
   v_mad_f32 v32, s32, v65, v32
-.Lsparse_gemm_32x128_over0:
-  s_branch .Lsparse_gemm_32x128_back0
-.Lsparse_gemm_32x128_more1:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s1, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half1
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x128_half1:
-  s_sub_u32 s1, s1, 16
-  s_mul_i32 s1, s1, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here1:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over1-.Lsparse_gemm_32x128_here1
-  s_sub_u32 s4, s4, s1
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v64, v0
+  v_mad_f32 v32, s62, v65, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v64, v0
+  v_mad_f32 v32, s60, v65, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v64, v0
+  v_mad_f32 v32, s58, v65, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v64, v0
+  v_mad_f32 v32, s56, v65, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v64, v0
+  v_mad_f32 v32, s54, v65, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v64, v0
+  v_mad_f32 v32, s52, v65, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v64, v0
+  v_mad_f32 v32, s50, v65, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v64, v0
+  v_mad_f32 v32, s48, v65, v32
+  s_sub_u32 s0, s0, 16
+  s_cmp_gt_u32 s0, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half0
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x128_half0:
+  s_mul_i32 s0, s0, 20
+  s_sub_u32 s4, s28, s0
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v66, v0
-  v_mad_f32 v32, s94, v67, v32
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v66, v0
-  v_mad_f32 v32, s92, v67, v32
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v66, v0
-  v_mad_f32 v32, s90, v67, v32
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v66, v0
-  v_mad_f32 v32, s88, v67, v32
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v66, v0
-  v_mad_f32 v32, s86, v67, v32
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v66, v0
-  v_mad_f32 v32, s84, v67, v32
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v66, v0
-  v_mad_f32 v32, s82, v67, v32
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v66, v0
-  v_mad_f32 v32, s80, v67, v32
+.Lsparse_gemm_32x128_more1:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v66, v0
   v_mad_f32 v32, s78, v67, v32
@@ -1733,50 +1699,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v66, v0
   v_mad_f32 v32, s64, v67, v32
-.Lsparse_gemm_32x128_over1:
-  s_branch .Lsparse_gemm_32x128_back1
-.Lsparse_gemm_32x128_more2:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s2, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half2
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x128_half2:
-  s_sub_u32 s2, s2, 16
-  s_mul_i32 s2, s2, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here2:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over2-.Lsparse_gemm_32x128_here2
-  s_sub_u32 s4, s4, s2
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v66, v0
+  v_mad_f32 v32, s94, v67, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v66, v0
+  v_mad_f32 v32, s92, v67, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v66, v0
+  v_mad_f32 v32, s90, v67, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v66, v0
+  v_mad_f32 v32, s88, v67, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v66, v0
+  v_mad_f32 v32, s86, v67, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v66, v0
+  v_mad_f32 v32, s84, v67, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v66, v0
+  v_mad_f32 v32, s82, v67, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v66, v0
+  v_mad_f32 v32, s80, v67, v32
+  s_sub_u32 s1, s1, 16
+  s_cmp_gt_u32 s1, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half1
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x128_half1:
+  s_mul_i32 s1, s1, 20
+  s_sub_u32 s4, s29, s1
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+.Lsparse_gemm_32x128_more2:
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v68, v0
   v_mad_f32 v32, s46, v69, v32
@@ -1801,50 +1762,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v68, v0
   v_mad_f32 v32, s32, v69, v32
-.Lsparse_gemm_32x128_over2:
-  s_branch .Lsparse_gemm_32x128_back2
-.Lsparse_gemm_32x128_more3:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s3, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half3
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x128_half3:
-  s_sub_u32 s3, s3, 16
-  s_mul_i32 s3, s3, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here3:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over3-.Lsparse_gemm_32x128_here3
-  s_sub_u32 s4, s4, s3
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v68, v0
+  v_mad_f32 v32, s62, v69, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v68, v0
+  v_mad_f32 v32, s60, v69, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v68, v0
+  v_mad_f32 v32, s58, v69, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v68, v0
+  v_mad_f32 v32, s56, v69, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v68, v0
+  v_mad_f32 v32, s54, v69, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v68, v0
+  v_mad_f32 v32, s52, v69, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v68, v0
+  v_mad_f32 v32, s50, v69, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v68, v0
+  v_mad_f32 v32, s48, v69, v32
+  s_sub_u32 s2, s2, 16
+  s_cmp_gt_u32 s2, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half2
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x128_half2:
+  s_mul_i32 s2, s2, 20
+  s_sub_u32 s4, s30, s2
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v70, v0
-  v_mad_f32 v32, s94, v71, v32
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v70, v0
-  v_mad_f32 v32, s92, v71, v32
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v70, v0
-  v_mad_f32 v32, s90, v71, v32
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v70, v0
-  v_mad_f32 v32, s88, v71, v32
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v70, v0
-  v_mad_f32 v32, s86, v71, v32
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v70, v0
-  v_mad_f32 v32, s84, v71, v32
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v70, v0
-  v_mad_f32 v32, s82, v71, v32
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v70, v0
-  v_mad_f32 v32, s80, v71, v32
+.Lsparse_gemm_32x128_more3:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v70, v0
   v_mad_f32 v32, s78, v71, v32
@@ -1869,50 +1825,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v70, v0
   v_mad_f32 v32, s64, v71, v32
-.Lsparse_gemm_32x128_over3:
-  s_branch .Lsparse_gemm_32x128_back3
-.Lsparse_gemm_32x128_more4:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s96, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half4
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x128_half4:
-  s_sub_u32 s96, s96, 16
-  s_mul_i32 s96, s96, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here4:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over4-.Lsparse_gemm_32x128_here4
-  s_sub_u32 s4, s4, s96
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v70, v0
+  v_mad_f32 v32, s94, v71, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v70, v0
+  v_mad_f32 v32, s92, v71, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v70, v0
+  v_mad_f32 v32, s90, v71, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v70, v0
+  v_mad_f32 v32, s88, v71, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v70, v0
+  v_mad_f32 v32, s86, v71, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v70, v0
+  v_mad_f32 v32, s84, v71, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v70, v0
+  v_mad_f32 v32, s82, v71, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v70, v0
+  v_mad_f32 v32, s80, v71, v32
+  s_sub_u32 s3, s3, 16
+  s_cmp_gt_u32 s3, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half3
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x128_half3:
+  s_mul_i32 s3, s3, 20
+  s_sub_u32 s4, s31, s3
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v72, v0
-  v_mad_f32 v32, s62, v73, v32
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v72, v0
-  v_mad_f32 v32, s60, v73, v32
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v72, v0
-  v_mad_f32 v32, s58, v73, v32
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v72, v0
-  v_mad_f32 v32, s56, v73, v32
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v72, v0
-  v_mad_f32 v32, s54, v73, v32
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v72, v0
-  v_mad_f32 v32, s52, v73, v32
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v72, v0
-  v_mad_f32 v32, s50, v73, v32
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v72, v0
-  v_mad_f32 v32, s48, v73, v32
+.Lsparse_gemm_32x128_more4:
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v72, v0
   v_mad_f32 v32, s46, v73, v32
@@ -1937,50 +1888,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v72, v0
   v_mad_f32 v32, s32, v73, v32
-.Lsparse_gemm_32x128_over4:
-  s_branch .Lsparse_gemm_32x128_back4
-.Lsparse_gemm_32x128_more5:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s97, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half5
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x128_half5:
-  s_sub_u32 s97, s97, 16
-  s_mul_i32 s97, s97, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here5:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over5-.Lsparse_gemm_32x128_here5
-  s_sub_u32 s4, s4, s97
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v72, v0
+  v_mad_f32 v32, s62, v73, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v72, v0
+  v_mad_f32 v32, s60, v73, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v72, v0
+  v_mad_f32 v32, s58, v73, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v72, v0
+  v_mad_f32 v32, s56, v73, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v72, v0
+  v_mad_f32 v32, s54, v73, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v72, v0
+  v_mad_f32 v32, s52, v73, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v72, v0
+  v_mad_f32 v32, s50, v73, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v72, v0
+  v_mad_f32 v32, s48, v73, v32
+  s_sub_u32 s96, s96, 16
+  s_cmp_gt_u32 s96, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half4
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x128_half4:
+  s_mul_i32 s96, s96, 20
+  s_sub_u32 s4, s100, s96
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+.Lsparse_gemm_32x128_more5:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v74, v0
   v_mad_f32 v32, s78, v75, v32
@@ -2005,50 +1951,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v74, v0
   v_mad_f32 v32, s64, v75, v32
-.Lsparse_gemm_32x128_over5:
-  s_branch .Lsparse_gemm_32x128_back5
-.Lsparse_gemm_32x128_more6:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s98, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half6
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x128_half6:
-  s_sub_u32 s98, s98, 16
-  s_mul_i32 s98, s98, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here6:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over6-.Lsparse_gemm_32x128_here6
-  s_sub_u32 s4, s4, s98
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v74, v0
+  v_mad_f32 v32, s94, v75, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v74, v0
+  v_mad_f32 v32, s92, v75, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v74, v0
+  v_mad_f32 v32, s90, v75, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v74, v0
+  v_mad_f32 v32, s88, v75, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v74, v0
+  v_mad_f32 v32, s86, v75, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v74, v0
+  v_mad_f32 v32, s84, v75, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v74, v0
+  v_mad_f32 v32, s82, v75, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v74, v0
+  v_mad_f32 v32, s80, v75, v32
+  s_sub_u32 s97, s97, 16
+  s_cmp_gt_u32 s97, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half5
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x128_half5:
+  s_mul_i32 s97, s97, 20
+  s_sub_u32 s4, s101, s97
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v76, v0
-  v_mad_f32 v32, s62, v77, v32
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v76, v0
-  v_mad_f32 v32, s60, v77, v32
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v76, v0
-  v_mad_f32 v32, s58, v77, v32
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v76, v0
-  v_mad_f32 v32, s56, v77, v32
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v76, v0
-  v_mad_f32 v32, s54, v77, v32
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v76, v0
-  v_mad_f32 v32, s52, v77, v32
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v76, v0
-  v_mad_f32 v32, s50, v77, v32
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v76, v0
-  v_mad_f32 v32, s48, v77, v32
+.Lsparse_gemm_32x128_more6:
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v76, v0
   v_mad_f32 v32, s46, v77, v32
@@ -2073,50 +2014,45 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v76, v0
   v_mad_f32 v32, s32, v77, v32
-.Lsparse_gemm_32x128_over6:
-  s_branch .Lsparse_gemm_32x128_back6
-.Lsparse_gemm_32x128_more7:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s99, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x128_half7
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x128_half7:
-  s_sub_u32 s99, s99, 16
-  s_mul_i32 s99, s99, 20
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x128_here7:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x128_over7-.Lsparse_gemm_32x128_here7
-  s_sub_u32 s4, s4, s99
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v76, v0
+  v_mad_f32 v32, s62, v77, v32
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v76, v0
+  v_mad_f32 v32, s60, v77, v32
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v76, v0
+  v_mad_f32 v32, s58, v77, v32
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v76, v0
+  v_mad_f32 v32, s56, v77, v32
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v76, v0
+  v_mad_f32 v32, s54, v77, v32
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v76, v0
+  v_mad_f32 v32, s52, v77, v32
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v76, v0
+  v_mad_f32 v32, s50, v77, v32
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v76, v0
+  v_mad_f32 v32, s48, v77, v32
+  s_sub_u32 s98, s98, 16
+  s_cmp_gt_u32 s98, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half6
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x128_half6:
+  s_mul_i32 s98, s98, 20
+  s_sub_u32 s4, vcc_lo, s98
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v78, v0
-  v_mad_f32 v32, s94, v79, v32
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v78, v0
-  v_mad_f32 v32, s92, v79, v32
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v78, v0
-  v_mad_f32 v32, s90, v79, v32
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v78, v0
-  v_mad_f32 v32, s88, v79, v32
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v78, v0
-  v_mad_f32 v32, s86, v79, v32
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v78, v0
-  v_mad_f32 v32, s84, v79, v32
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v78, v0
-  v_mad_f32 v32, s82, v79, v32
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v78, v0
-  v_mad_f32 v32, s80, v79, v32
+.Lsparse_gemm_32x128_more7:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v78, v0
   v_mad_f32 v32, s78, v79, v32
@@ -2141,8 +2077,44 @@ sparse_gemm_32x128:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v78, v0
   v_mad_f32 v32, s64, v79, v32
-.Lsparse_gemm_32x128_over7:
-  s_branch .Lsparse_gemm_32x128_back7
+  ; the row offset is two rows ahead by now
+  s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
+  s_add_u32 s4, s4, 128
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v78, v0
+  v_mad_f32 v32, s94, v79, v32
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v78, v0
+  v_mad_f32 v32, s92, v79, v32
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v78, v0
+  v_mad_f32 v32, s90, v79, v32
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v78, v0
+  v_mad_f32 v32, s88, v79, v32
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v78, v0
+  v_mad_f32 v32, s86, v79, v32
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v78, v0
+  v_mad_f32 v32, s84, v79, v32
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v78, v0
+  v_mad_f32 v32, s82, v79, v32
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v78, v0
+  v_mad_f32 v32, s80, v79, v32
+  s_sub_u32 s99, s99, 16
+  s_cmp_gt_u32 s99, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x128_half7
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x128_half7:
+  s_mul_i32 s99, s99, 20
+  s_sub_u32 s4, vcc_hi, s99
+  s_waitcnt lgkmcnt(0)
+  s_setpc_b64 s[4:5]
 .Lsparse_gemm_32x128_next_tile:
   s_sub_u32 s16, s16, 128
   s_subb_u32 s17, s17, 0
@@ -2171,39 +2143,39 @@ sparse_gemm_32x128:
   s_cbranch_scc1 .Lsparse_gemm_32x128_store
   s_sub_u32 s19, s19, 32
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_branch .Lsparse_gemm_32x128_tile
 .Lsparse_gemm_32x128_dense:
   s_cmp_lt_u32 s19, 32
   s_cbranch_scc1 .Lsparse_gemm_32x128_sparse
   s_set_gpr_idx_off
-  v_readlane_b32 s6, v83, 3
-  v_readlane_b32 s7, v83, 4
-  v_readlane_b32 s11, v83, 5
-  v_readlane_b32 s0, v83, 2
+  v_readlane_b32 s6, v81, 3
+  v_readlane_b32 s7, v81, 4
+  v_readlane_b32 s11, v81, 5
+  v_readlane_b32 s0, v81, 2
   s_set_gpr_idx_on s4, 0xc
   s_cmp_eq_u64 s[6:7], 0
   s_cbranch_scc1 .Lsparse_gemm_32x128_sparse
@@ -2295,8 +2267,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s61, v65
   v_mac_f32 v62, s62, v65
   v_mac_f32 v63, s63, v65
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -2367,8 +2339,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s93, v67
   v_mac_f32 v62, s94, v67
   v_mac_f32 v63, s95, v67
-  buffer_load_dword v66, v80, s[12:15], s24 offen
-  buffer_load_dword v67, v81, s[12:15], s24 offen
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -2439,8 +2411,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s61, v69
   v_mac_f32 v62, s62, v69
   v_mac_f32 v63, s63, v69
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -2511,8 +2483,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s93, v71
   v_mac_f32 v62, s94, v71
   v_mac_f32 v63, s95, v71
-  buffer_load_dword v70, v80, s[12:15], s24 offen
-  buffer_load_dword v71, v81, s[12:15], s24 offen
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -2583,8 +2555,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s61, v73
   v_mac_f32 v62, s62, v73
   v_mac_f32 v63, s63, v73
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -2655,8 +2627,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s93, v75
   v_mac_f32 v62, s94, v75
   v_mac_f32 v63, s95, v75
-  buffer_load_dword v74, v80, s[12:15], s24 offen
-  buffer_load_dword v75, v81, s[12:15], s24 offen
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -2727,8 +2699,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s61, v77
   v_mac_f32 v62, s62, v77
   v_mac_f32 v63, s63, v77
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
@@ -2802,8 +2774,8 @@ sparse_gemm_32x128:
   v_mac_f32 v61, s93, v79
   v_mac_f32 v62, s94, v79
   v_mac_f32 v63, s95, v79
-  buffer_load_dword v78, v80, s[12:15], s24 offen
-  buffer_load_dword v79, v81, s[12:15], s24 offen
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
@@ -2825,8 +2797,12 @@ sparse_gemm_32x128:
   s_load_dword s44, s[0:1], 0x60
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
-  v_readlane_b32 s8, v83, 0
-  v_readlane_b32 s3, v83, 1
+  v_readlane_b32 s8, v81, 0
+  v_readlane_b32 s3, v81, 1
+  v_readlane_b32 s20, v81, 6
+  v_mbcnt_lo_u32_b32 v80, -1, 0
+  v_mbcnt_hi_u32_b32 v80, -1, v80
+  v_add_u32 v80, vcc, s20, v80
   s_waitcnt lgkmcnt(0)
   ; the slice's place in C
   s_mul_i32 s3, s3, s42
@@ -2841,21 +2817,21 @@ sparse_gemm_32x128:
   ; first row: image and pixel of the lane's column
   v_cvt_f32_u32 v65, s40
   v_rcp_f32 v65, v65
-  v_cvt_f32_u32 v66, v83
+  v_cvt_f32_u32 v66, v81
   v_mul_f32 v65, v65, v66
   v_cvt_u32_f32 v64, v65
   v_mul_lo_u32 v65, v64, s40
-  v_sub_u32 v83, vcc, v83, v65
+  v_sub_u32 v81, vcc, v81, v65
   v_mov_b32 v66, s40
-  v_cmp_gt_i32 vcc, 0, v83
+  v_cmp_gt_i32 vcc, 0, v81
   v_cndmask_b32 v65, 0, v66, vcc
   v_subbrev_u32 v64, vcc, 0, v64, vcc
-  v_add_u32 v83, vcc, v83, v65
-  v_cmp_ge_i32 vcc, v83, v66
+  v_add_u32 v81, vcc, v81, v65
+  v_cmp_ge_i32 vcc, v81, v66
   v_cndmask_b32 v65, 0, v66, vcc
   v_addc_u32 v64, vcc, 0, v64, vcc
-  v_sub_u32 v83, vcc, v83, v65
-  v_readfirstlane_b32 s1, v83
+  v_sub_u32 v81, vcc, v81, v65
+  v_readfirstlane_b32 s1, v81
   v_readfirstlane_b32 s3, v64
   s_mul_i32 s3, s3, s39
   s_mul_i32 s2, s1, s37
@@ -2877,7 +2853,7 @@ sparse_gemm_32x128:
   s_cmp_eq_u32 s37, 1
   s_cbranch_scc0 .Lsparse_gemm_32x128_general
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 0, v82
+  v_add_u32 v67, vcc, 0, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_32x128_done
@@ -2892,7 +2868,7 @@ sparse_gemm_32x128:
   buffer_store_dwordx4 v[24:27], v67, s[12:15], s2 offen offset:96
   buffer_store_dwordx4 v[28:31], v67, s[12:15], s2 offen offset:112
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 64, v82
+  v_add_u32 v67, vcc, 64, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_32x128_done
@@ -2909,7 +2885,7 @@ sparse_gemm_32x128:
   s_endpgm
 .Lsparse_gemm_32x128_general:
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 0, v82
+  v_add_u32 v67, vcc, 0, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_32x128_done
@@ -3208,7 +3184,7 @@ sparse_gemm_32x128:
   s_add_u32 s18, s18, s19
 .Lsparse_gemm_32x128_column0:
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 64, v82
+  v_add_u32 v67, vcc, 64, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_32x128_done
@@ -3532,7 +3508,7 @@ sparse_gemm_32x64:
     is_ptr64 = 1
     kernarg_segment_byte_size = 100
     wavefront_sgpr_count = 108
-    workitem_vgpr_count = 43
+    workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
     private_segment_alignment = 4
@@ -3545,9 +3521,9 @@ sparse_gemm_32x64:
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
   s_mov_b32 s60, s4
-  v_lshrrev_b32 v41, 6, v0
-  v_readfirstlane_b32 s5, v41
-  v_and_b32 v41, 63, v0
+  v_lshrrev_b32 v40, 6, v0
+  v_readfirstlane_b32 s5, v40
+  v_and_b32 v40, 63, v0
   s_waitcnt lgkmcnt(0)
   ; first column of the wavefront: nothing to do beyond N
   s_mul_i32 s2, s2, s44
@@ -3587,20 +3563,18 @@ sparse_gemm_32x64:
   v_readfirstlane_b32 s17, v32
   s_add_u32 s16, s16, s48
   s_addc_u32 s17, s17, s49
-  ; columns of B: lanes beyond N read the last one
-  v_add_u32 v41, vcc, s2, v41
-  s_sub_u32 s4, s33, 1
-  v_add_u32 v40, vcc, 0, v41
-  v_min_u32 v40, s4, v40
+  ; lanes beyond N read on into the next row, and 0 behind the last; they store nothing
+  v_add_u32 v40, vcc, s2, v40
   v_lshlrev_b32 v40, 2, v40
   s_mul_i32 s3, s3, 32
-  v_writelane_b32 v42, s3, 0
-  v_writelane_b32 v42, s60, 1
+  v_writelane_b32 v41, s3, 0
+  v_writelane_b32 v41, s2, 6
+  v_writelane_b32 v41, s60, 1
   s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
-  v_writelane_b32 v42, s5, 2
+  v_writelane_b32 v41, s5, 2
   s_lshl_b32 s5, s36, 2
-  v_writelane_b32 v42, s5, 5
+  v_writelane_b32 v41, s5, 5
   s_lshl_b32 s5, s3, 2
   s_add_u32 s58, s58, s5
   s_addc_u32 s59, s59, 0
@@ -3608,8 +3582,8 @@ sparse_gemm_32x64:
   s_cmp_gt_u32 s5, s32
   s_cselect_b32 s58, 0, s58
   s_cselect_b32 s59, 0, s59
-  v_writelane_b32 v42, s58, 3
-  v_writelane_b32 v42, s59, 4
+  v_writelane_b32 v41, s58, 3
+  v_writelane_b32 v41, s59, 4
   v_mov_b32 v32, 0
   s_cmp_eq_u64 s[56:57], 0
   s_cbranch_scc1 .Lsparse_gemm_32x64_no_bias
@@ -3619,7 +3593,8 @@ sparse_gemm_32x64:
   s_and_b32 s13, s57, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
-  buffer_load_dword v32, v40, s[12:15], 0 offen
+  s_lshl_b32 s14, s33, 2
+  buffer_load_dword v32, v40, s[12:15], 0 offen offset:0
   s_waitcnt vmcnt(0)
 .Lsparse_gemm_32x64_no_bias:
   v_mov_b32 v0, v32
@@ -3659,21 +3634,21 @@ sparse_gemm_32x64:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s25
-  buffer_load_dword v32, v40, s[12:15], s24 offen
+  buffer_load_dword v32, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v33, v40, s[12:15], s24 offen
+  buffer_load_dword v33, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v34, v40, s[12:15], s24 offen
+  buffer_load_dword v34, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v35, v40, s[12:15], s24 offen
+  buffer_load_dword v35, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v36, v40, s[12:15], s24 offen
+  buffer_load_dword v36, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v37, v40, s[12:15], s24 offen
+  buffer_load_dword v37, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v38, v40, s[12:15], s24 offen
+  buffer_load_dword v38, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v39, v40, s[12:15], s24 offen
+  buffer_load_dword v39, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
@@ -3754,7 +3729,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v32, v0
 .Lsparse_gemm_32x64_end8_0:
-  buffer_load_dword v32, v40, s[12:15], s24 offen
+  buffer_load_dword v32, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -3780,7 +3755,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v33, v0
 .Lsparse_gemm_32x64_end8_1:
-  buffer_load_dword v33, v40, s[12:15], s24 offen
+  buffer_load_dword v33, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -3806,7 +3781,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v34, v0
 .Lsparse_gemm_32x64_end8_2:
-  buffer_load_dword v34, v40, s[12:15], s24 offen
+  buffer_load_dword v34, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -3832,7 +3807,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v35, v0
 .Lsparse_gemm_32x64_end8_3:
-  buffer_load_dword v35, v40, s[12:15], s24 offen
+  buffer_load_dword v35, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -3859,7 +3834,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v36, v0
 .Lsparse_gemm_32x64_end8_4:
-  buffer_load_dword v36, v40, s[12:15], s24 offen
+  buffer_load_dword v36, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -3885,7 +3860,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v37, v0
 .Lsparse_gemm_32x64_end8_5:
-  buffer_load_dword v37, v40, s[12:15], s24 offen
+  buffer_load_dword v37, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -3911,13 +3886,13 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v38, v0
 .Lsparse_gemm_32x64_end8_6:
-  buffer_load_dword v38, v40, s[12:15], s24 offen
+  buffer_load_dword v38, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row8
-  s_load_dwordx16 s[32:47], s[6:7], s10
-.Lsparse_gemm_32x64_last_row8:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 12
   s_sub_u32 s4, vcc_hi, s4
@@ -3940,7 +3915,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v39, v0
 .Lsparse_gemm_32x64_end8_7:
-  buffer_load_dword v39, v40, s[12:15], s24 offen
+  buffer_load_dword v39, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -4004,7 +3979,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v32, v0
 .Lsparse_gemm_32x64_end16_0:
-  buffer_load_dword v32, v40, s[12:15], s24 offen
+  buffer_load_dword v32, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -4047,7 +4022,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v33, v0
 .Lsparse_gemm_32x64_end16_1:
-  buffer_load_dword v33, v40, s[12:15], s24 offen
+  buffer_load_dword v33, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -4090,7 +4065,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v34, v0
 .Lsparse_gemm_32x64_end16_2:
-  buffer_load_dword v34, v40, s[12:15], s24 offen
+  buffer_load_dword v34, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -4133,7 +4108,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v35, v0
 .Lsparse_gemm_32x64_end16_3:
-  buffer_load_dword v35, v40, s[12:15], s24 offen
+  buffer_load_dword v35, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -4177,7 +4152,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v36, v0
 .Lsparse_gemm_32x64_end16_4:
-  buffer_load_dword v36, v40, s[12:15], s24 offen
+  buffer_load_dword v36, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -4220,7 +4195,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v37, v0
 .Lsparse_gemm_32x64_end16_5:
-  buffer_load_dword v37, v40, s[12:15], s24 offen
+  buffer_load_dword v37, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -4263,14 +4238,14 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v38, v0
 .Lsparse_gemm_32x64_end16_6:
-  buffer_load_dword v38, v40, s[12:15], s24 offen
+  buffer_load_dword v38, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row16
-  s_load_dwordx16 s[32:47], s[6:7], s10
-  s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_32x64_last_row16:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_load_dwordx16 s[48:63], s[8:9], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 12
   s_sub_u32 s4, vcc_hi, s4
@@ -4309,7 +4284,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v39, v0
 .Lsparse_gemm_32x64_end16_7:
-  buffer_load_dword v39, v40, s[12:15], s24 offen
+  buffer_load_dword v39, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -4336,11 +4311,14 @@ sparse_gemm_32x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s0, 16
+  s_min_u32 s4, s0, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s28, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more0
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v32, v0
   s_set_gpr_idx_idx s61
@@ -4374,20 +4352,20 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v32, v0
 .Lsparse_gemm_32x64_end32_0:
-  s_cmp_gt_u32 s0, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more0
-.Lsparse_gemm_32x64_back0:
-  buffer_load_dword v32, v40, s[12:15], s24 offen
+  buffer_load_dword v32, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s1, 16
+  s_min_u32 s4, s1, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s29, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more1
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v33, v0
   s_set_gpr_idx_idx s93
@@ -4421,20 +4399,20 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v33, v0
 .Lsparse_gemm_32x64_end32_1:
-  s_cmp_gt_u32 s1, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more1
-.Lsparse_gemm_32x64_back1:
-  buffer_load_dword v33, v40, s[12:15], s24 offen
+  buffer_load_dword v33, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s2, 16
+  s_min_u32 s4, s2, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more2
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v34, v0
   s_set_gpr_idx_idx s61
@@ -4468,20 +4446,20 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v34, v0
 .Lsparse_gemm_32x64_end32_2:
-  s_cmp_gt_u32 s2, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more2
-.Lsparse_gemm_32x64_back2:
-  buffer_load_dword v34, v40, s[12:15], s24 offen
+  buffer_load_dword v34, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s3, 16
+  s_min_u32 s4, s3, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s31, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more3
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v35, v0
   s_set_gpr_idx_idx s93
@@ -4515,21 +4493,21 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v35, v0
 .Lsparse_gemm_32x64_end32_3:
-  s_cmp_gt_u32 s3, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more3
-.Lsparse_gemm_32x64_back3:
-  buffer_load_dword v35, v40, s[12:15], s24 offen
+  buffer_load_dword v35, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s96, 16
+  s_min_u32 s4, s96, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s100, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more4
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v36, v0
   s_set_gpr_idx_idx s61
@@ -4563,20 +4541,20 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v36, v0
 .Lsparse_gemm_32x64_end32_4:
-  s_cmp_gt_u32 s96, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more4
-.Lsparse_gemm_32x64_back4:
-  buffer_load_dword v36, v40, s[12:15], s24 offen
+  buffer_load_dword v36, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s97, 16
+  s_min_u32 s4, s97, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s101, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more5
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v37, v0
   s_set_gpr_idx_idx s93
@@ -4610,20 +4588,20 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v37, v0
 .Lsparse_gemm_32x64_end32_5:
-  s_cmp_gt_u32 s97, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more5
-.Lsparse_gemm_32x64_back5:
-  buffer_load_dword v37, v40, s[12:15], s24 offen
+  buffer_load_dword v37, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s98, 16
+  s_min_u32 s4, s98, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more6
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s63
   v_mad_f32 v0, s62, v38, v0
   s_set_gpr_idx_idx s61
@@ -4657,23 +4635,23 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v38, v0
 .Lsparse_gemm_32x64_end32_6:
-  s_cmp_gt_u32 s98, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more6
-.Lsparse_gemm_32x64_back6:
-  buffer_load_dword v38, v40, s[12:15], s24 offen
+  buffer_load_dword v38, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_32x64_last_row32
-  s_load_dwordx16 s[32:47], s[6:7], s10
-  s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_32x64_last_row32:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_load_dwordx16 s[48:63], s[8:9], s4
   s_add_u32 s10, s10, s11
-  s_min_u32 s4, s99, 16
+  s_min_u32 s4, s99, 17
   s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_hi, s4
   s_waitcnt vmcnt(7)
   s_setpc_b64 s[4:5]
+  s_branch .Lsparse_gemm_32x64_more7
+  s_nop 0
+  s_nop 0
   s_set_gpr_idx_idx s95
   v_mad_f32 v0, s94, v39, v0
   s_set_gpr_idx_idx s93
@@ -4707,10 +4685,7 @@ sparse_gemm_32x64:
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v39, v0
 .Lsparse_gemm_32x64_end32_7:
-  s_cmp_gt_u32 s99, 16
-  s_cbranch_scc1 .Lsparse_gemm_32x64_more7
-.Lsparse_gemm_32x64_back7:
-  buffer_load_dword v39, v40, s[12:15], s24 offen
+  buffer_load_dword v39, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -4719,39 +4694,6 @@ sparse_gemm_32x64:
   s_cbranch_scc1 .Lsparse_gemm_32x64_group32
   s_branch .Lsparse_gemm_32x64_next_tile
 .Lsparse_gemm_32x64_more0:
-  ; the row offset is two rows ahead by now
-  s_sub_u32 s4, s10, s11
-  s_sub_u32 s4, s4, s11
-  s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s0, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half0
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x64_half0:
-  s_sub_u32 s0, s0, 16
-  s_mul_i32 s0, s0, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here0:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over0-.Lsparse_gemm_32x64_here0
-  s_sub_u32 s4, s4, s0
-  s_waitcnt lgkmcnt(0)
-  s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v32, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v32, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v32, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v32, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v32, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v32, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v32, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v32, v0
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v32, v0
   s_set_gpr_idx_idx s45
@@ -4768,42 +4710,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v32, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v32, v0
-.Lsparse_gemm_32x64_over0:
-  s_branch .Lsparse_gemm_32x64_back0
-.Lsparse_gemm_32x64_more1:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s1, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half1
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x64_half1:
-  s_sub_u32 s1, s1, 16
-  s_mul_i32 s1, s1, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here1:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over1-.Lsparse_gemm_32x64_here1
-  s_sub_u32 s4, s4, s1
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v32, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v32, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v32, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v32, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v32, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v32, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v32, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v32, v0
+  s_sub_u32 s0, s0, 16
+  s_cmp_gt_u32 s0, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half0
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x64_half0:
+  s_mul_i32 s0, s0, 12
+  s_sub_u32 s4, s28, s0
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v33, v0
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v33, v0
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v33, v0
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v33, v0
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v33, v0
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v33, v0
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v33, v0
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v33, v0
+.Lsparse_gemm_32x64_more1:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v33, v0
   s_set_gpr_idx_idx s77
@@ -4820,42 +4757,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v33, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v33, v0
-.Lsparse_gemm_32x64_over1:
-  s_branch .Lsparse_gemm_32x64_back1
-.Lsparse_gemm_32x64_more2:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s2, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half2
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x64_half2:
-  s_sub_u32 s2, s2, 16
-  s_mul_i32 s2, s2, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here2:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over2-.Lsparse_gemm_32x64_here2
-  s_sub_u32 s4, s4, s2
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v33, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v33, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v33, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v33, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v33, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v33, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v33, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v33, v0
+  s_sub_u32 s1, s1, 16
+  s_cmp_gt_u32 s1, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half1
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x64_half1:
+  s_mul_i32 s1, s1, 12
+  s_sub_u32 s4, s29, s1
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v34, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v34, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v34, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v34, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v34, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v34, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v34, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v34, v0
+.Lsparse_gemm_32x64_more2:
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v34, v0
   s_set_gpr_idx_idx s45
@@ -4872,42 +4804,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v34, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v34, v0
-.Lsparse_gemm_32x64_over2:
-  s_branch .Lsparse_gemm_32x64_back2
-.Lsparse_gemm_32x64_more3:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s3, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half3
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x64_half3:
-  s_sub_u32 s3, s3, 16
-  s_mul_i32 s3, s3, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here3:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over3-.Lsparse_gemm_32x64_here3
-  s_sub_u32 s4, s4, s3
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v34, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v34, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v34, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v34, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v34, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v34, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v34, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v34, v0
+  s_sub_u32 s2, s2, 16
+  s_cmp_gt_u32 s2, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half2
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x64_half2:
+  s_mul_i32 s2, s2, 12
+  s_sub_u32 s4, s30, s2
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v35, v0
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v35, v0
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v35, v0
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v35, v0
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v35, v0
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v35, v0
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v35, v0
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v35, v0
+.Lsparse_gemm_32x64_more3:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v35, v0
   s_set_gpr_idx_idx s77
@@ -4924,42 +4851,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v35, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v35, v0
-.Lsparse_gemm_32x64_over3:
-  s_branch .Lsparse_gemm_32x64_back3
-.Lsparse_gemm_32x64_more4:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s96, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half4
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x64_half4:
-  s_sub_u32 s96, s96, 16
-  s_mul_i32 s96, s96, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here4:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over4-.Lsparse_gemm_32x64_here4
-  s_sub_u32 s4, s4, s96
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v35, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v35, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v35, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v35, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v35, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v35, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v35, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v35, v0
+  s_sub_u32 s3, s3, 16
+  s_cmp_gt_u32 s3, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half3
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x64_half3:
+  s_mul_i32 s3, s3, 12
+  s_sub_u32 s4, s31, s3
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v36, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v36, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v36, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v36, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v36, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v36, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v36, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v36, v0
+.Lsparse_gemm_32x64_more4:
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v36, v0
   s_set_gpr_idx_idx s45
@@ -4976,42 +4898,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v36, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v36, v0
-.Lsparse_gemm_32x64_over4:
-  s_branch .Lsparse_gemm_32x64_back4
-.Lsparse_gemm_32x64_more5:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s97, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half5
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x64_half5:
-  s_sub_u32 s97, s97, 16
-  s_mul_i32 s97, s97, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here5:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over5-.Lsparse_gemm_32x64_here5
-  s_sub_u32 s4, s4, s97
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v36, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v36, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v36, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v36, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v36, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v36, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v36, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v36, v0
+  s_sub_u32 s96, s96, 16
+  s_cmp_gt_u32 s96, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half4
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x64_half4:
+  s_mul_i32 s96, s96, 12
+  s_sub_u32 s4, s100, s96
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v37, v0
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v37, v0
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v37, v0
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v37, v0
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v37, v0
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v37, v0
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v37, v0
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v37, v0
+.Lsparse_gemm_32x64_more5:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v37, v0
   s_set_gpr_idx_idx s77
@@ -5028,42 +4945,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v37, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v37, v0
-.Lsparse_gemm_32x64_over5:
-  s_branch .Lsparse_gemm_32x64_back5
-.Lsparse_gemm_32x64_more6:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[32:47], s[6:7], s4
-  s_cmp_gt_u32 s98, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half6
-  s_load_dwordx16 s[48:63], s[8:9], s4
-.Lsparse_gemm_32x64_half6:
-  s_sub_u32 s98, s98, 16
-  s_mul_i32 s98, s98, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here6:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over6-.Lsparse_gemm_32x64_here6
-  s_sub_u32 s4, s4, s98
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v37, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v37, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v37, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v37, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v37, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v37, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v37, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v37, v0
+  s_sub_u32 s97, s97, 16
+  s_cmp_gt_u32 s97, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half5
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x64_half5:
+  s_mul_i32 s97, s97, 12
+  s_sub_u32 s4, s101, s97
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v38, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v38, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v38, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v38, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v38, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v38, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v38, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v38, v0
+.Lsparse_gemm_32x64_more6:
   s_set_gpr_idx_idx s47
   v_mad_f32 v0, s46, v38, v0
   s_set_gpr_idx_idx s45
@@ -5080,42 +4992,37 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s34, v38, v0
   s_set_gpr_idx_idx s33
   v_mad_f32 v0, s32, v38, v0
-.Lsparse_gemm_32x64_over6:
-  s_branch .Lsparse_gemm_32x64_back6
-.Lsparse_gemm_32x64_more7:
   ; the row offset is two rows ahead by now
   s_sub_u32 s4, s10, s11
   s_sub_u32 s4, s4, s11
   s_add_u32 s4, s4, 128
-  s_load_dwordx16 s[64:79], s[6:7], s4
-  s_cmp_gt_u32 s99, 24
-  s_cbranch_scc0 .Lsparse_gemm_32x64_half7
-  s_load_dwordx16 s[80:95], s[8:9], s4
-.Lsparse_gemm_32x64_half7:
-  s_sub_u32 s99, s99, 16
-  s_mul_i32 s99, s99, 12
-  s_getpc_b64 s[4:5]
-.Lsparse_gemm_32x64_here7:
-  s_add_u32 s4, s4, .Lsparse_gemm_32x64_over7-.Lsparse_gemm_32x64_here7
-  s_sub_u32 s4, s4, s99
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v0, s62, v38, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v0, s60, v38, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v0, s58, v38, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v0, s56, v38, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v0, s54, v38, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v0, s52, v38, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v0, s50, v38, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v0, s48, v38, v0
+  s_sub_u32 s98, s98, 16
+  s_cmp_gt_u32 s98, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half6
+  s_load_dwordx16 s[48:63], s[8:9], s4
+.Lsparse_gemm_32x64_half6:
+  s_mul_i32 s98, s98, 12
+  s_sub_u32 s4, vcc_lo, s98
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
-  s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v39, v0
-  s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v39, v0
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v39, v0
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v39, v0
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v39, v0
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v39, v0
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v39, v0
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v39, v0
+.Lsparse_gemm_32x64_more7:
   s_set_gpr_idx_idx s79
   v_mad_f32 v0, s78, v39, v0
   s_set_gpr_idx_idx s77
@@ -5132,8 +5039,36 @@ sparse_gemm_32x64:
   v_mad_f32 v0, s66, v39, v0
   s_set_gpr_idx_idx s65
   v_mad_f32 v0, s64, v39, v0
-.Lsparse_gemm_32x64_over7:
-  s_branch .Lsparse_gemm_32x64_back7
+  ; the row offset is two rows ahead by now
+  s_sub_u32 s4, s10, s11
+  s_sub_u32 s4, s4, s11
+  s_add_u32 s4, s4, 128
+  s_load_dwordx16 s[64:79], s[6:7], s4
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v0, s94, v39, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v0, s92, v39, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v0, s90, v39, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v0, s88, v39, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v0, s86, v39, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v0, s84, v39, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v0, s82, v39, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v0, s80, v39, v0
+  s_sub_u32 s99, s99, 16
+  s_cmp_gt_u32 s99, 8
+  s_cbranch_scc0 .Lsparse_gemm_32x64_half7
+  s_load_dwordx16 s[80:95], s[8:9], s4
+.Lsparse_gemm_32x64_half7:
+  s_mul_i32 s99, s99, 12
+  s_sub_u32 s4, vcc_hi, s99
+  s_waitcnt lgkmcnt(0)
+  s_setpc_b64 s[4:5]
 .Lsparse_gemm_32x64_next_tile:
   s_sub_u32 s16, s16, 128
   s_subb_u32 s17, s17, 0
@@ -5162,31 +5097,31 @@ sparse_gemm_32x64:
   s_cbranch_scc1 .Lsparse_gemm_32x64_store
   s_sub_u32 s19, s19, 32
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  buffer_load_dword v32, v40, s[12:15], s24 offen
+  buffer_load_dword v32, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v33, v40, s[12:15], s24 offen
+  buffer_load_dword v33, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v34, v40, s[12:15], s24 offen
+  buffer_load_dword v34, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v35, v40, s[12:15], s24 offen
+  buffer_load_dword v35, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v36, v40, s[12:15], s24 offen
+  buffer_load_dword v36, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v37, v40, s[12:15], s24 offen
+  buffer_load_dword v37, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v38, v40, s[12:15], s24 offen
+  buffer_load_dword v38, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
-  buffer_load_dword v39, v40, s[12:15], s24 offen
+  buffer_load_dword v39, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_branch .Lsparse_gemm_32x64_tile
 .Lsparse_gemm_32x64_dense:
   s_cmp_lt_u32 s19, 32
   s_cbranch_scc1 .Lsparse_gemm_32x64_sparse
   s_set_gpr_idx_off
-  v_readlane_b32 s6, v42, 3
-  v_readlane_b32 s7, v42, 4
-  v_readlane_b32 s11, v42, 5
-  v_readlane_b32 s0, v42, 2
+  v_readlane_b32 s6, v41, 3
+  v_readlane_b32 s7, v41, 4
+  v_readlane_b32 s11, v41, 5
+  v_readlane_b32 s0, v41, 2
   s_set_gpr_idx_on s4, 0xc
   s_cmp_eq_u64 s[6:7], 0
   s_cbranch_scc1 .Lsparse_gemm_32x64_sparse
@@ -5246,7 +5181,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s61, v32
   v_mac_f32 v30, s62, v32
   v_mac_f32 v31, s63, v32
-  buffer_load_dword v32, v40, s[12:15], s24 offen
+  buffer_load_dword v32, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -5285,7 +5220,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s93, v33
   v_mac_f32 v30, s94, v33
   v_mac_f32 v31, s95, v33
-  buffer_load_dword v33, v40, s[12:15], s24 offen
+  buffer_load_dword v33, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -5324,7 +5259,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s61, v34
   v_mac_f32 v30, s62, v34
   v_mac_f32 v31, s63, v34
-  buffer_load_dword v34, v40, s[12:15], s24 offen
+  buffer_load_dword v34, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -5363,7 +5298,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s93, v35
   v_mac_f32 v30, s94, v35
   v_mac_f32 v31, s95, v35
-  buffer_load_dword v35, v40, s[12:15], s24 offen
+  buffer_load_dword v35, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -5402,7 +5337,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s61, v36
   v_mac_f32 v30, s62, v36
   v_mac_f32 v31, s63, v36
-  buffer_load_dword v36, v40, s[12:15], s24 offen
+  buffer_load_dword v36, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -5441,7 +5376,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s93, v37
   v_mac_f32 v30, s94, v37
   v_mac_f32 v31, s95, v37
-  buffer_load_dword v37, v40, s[12:15], s24 offen
+  buffer_load_dword v37, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -5480,7 +5415,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s61, v38
   v_mac_f32 v30, s62, v38
   v_mac_f32 v31, s63, v38
-  buffer_load_dword v38, v40, s[12:15], s24 offen
+  buffer_load_dword v38, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
@@ -5522,7 +5457,7 @@ sparse_gemm_32x64:
   v_mac_f32 v29, s93, v39
   v_mac_f32 v30, s94, v39
   v_mac_f32 v31, s95, v39
-  buffer_load_dword v39, v40, s[12:15], s24 offen
+  buffer_load_dword v39, v40, s[12:15], s24 offen offset:0
   s_add_u32 s24, s24, s26
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
@@ -5544,8 +5479,12 @@ sparse_gemm_32x64:
   s_load_dword s44, s[0:1], 0x60
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
-  v_readlane_b32 s8, v42, 0
-  v_readlane_b32 s3, v42, 1
+  v_readlane_b32 s8, v41, 0
+  v_readlane_b32 s3, v41, 1
+  v_readlane_b32 s20, v41, 6
+  v_mbcnt_lo_u32_b32 v40, -1, 0
+  v_mbcnt_hi_u32_b32 v40, -1, v40
+  v_add_u32 v40, vcc, s20, v40
   s_waitcnt lgkmcnt(0)
   ; the slice's place in C
   s_mul_i32 s3, s3, s42
@@ -5560,21 +5499,21 @@ sparse_gemm_32x64:
   ; first row: image and pixel of the lane's column
   v_cvt_f32_u32 v33, s40
   v_rcp_f32 v33, v33
-  v_cvt_f32_u32 v34, v42
+  v_cvt_f32_u32 v34, v41
   v_mul_f32 v33, v33, v34
   v_cvt_u32_f32 v32, v33
   v_mul_lo_u32 v33, v32, s40
-  v_sub_u32 v42, vcc, v42, v33
+  v_sub_u32 v41, vcc, v41, v33
   v_mov_b32 v34, s40
-  v_cmp_gt_i32 vcc, 0, v42
+  v_cmp_gt_i32 vcc, 0, v41
   v_cndmask_b32 v33, 0, v34, vcc
   v_subbrev_u32 v32, vcc, 0, v32, vcc
-  v_add_u32 v42, vcc, v42, v33
-  v_cmp_ge_i32 vcc, v42, v34
+  v_add_u32 v41, vcc, v41, v33
+  v_cmp_ge_i32 vcc, v41, v34
   v_cndmask_b32 v33, 0, v34, vcc
   v_addc_u32 v32, vcc, 0, v32, vcc
-  v_sub_u32 v42, vcc, v42, v33
-  v_readfirstlane_b32 s1, v42
+  v_sub_u32 v41, vcc, v41, v33
+  v_readfirstlane_b32 s1, v41
   v_readfirstlane_b32 s3, v32
   s_mul_i32 s3, s3, s39
   s_mul_i32 s2, s1, s37
@@ -5596,7 +5535,7 @@ sparse_gemm_32x64:
   s_cmp_eq_u32 s37, 1
   s_cbranch_scc0 .Lsparse_gemm_32x64_general
   s_mov_b64 exec, -1
-  v_add_u32 v35, vcc, 0, v41
+  v_add_u32 v35, vcc, 0, v40
   v_cmp_gt_u32 vcc, s33, v35
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_32x64_done
@@ -5613,7 +5552,7 @@ sparse_gemm_32x64:
   s_endpgm
 .Lsparse_gemm_32x64_general:
   s_mov_b64 exec, -1
-  v_add_u32 v35, vcc, 0, v41
+  v_add_u32 v35, vcc, 0, v40
   v_cmp_gt_u32 vcc, s33, v35
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_32x64_done
@@ -5923,7 +5862,7 @@ sparse_gemm_32x64:
   .amdgpu_hsa_kernel sparse_gemm_16x256
 sparse_gemm_16x256:
   .amd_kernel_code_t
-    granulated_workitem_vgpr_count = 21
+    granulated_workitem_vgpr_count = 20
     granulated_wavefront_sgpr_count = 13
     float_mode = 192
     enable_dx10_clamp = 1
@@ -5937,7 +5876,7 @@ sparse_gemm_16x256:
     is_ptr64 = 1
     kernarg_segment_byte_size = 100
     wavefront_sgpr_count = 108
-    workitem_vgpr_count = 86
+    workitem_vgpr_count = 82
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
     private_segment_alignment = 4
@@ -5950,9 +5889,9 @@ sparse_gemm_16x256:
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
   s_mov_b32 s60, s4
-  v_lshrrev_b32 v84, 6, v0
-  v_readfirstlane_b32 s5, v84
-  v_and_b32 v84, 63, v0
+  v_lshrrev_b32 v80, 6, v0
+  v_readfirstlane_b32 s5, v80
+  v_and_b32 v80, 63, v0
   s_waitcnt lgkmcnt(0)
   ; first column of the wavefront: nothing to do beyond N
   s_mul_i32 s2, s2, s44
@@ -5992,29 +5931,18 @@ sparse_gemm_16x256:
   v_readfirstlane_b32 s17, v64
   s_add_u32 s16, s16, s48
   s_addc_u32 s17, s17, s49
-  ; columns of B: lanes beyond N read the last one
-  v_add_u32 v84, vcc, s2, v84
-  s_sub_u32 s4, s33, 1
-  v_add_u32 v80, vcc, 0, v84
-  v_min_u32 v80, s4, v80
+  ; lanes beyond N read on into the next row, and 0 behind the last; they store nothing
+  v_add_u32 v80, vcc, s2, v80
   v_lshlrev_b32 v80, 2, v80
-  v_add_u32 v81, vcc, 64, v84
-  v_min_u32 v81, s4, v81
-  v_lshlrev_b32 v81, 2, v81
-  v_add_u32 v82, vcc, 128, v84
-  v_min_u32 v82, s4, v82
-  v_lshlrev_b32 v82, 2, v82
-  v_add_u32 v83, vcc, 192, v84
-  v_min_u32 v83, s4, v83
-  v_lshlrev_b32 v83, 2, v83
   s_mul_i32 s3, s3, 16
-  v_writelane_b32 v85, s3, 0
-  v_writelane_b32 v85, s60, 1
+  v_writelane_b32 v81, s3, 0
+  v_writelane_b32 v81, s2, 6
+  v_writelane_b32 v81, s60, 1
   s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
-  v_writelane_b32 v85, s5, 2
+  v_writelane_b32 v81, s5, 2
   s_lshl_b32 s5, s36, 2
-  v_writelane_b32 v85, s5, 5
+  v_writelane_b32 v81, s5, 5
   s_lshl_b32 s5, s3, 2
   s_add_u32 s58, s58, s5
   s_addc_u32 s59, s59, 0
@@ -6022,8 +5950,8 @@ sparse_gemm_16x256:
   s_cmp_gt_u32 s5, s32
   s_cselect_b32 s58, 0, s58
   s_cselect_b32 s59, 0, s59
-  v_writelane_b32 v85, s58, 3
-  v_writelane_b32 v85, s59, 4
+  v_writelane_b32 v81, s58, 3
+  v_writelane_b32 v81, s59, 4
   v_mov_b32 v64, 0
   v_mov_b32 v65, 0
   v_mov_b32 v66, 0
@@ -6036,10 +5964,11 @@ sparse_gemm_16x256:
   s_and_b32 s13, s57, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
-  buffer_load_dword v64, v80, s[12:15], 0 offen
-  buffer_load_dword v65, v81, s[12:15], 0 offen
-  buffer_load_dword v66, v82, s[12:15], 0 offen
-  buffer_load_dword v67, v83, s[12:15], 0 offen
+  s_lshl_b32 s14, s33, 2
+  buffer_load_dword v64, v80, s[12:15], 0 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], 0 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], 0 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], 0 offen offset:768
   s_waitcnt vmcnt(0)
 .Lsparse_gemm_16x256_no_bias:
   v_mov_b32 v0, v64
@@ -6111,25 +6040,25 @@ sparse_gemm_16x256:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s25
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
@@ -6232,10 +6161,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v66, v32
   v_mad_f32 v48, s32, v67, v48
 .Lsparse_gemm_16x256_end8_0:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -6285,10 +6214,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v70, v32
   v_mad_f32 v48, s64, v71, v48
 .Lsparse_gemm_16x256_end8_1:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -6338,10 +6267,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v74, v32
   v_mad_f32 v48, s32, v75, v48
 .Lsparse_gemm_16x256_end8_2:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -6391,10 +6320,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v78, v32
   v_mad_f32 v48, s64, v79, v48
 .Lsparse_gemm_16x256_end8_3:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -6445,10 +6374,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v66, v32
   v_mad_f32 v48, s32, v67, v48
 .Lsparse_gemm_16x256_end8_4:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -6498,10 +6427,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v70, v32
   v_mad_f32 v48, s64, v71, v48
 .Lsparse_gemm_16x256_end8_5:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -6551,16 +6480,16 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v74, v32
   v_mad_f32 v48, s32, v75, v48
 .Lsparse_gemm_16x256_end8_6:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_16x256_last_row8
-  s_load_dwordx16 s[32:47], s[6:7], s10
-.Lsparse_gemm_16x256_last_row8:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 36
   s_sub_u32 s4, vcc_hi, s4
@@ -6607,10 +6536,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v78, v32
   v_mad_f32 v48, s64, v79, v48
 .Lsparse_gemm_16x256_end8_7:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -6722,10 +6651,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v66, v32
   v_mad_f32 v48, s32, v67, v48
 .Lsparse_gemm_16x256_end16_0:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -6816,10 +6745,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v70, v32
   v_mad_f32 v48, s64, v71, v48
 .Lsparse_gemm_16x256_end16_1:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -6910,10 +6839,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v74, v32
   v_mad_f32 v48, s32, v75, v48
 .Lsparse_gemm_16x256_end16_2:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -7004,10 +6933,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v78, v32
   v_mad_f32 v48, s64, v79, v48
 .Lsparse_gemm_16x256_end16_3:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -7099,10 +7028,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v66, v32
   v_mad_f32 v48, s32, v67, v48
 .Lsparse_gemm_16x256_end16_4:
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -7193,10 +7122,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v70, v32
   v_mad_f32 v48, s64, v71, v48
 .Lsparse_gemm_16x256_end16_5:
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -7287,17 +7216,17 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s32, v74, v32
   v_mad_f32 v48, s32, v75, v48
 .Lsparse_gemm_16x256_end16_6:
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_16x256_last_row16
-  s_load_dwordx16 s[32:47], s[6:7], s10
-  s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_16x256_last_row16:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_load_dwordx16 s[48:63], s[8:9], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 36
   s_sub_u32 s4, vcc_hi, s4
@@ -7384,10 +7313,10 @@ sparse_gemm_16x256:
   v_mad_f32 v32, s64, v78, v32
   v_mad_f32 v48, s64, v79, v48
 .Lsparse_gemm_16x256_end16_7:
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -7423,35 +7352,35 @@ sparse_gemm_16x256:
   s_cbranch_scc1 .Lsparse_gemm_16x256_store
   s_sub_u32 s19, s19, 32
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_branch .Lsparse_gemm_16x256_tile
 .Lsparse_gemm_16x256_dense:
   s_cmp_lt_u32 s19, 32
   s_cbranch_scc1 .Lsparse_gemm_16x256_sparse
   s_set_gpr_idx_off
-  v_readlane_b32 s6, v85, 3
-  v_readlane_b32 s7, v85, 4
-  v_readlane_b32 s11, v85, 5
-  v_readlane_b32 s0, v85, 2
+  v_readlane_b32 s6, v81, 3
+  v_readlane_b32 s7, v81, 4
+  v_readlane_b32 s11, v81, 5
+  v_readlane_b32 s0, v81, 2
   s_set_gpr_idx_on s4, 0xc
   s_cmp_eq_u64 s[6:7], 0
   s_cbranch_scc1 .Lsparse_gemm_16x256_sparse
@@ -7541,10 +7470,10 @@ sparse_gemm_16x256:
   v_mac_f32 v61, s45, v67
   v_mac_f32 v62, s46, v67
   v_mac_f32 v63, s47, v67
-  buffer_load_dword v64, v80, s[12:15], s24 offen
-  buffer_load_dword v65, v81, s[12:15], s24 offen
-  buffer_load_dword v66, v82, s[12:15], s24 offen
-  buffer_load_dword v67, v83, s[12:15], s24 offen
+  buffer_load_dword v64, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v65, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v66, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v67, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -7614,10 +7543,10 @@ sparse_gemm_16x256:
   v_mac_f32 v61, s77, v71
   v_mac_f32 v62, s78, v71
   v_mac_f32 v63, s79, v71
-  buffer_load_dword v68, v80, s[12:15], s24 offen
-  buffer_load_dword v69, v81, s[12:15], s24 offen
-  buffer_load_dword v70, v82, s[12:15], s24 offen
-  buffer_load_dword v71, v83, s[12:15], s24 offen
+  buffer_load_dword v68, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v69, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v70, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v71, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -7687,10 +7616,10 @@ sparse_gemm_16x256:
   v_mac_f32 v61, s45, v75
   v_mac_f32 v62, s46, v75
   v_mac_f32 v63, s47, v75
-  buffer_load_dword v72, v80, s[12:15], s24 offen
-  buffer_load_dword v73, v81, s[12:15], s24 offen
-  buffer_load_dword v74, v82, s[12:15], s24 offen
-  buffer_load_dword v75, v83, s[12:15], s24 offen
+  buffer_load_dword v72, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v73, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v74, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v75, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
@@ -7763,10 +7692,10 @@ sparse_gemm_16x256:
   v_mac_f32 v61, s77, v79
   v_mac_f32 v62, s78, v79
   v_mac_f32 v63, s79, v79
-  buffer_load_dword v76, v80, s[12:15], s24 offen
-  buffer_load_dword v77, v81, s[12:15], s24 offen
-  buffer_load_dword v78, v82, s[12:15], s24 offen
-  buffer_load_dword v79, v83, s[12:15], s24 offen
+  buffer_load_dword v76, v80, s[12:15], s24 offen offset:0
+  buffer_load_dword v77, v80, s[12:15], s24 offen offset:256
+  buffer_load_dword v78, v80, s[12:15], s24 offen offset:512
+  buffer_load_dword v79, v80, s[12:15], s24 offen offset:768
   s_add_u32 s24, s24, s26
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
@@ -7788,8 +7717,12 @@ sparse_gemm_16x256:
   s_load_dword s44, s[0:1], 0x60
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
-  v_readlane_b32 s8, v85, 0
-  v_readlane_b32 s3, v85, 1
+  v_readlane_b32 s8, v81, 0
+  v_readlane_b32 s3, v81, 1
+  v_readlane_b32 s20, v81, 6
+  v_mbcnt_lo_u32_b32 v80, -1, 0
+  v_mbcnt_hi_u32_b32 v80, -1, v80
+  v_add_u32 v80, vcc, s20, v80
   s_waitcnt lgkmcnt(0)
   ; the slice's place in C
   s_mul_i32 s3, s3, s42
@@ -7804,21 +7737,21 @@ sparse_gemm_16x256:
   ; first row: image and pixel of the lane's column
   v_cvt_f32_u32 v65, s40
   v_rcp_f32 v65, v65
-  v_cvt_f32_u32 v66, v85
+  v_cvt_f32_u32 v66, v81
   v_mul_f32 v65, v65, v66
   v_cvt_u32_f32 v64, v65
   v_mul_lo_u32 v65, v64, s40
-  v_sub_u32 v85, vcc, v85, v65
+  v_sub_u32 v81, vcc, v81, v65
   v_mov_b32 v66, s40
-  v_cmp_gt_i32 vcc, 0, v85
+  v_cmp_gt_i32 vcc, 0, v81
   v_cndmask_b32 v65, 0, v66, vcc
   v_subbrev_u32 v64, vcc, 0, v64, vcc
-  v_add_u32 v85, vcc, v85, v65
-  v_cmp_ge_i32 vcc, v85, v66
+  v_add_u32 v81, vcc, v81, v65
+  v_cmp_ge_i32 vcc, v81, v66
   v_cndmask_b32 v65, 0, v66, vcc
   v_addc_u32 v64, vcc, 0, v64, vcc
-  v_sub_u32 v85, vcc, v85, v65
-  v_readfirstlane_b32 s1, v85
+  v_sub_u32 v81, vcc, v81, v65
+  v_readfirstlane_b32 s1, v81
   v_readfirstlane_b32 s3, v64
   s_mul_i32 s3, s3, s39
   s_mul_i32 s2, s1, s37
@@ -7840,7 +7773,7 @@ sparse_gemm_16x256:
   s_cmp_eq_u32 s37, 1
   s_cbranch_scc0 .Lsparse_gemm_16x256_general
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 0, v84
+  v_add_u32 v67, vcc, 0, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -7851,7 +7784,7 @@ sparse_gemm_16x256:
   buffer_store_dwordx4 v[8:11], v67, s[12:15], s2 offen offset:32
   buffer_store_dwordx4 v[12:15], v67, s[12:15], s2 offen offset:48
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 64, v84
+  v_add_u32 v67, vcc, 64, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -7862,7 +7795,7 @@ sparse_gemm_16x256:
   buffer_store_dwordx4 v[24:27], v67, s[12:15], s2 offen offset:32
   buffer_store_dwordx4 v[28:31], v67, s[12:15], s2 offen offset:48
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 128, v84
+  v_add_u32 v67, vcc, 128, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -7873,7 +7806,7 @@ sparse_gemm_16x256:
   buffer_store_dwordx4 v[40:43], v67, s[12:15], s2 offen offset:32
   buffer_store_dwordx4 v[44:47], v67, s[12:15], s2 offen offset:48
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 192, v84
+  v_add_u32 v67, vcc, 192, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -7886,7 +7819,7 @@ sparse_gemm_16x256:
   s_endpgm
 .Lsparse_gemm_16x256_general:
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 0, v84
+  v_add_u32 v67, vcc, 0, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -8041,7 +7974,7 @@ sparse_gemm_16x256:
   s_add_u32 s18, s18, s19
 .Lsparse_gemm_16x256_column0:
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 64, v84
+  v_add_u32 v67, vcc, 64, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -8196,7 +8129,7 @@ sparse_gemm_16x256:
   s_add_u32 s18, s18, s19
 .Lsparse_gemm_16x256_column1:
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 128, v84
+  v_add_u32 v67, vcc, 128, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -8351,7 +8284,7 @@ sparse_gemm_16x256:
   s_add_u32 s18, s18, s19
 .Lsparse_gemm_16x256_column2:
   s_mov_b64 exec, -1
-  v_add_u32 v67, vcc, 192, v84
+  v_add_u32 v67, vcc, 192, v80
   v_cmp_gt_u32 vcc, s33, v67
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x256_done
@@ -8531,7 +8464,7 @@ sparse_gemm_16x128:
     is_ptr64 = 1
     kernarg_segment_byte_size = 100
     wavefront_sgpr_count = 108
-    workitem_vgpr_count = 52
+    workitem_vgpr_count = 50
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
     private_segment_alignment = 4
@@ -8544,9 +8477,9 @@ sparse_gemm_16x128:
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
   s_mov_b32 s60, s4
-  v_lshrrev_b32 v50, 6, v0
-  v_readfirstlane_b32 s5, v50
-  v_and_b32 v50, 63, v0
+  v_lshrrev_b32 v48, 6, v0
+  v_readfirstlane_b32 s5, v48
+  v_and_b32 v48, 63, v0
   s_waitcnt lgkmcnt(0)
   ; first column of the wavefront: nothing to do beyond N
   s_mul_i32 s2, s2, s44
@@ -8586,23 +8519,18 @@ sparse_gemm_16x128:
   v_readfirstlane_b32 s17, v32
   s_add_u32 s16, s16, s48
   s_addc_u32 s17, s17, s49
-  ; columns of B: lanes beyond N read the last one
-  v_add_u32 v50, vcc, s2, v50
-  s_sub_u32 s4, s33, 1
-  v_add_u32 v48, vcc, 0, v50
-  v_min_u32 v48, s4, v48
+  ; lanes beyond N read on into the next row, and 0 behind the last; they store nothing
+  v_add_u32 v48, vcc, s2, v48
   v_lshlrev_b32 v48, 2, v48
-  v_add_u32 v49, vcc, 64, v50
-  v_min_u32 v49, s4, v49
-  v_lshlrev_b32 v49, 2, v49
   s_mul_i32 s3, s3, 16
-  v_writelane_b32 v51, s3, 0
-  v_writelane_b32 v51, s60, 1
+  v_writelane_b32 v49, s3, 0
+  v_writelane_b32 v49, s2, 6
+  v_writelane_b32 v49, s60, 1
   s_mul_i32 s5, s60, s41
   s_add_u32 s5, s5, s19
-  v_writelane_b32 v51, s5, 2
+  v_writelane_b32 v49, s5, 2
   s_lshl_b32 s5, s36, 2
-  v_writelane_b32 v51, s5, 5
+  v_writelane_b32 v49, s5, 5
   s_lshl_b32 s5, s3, 2
   s_add_u32 s58, s58, s5
   s_addc_u32 s59, s59, 0
@@ -8610,8 +8538,8 @@ sparse_gemm_16x128:
   s_cmp_gt_u32 s5, s32
   s_cselect_b32 s58, 0, s58
   s_cselect_b32 s59, 0, s59
-  v_writelane_b32 v51, s58, 3
-  v_writelane_b32 v51, s59, 4
+  v_writelane_b32 v49, s58, 3
+  v_writelane_b32 v49, s59, 4
   v_mov_b32 v32, 0
   v_mov_b32 v33, 0
   s_cmp_eq_u64 s[56:57], 0
@@ -8622,8 +8550,9 @@ sparse_gemm_16x128:
   s_and_b32 s13, s57, 0xffff
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
-  buffer_load_dword v32, v48, s[12:15], 0 offen
-  buffer_load_dword v33, v49, s[12:15], 0 offen
+  s_lshl_b32 s14, s33, 2
+  buffer_load_dword v32, v48, s[12:15], 0 offen offset:0
+  buffer_load_dword v33, v48, s[12:15], 0 offen offset:256
   s_waitcnt vmcnt(0)
 .Lsparse_gemm_16x128_no_bias:
   v_mov_b32 v0, v32
@@ -8663,29 +8592,29 @@ sparse_gemm_16x128:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s25
-  buffer_load_dword v32, v48, s[12:15], s24 offen
-  buffer_load_dword v33, v49, s[12:15], s24 offen
+  buffer_load_dword v32, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v33, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v34, v48, s[12:15], s24 offen
-  buffer_load_dword v35, v49, s[12:15], s24 offen
+  buffer_load_dword v34, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v35, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v36, v48, s[12:15], s24 offen
-  buffer_load_dword v37, v49, s[12:15], s24 offen
+  buffer_load_dword v36, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v37, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v38, v48, s[12:15], s24 offen
-  buffer_load_dword v39, v49, s[12:15], s24 offen
+  buffer_load_dword v38, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v39, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v40, v48, s[12:15], s24 offen
-  buffer_load_dword v41, v49, s[12:15], s24 offen
+  buffer_load_dword v40, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v41, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v42, v48, s[12:15], s24 offen
-  buffer_load_dword v43, v49, s[12:15], s24 offen
+  buffer_load_dword v42, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v43, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v44, v48, s[12:15], s24 offen
-  buffer_load_dword v45, v49, s[12:15], s24 offen
+  buffer_load_dword v44, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v45, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v46, v48, s[12:15], s24 offen
-  buffer_load_dword v47, v49, s[12:15], s24 offen
+  buffer_load_dword v46, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v47, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
   s_mov_b32 s23, 1
@@ -8772,8 +8701,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v32, v0
   v_mad_f32 v16, s32, v33, v16
 .Lsparse_gemm_16x128_end8_0:
-  buffer_load_dword v32, v48, s[12:15], s24 offen
-  buffer_load_dword v33, v49, s[12:15], s24 offen
+  buffer_load_dword v32, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v33, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -8807,8 +8736,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v34, v0
   v_mad_f32 v16, s64, v35, v16
 .Lsparse_gemm_16x128_end8_1:
-  buffer_load_dword v34, v48, s[12:15], s24 offen
-  buffer_load_dword v35, v49, s[12:15], s24 offen
+  buffer_load_dword v34, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v35, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -8842,8 +8771,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v36, v0
   v_mad_f32 v16, s32, v37, v16
 .Lsparse_gemm_16x128_end8_2:
-  buffer_load_dword v36, v48, s[12:15], s24 offen
-  buffer_load_dword v37, v49, s[12:15], s24 offen
+  buffer_load_dword v36, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v37, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -8877,8 +8806,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v38, v0
   v_mad_f32 v16, s64, v39, v16
 .Lsparse_gemm_16x128_end8_3:
-  buffer_load_dword v38, v48, s[12:15], s24 offen
-  buffer_load_dword v39, v49, s[12:15], s24 offen
+  buffer_load_dword v38, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v39, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -8913,8 +8842,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v40, v0
   v_mad_f32 v16, s32, v41, v16
 .Lsparse_gemm_16x128_end8_4:
-  buffer_load_dword v40, v48, s[12:15], s24 offen
-  buffer_load_dword v41, v49, s[12:15], s24 offen
+  buffer_load_dword v40, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v41, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -8948,8 +8877,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v42, v0
   v_mad_f32 v16, s64, v43, v16
 .Lsparse_gemm_16x128_end8_5:
-  buffer_load_dword v42, v48, s[12:15], s24 offen
-  buffer_load_dword v43, v49, s[12:15], s24 offen
+  buffer_load_dword v42, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v43, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -8983,14 +8912,14 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v44, v0
   v_mad_f32 v16, s32, v45, v16
 .Lsparse_gemm_16x128_end8_6:
-  buffer_load_dword v44, v48, s[12:15], s24 offen
-  buffer_load_dword v45, v49, s[12:15], s24 offen
+  buffer_load_dword v44, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v45, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_16x128_last_row8
-  s_load_dwordx16 s[32:47], s[6:7], s10
-.Lsparse_gemm_16x128_last_row8:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 20
   s_sub_u32 s4, vcc_hi, s4
@@ -9021,8 +8950,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v46, v0
   v_mad_f32 v16, s64, v47, v16
 .Lsparse_gemm_16x128_end8_7:
-  buffer_load_dword v46, v48, s[12:15], s24 offen
-  buffer_load_dword v47, v49, s[12:15], s24 offen
+  buffer_load_dword v46, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v47, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -9102,8 +9031,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v32, v0
   v_mad_f32 v16, s32, v33, v16
 .Lsparse_gemm_16x128_end16_0:
-  buffer_load_dword v32, v48, s[12:15], s24 offen
-  buffer_load_dword v33, v49, s[12:15], s24 offen
+  buffer_load_dword v32, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v33, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -9162,8 +9091,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v34, v0
   v_mad_f32 v16, s64, v35, v16
 .Lsparse_gemm_16x128_end16_1:
-  buffer_load_dword v34, v48, s[12:15], s24 offen
-  buffer_load_dword v35, v49, s[12:15], s24 offen
+  buffer_load_dword v34, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v35, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -9222,8 +9151,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v36, v0
   v_mad_f32 v16, s32, v37, v16
 .Lsparse_gemm_16x128_end16_2:
-  buffer_load_dword v36, v48, s[12:15], s24 offen
-  buffer_load_dword v37, v49, s[12:15], s24 offen
+  buffer_load_dword v36, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v37, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -9282,8 +9211,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v38, v0
   v_mad_f32 v16, s64, v39, v16
 .Lsparse_gemm_16x128_end16_3:
-  buffer_load_dword v38, v48, s[12:15], s24 offen
-  buffer_load_dword v39, v49, s[12:15], s24 offen
+  buffer_load_dword v38, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v39, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx4 s[0:3], s[16:17], 0x60
@@ -9343,8 +9272,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v40, v0
   v_mad_f32 v16, s32, v41, v16
 .Lsparse_gemm_16x128_end16_4:
-  buffer_load_dword v40, v48, s[12:15], s24 offen
-  buffer_load_dword v41, v49, s[12:15], s24 offen
+  buffer_load_dword v40, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v41, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -9403,8 +9332,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v42, v0
   v_mad_f32 v16, s64, v43, v16
 .Lsparse_gemm_16x128_end16_5:
-  buffer_load_dword v42, v48, s[12:15], s24 offen
-  buffer_load_dword v43, v49, s[12:15], s24 offen
+  buffer_load_dword v42, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v43, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -9463,15 +9392,15 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s32, v44, v0
   v_mad_f32 v16, s32, v45, v16
 .Lsparse_gemm_16x128_end16_6:
-  buffer_load_dword v44, v48, s[12:15], s24 offen
-  buffer_load_dword v45, v49, s[12:15], s24 offen
+  buffer_load_dword v44, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v45, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
+  ; no row follows the tile's last one: read the first again, which is in the cache
   s_cmp_eq_u32 s27, 1
-  s_cbranch_scc1 .Lsparse_gemm_16x128_last_row16
-  s_load_dwordx16 s[32:47], s[6:7], s10
-  s_load_dwordx16 s[48:63], s[8:9], s10
-.Lsparse_gemm_16x128_last_row16:
+  s_cselect_b32 s4, 0, s10
+  s_load_dwordx16 s[32:47], s[6:7], s4
+  s_load_dwordx16 s[48:63], s[8:9], s4
   s_add_u32 s10, s10, s11
   s_mul_i32 s4, s99, 20
   s_sub_u32 s4, vcc_hi, s4
@@ -9526,8 +9455,8 @@ sparse_gemm_16x128:
   v_mad_f32 v0, s64, v46, v0
   v_mad_f32 v16, s64, v47, v16
 .Lsparse_gemm_16x128_end16_7:
-  buffer_load_dword v46, v48, s[12:15], s24 offen
-  buffer_load_dword v47, v49, s[12:15], s24 offen
+  buffer_load_dword v46, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v47, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_add_u32 s16, s16, 32
   s_addc_u32 s17, s17, 0
@@ -9563,39 +9492,39 @@ sparse_gemm_16x128:
   s_cbranch_scc1 .Lsparse_gemm_16x128_store
   s_sub_u32 s19, s19, 32
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  buffer_load_dword v32, v48, s[12:15], s24 offen
-  buffer_load_dword v33, v49, s[12:15], s24 offen
+  buffer_load_dword v32, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v33, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v34, v48, s[12:15], s24 offen
-  buffer_load_dword v35, v49, s[12:15], s24 offen
+  buffer_load_dword v34, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v35, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v36, v48, s[12:15], s24 offen
-  buffer_load_dword v37, v49, s[12:15], s24 offen
+  buffer_load_dword v36, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v37, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v38, v48, s[12:15], s24 offen
-  buffer_load_dword v39, v49, s[12:15], s24 offen
+  buffer_load_dword v38, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v39, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v40, v48, s[12:15], s24 offen
-  buffer_load_dword v41, v49, s[12:15], s24 offen
+  buffer_load_dword v40, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v41, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v42, v48, s[12:15], s24 offen
-  buffer_load_dword v43, v49, s[12:15], s24 offen
+  buffer_load_dword v42, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v43, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v44, v48, s[12:15], s24 offen
-  buffer_load_dword v45, v49, s[12:15], s24 offen
+  buffer_load_dword v44, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v45, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
-  buffer_load_dword v46, v48, s[12:15], s24 offen
-  buffer_load_dword v47, v49, s[12:15], s24 offen
+  buffer_load_dword v46, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v47, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_branch .Lsparse_gemm_16x128_tile
 .Lsparse_gemm_16x128_dense:
   s_cmp_lt_u32 s19, 32
   s_cbranch_scc1 .Lsparse_gemm_16x128_sparse
   s_set_gpr_idx_off
-  v_readlane_b32 s6, v51, 3
-  v_readlane_b32 s7, v51, 4
-  v_readlane_b32 s11, v51, 5
-  v_readlane_b32 s0, v51, 2
+  v_readlane_b32 s6, v49, 3
+  v_readlane_b32 s7, v49, 4
+  v_readlane_b32 s11, v49, 5
+  v_readlane_b32 s0, v49, 2
   s_set_gpr_idx_on s4, 0xc
   s_cmp_eq_u64 s[6:7], 0
   s_cbranch_scc1 .Lsparse_gemm_16x128_sparse
@@ -9653,8 +9582,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s45, v33
   v_mac_f32 v30, s46, v33
   v_mac_f32 v31, s47, v33
-  buffer_load_dword v32, v48, s[12:15], s24 offen
-  buffer_load_dword v33, v49, s[12:15], s24 offen
+  buffer_load_dword v32, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v33, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -9692,8 +9621,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s77, v35
   v_mac_f32 v30, s78, v35
   v_mac_f32 v31, s79, v35
-  buffer_load_dword v34, v48, s[12:15], s24 offen
-  buffer_load_dword v35, v49, s[12:15], s24 offen
+  buffer_load_dword v34, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v35, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -9731,8 +9660,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s45, v37
   v_mac_f32 v30, s46, v37
   v_mac_f32 v31, s47, v37
-  buffer_load_dword v36, v48, s[12:15], s24 offen
-  buffer_load_dword v37, v49, s[12:15], s24 offen
+  buffer_load_dword v36, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v37, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -9770,8 +9699,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s77, v39
   v_mac_f32 v30, s78, v39
   v_mac_f32 v31, s79, v39
-  buffer_load_dword v38, v48, s[12:15], s24 offen
-  buffer_load_dword v39, v49, s[12:15], s24 offen
+  buffer_load_dword v38, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v39, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -9809,8 +9738,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s45, v41
   v_mac_f32 v30, s46, v41
   v_mac_f32 v31, s47, v41
-  buffer_load_dword v40, v48, s[12:15], s24 offen
-  buffer_load_dword v41, v49, s[12:15], s24 offen
+  buffer_load_dword v40, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v41, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
@@ -9848,8 +9777,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s77, v43
   v_mac_f32 v30, s78, v43
   v_mac_f32 v31, s79, v43
-  buffer_load_dword v42, v48, s[12:15], s24 offen
-  buffer_load_dword v43, v49, s[12:15], s24 offen
+  buffer_load_dword v42, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v43, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
@@ -9887,8 +9816,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s45, v45
   v_mac_f32 v30, s46, v45
   v_mac_f32 v31, s47, v45
-  buffer_load_dword v44, v48, s[12:15], s24 offen
-  buffer_load_dword v45, v49, s[12:15], s24 offen
+  buffer_load_dword v44, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v45, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_waitcnt lgkmcnt(0)
   s_cmp_eq_u32 s27, 1
@@ -9929,8 +9858,8 @@ sparse_gemm_16x128:
   v_mac_f32 v29, s77, v47
   v_mac_f32 v30, s78, v47
   v_mac_f32 v31, s79, v47
-  buffer_load_dword v46, v48, s[12:15], s24 offen
-  buffer_load_dword v47, v49, s[12:15], s24 offen
+  buffer_load_dword v46, v48, s[12:15], s24 offen offset:0
+  buffer_load_dword v47, v48, s[12:15], s24 offen offset:256
   s_add_u32 s24, s24, s26
   s_sub_u32 s27, s27, 1
   s_cmp_lg_u32 s27, 0
@@ -9952,8 +9881,12 @@ sparse_gemm_16x128:
   s_load_dword s44, s[0:1], 0x60
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
-  v_readlane_b32 s8, v51, 0
-  v_readlane_b32 s3, v51, 1
+  v_readlane_b32 s8, v49, 0
+  v_readlane_b32 s3, v49, 1
+  v_readlane_b32 s20, v49, 6
+  v_mbcnt_lo_u32_b32 v48, -1, 0
+  v_mbcnt_hi_u32_b32 v48, -1, v48
+  v_add_u32 v48, vcc, s20, v48
   s_waitcnt lgkmcnt(0)
   ; the slice's place in C
   s_mul_i32 s3, s3, s42
@@ -9968,21 +9901,21 @@ sparse_gemm_16x128:
   ; first row: image and pixel of the lane's column
   v_cvt_f32_u32 v33, s40
   v_rcp_f32 v33, v33
-  v_cvt_f32_u32 v34, v51
+  v_cvt_f32_u32 v34, v49
   v_mul_f32 v33, v33, v34
   v_cvt_u32_f32 v32, v33
   v_mul_lo_u32 v33, v32, s40
-  v_sub_u32 v51, vcc, v51, v33
+  v_sub_u32 v49, vcc, v49, v33
   v_mov_b32 v34, s40
-  v_cmp_gt_i32 vcc, 0, v51
+  v_cmp_gt_i32 vcc, 0, v49
   v_cndmask_b32 v33, 0, v34, vcc
   v_subbrev_u32 v32, vcc, 0, v32, vcc
-  v_add_u32 v51, vcc, v51, v33
-  v_cmp_ge_i32 vcc, v51, v34
+  v_add_u32 v49, vcc, v49, v33
+  v_cmp_ge_i32 vcc, v49, v34
   v_cndmask_b32 v33, 0, v34, vcc
   v_addc_u32 v32, vcc, 0, v32, vcc
-  v_sub_u32 v51, vcc, v51, v33
-  v_readfirstlane_b32 s1, v51
+  v_sub_u32 v49, vcc, v49, v33
+  v_readfirstlane_b32 s1, v49
   v_readfirstlane_b32 s3, v32
   s_mul_i32 s3, s3, s39
   s_mul_i32 s2, s1, s37
@@ -10004,7 +9937,7 @@ sparse_gemm_16x128:
   s_cmp_eq_u32 s37, 1
   s_cbranch_scc0 .Lsparse_gemm_16x128_general
   s_mov_b64 exec, -1
-  v_add_u32 v35, vcc, 0, v50
+  v_add_u32 v35, vcc, 0, v48
   v_cmp_gt_u32 vcc, s33, v35
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x128_done
@@ -10015,7 +9948,7 @@ sparse_gemm_16x128:
   buffer_store_dwordx4 v[8:11], v35, s[12:15], s2 offen offset:32
   buffer_store_dwordx4 v[12:15], v35, s[12:15], s2 offen offset:48
   s_mov_b64 exec, -1
-  v_add_u32 v35, vcc, 64, v50
+  v_add_u32 v35, vcc, 64, v48
   v_cmp_gt_u32 vcc, s33, v35
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x128_done
@@ -10028,7 +9961,7 @@ sparse_gemm_16x128:
   s_endpgm
 .Lsparse_gemm_16x128_general:
   s_mov_b64 exec, -1
-  v_add_u32 v35, vcc, 0, v50
+  v_add_u32 v35, vcc, 0, v48
   v_cmp_gt_u32 vcc, s33, v35
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x128_done
@@ -10183,7 +10116,7 @@ sparse_gemm_16x128:
   s_add_u32 s18, s18, s19
 .Lsparse_gemm_16x128_column0:
   s_mov_b64 exec, -1
-  v_add_u32 v35, vcc, 64, v50
+  v_add_u32 v35, vcc, 64, v48
   v_cmp_gt_u32 vcc, s33, v35
   s_and_saveexec_b64 s[6:7], vcc
   s_cbranch_execz .Lsparse_gemm_16x128_done
@@ -10458,7 +10391,7 @@ sparse_gemm_16x128:
         KernargSegmentAlign: 8
         WavefrontSize: 64
         NumSGPRs: 108
-        NumVGPRs: 84
+        NumVGPRs: 82
         MaxFlatWorkGroupSize: 1024
     - Name: sparse_gemm_32x64
       SymbolName: 'sparse_gemm_32x64@kd'
@@ -10572,7 +10505,7 @@ sparse_gemm_16x128:
         KernargSegmentAlign: 8
         WavefrontSize: 64
         NumSGPRs: 108
-        NumVGPRs: 43
+        NumVGPRs: 42
         MaxFlatWorkGroupSize: 1024
     - Name: sparse_gemm_16x256
       SymbolName: 'sparse_gemm_16x256@kd'
@@ -10686,7 +10619,7 @@ sparse_gemm_16x128:
         KernargSegmentAlign: 8
         WavefrontSize: 64
         NumSGPRs: 108
-        NumVGPRs: 86
+        NumVGPRs: 82
         MaxFlatWorkGroupSize: 1024
     - Name: sparse_gemm_16x128
       SymbolName: 'sparse_gemm_16x128@kd'
@@ -10800,7 +10733,7 @@ sparse_gemm_16x128:
         KernargSegmentAlign: 8
         WavefrontSize: 64
         NumSGPRs: 108
-        NumVGPRs: 52
+        NumVGPRs: 50
         MaxFlatWorkGroupSize: 1024
 ...
   .end_amd_amdgpu_hsa_metadata
