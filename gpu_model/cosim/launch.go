@@ -1,0 +1,166 @@
+package cosim
+
+import (
+	"errors"
+	"math"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
+)
+
+// KernelBegin prepares a launch: dense tensors behind views become read-only, units learn of it.
+func (s *Session) KernelBegin(label string) error {
+	s.err, s.running = nil, s.clock()
+	if c := s.compaction; c != nil {
+		c.reset()
+		for _, v := range c.views {
+			if err := s.mem.SetReadOnly(v.matrix.Address, v.matrix.bytes(), true); err != nil {
+				return err
+			}
+		}
+	}
+	return s.markKernel(wire.MarkKind_MARK_KIND_KERNEL_BEGIN, label)
+}
+
+// KernelEnd ends a launch, also a failed one, and returns the first failure of a unit during it.
+func (s *Session) KernelEnd(label string) error {
+	var err error
+	if c := s.compaction; c != nil {
+		for _, v := range c.views {
+			err = errors.Join(err, s.mem.SetReadOnly(v.matrix.Address, v.matrix.bytes(), false))
+		}
+		if c.err != nil && s.err == nil {
+			s.err = c.err
+		}
+		c.err, c.engine = nil, nil
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if err != nil {
+		return err
+	}
+	s.running = s.clock()
+	if err := s.markKernel(wire.MarkKind_MARK_KIND_KERNEL_END, label); err != nil {
+		return err
+	}
+	for _, seat := range s.seats {
+		if err := seat.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) markKernel(kind wire.MarkKind, label string) error {
+	for _, seat := range s.seats {
+		if err := seat.mark(s.Now(), kind, label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Store implements memory.Observer.
+func (s *Session) Store(now, line, mask uint64, before, after *[memory.LineBytes]byte) {
+	if s.monitor == nil || s.err != nil {
+		return
+	}
+	s.running = max(s.running, now)
+	for _, m := range s.tensors {
+		if line+memory.LineBytes <= m.Address || line >= m.Address+m.bytes() {
+			continue
+		}
+		if err := s.monitor.store(now, m.Id, line, mask, before, after); err != nil {
+			s.err = err
+			return
+		}
+	}
+}
+
+// Failed returns the first failure of a unit in the launch under way.
+func (s *Session) Failed() error {
+	if s.err == nil && s.compaction != nil {
+		return s.compaction.err
+	}
+	return s.err
+}
+
+// Begin implements timing.Units.
+func (s *Session) Begin(e timing.Engine) error {
+	s.engine = e
+	if s.compaction != nil {
+		s.compaction.engine = e
+	}
+	return nil
+}
+
+// WantsDispatch implements timing.Units.
+func (s *Session) WantsDispatch() bool { return false }
+
+// Dispatched implements timing.Units.
+func (s *Session) Dispatched(uint64, uint32, int) error { return s.err }
+
+// StoreStall implements timing.Units: the monitor's declared cycles a line, fractions carried over.
+func (s *Session) StoreStall(uint64) uint64 {
+	if s.monitor == nil {
+		return 0
+	}
+	s.stall += s.monitor.Hello.WriteStallCycles
+	whole := math.Floor(s.stall)
+	s.stall -= whole
+	return uint64(whole)
+}
+
+// ViewLine implements timing.Units.
+func (s *Session) ViewLine(now, line uint64) (ready, token uint64, err error) {
+	if s.compaction == nil {
+		return 0, 0, errors.New("a kernel reads a compacted view whose engine is detached")
+	}
+	s.running = max(s.running, s.engine.Picoseconds(now))
+	t, err := s.compaction.lookup(now, line)
+	if err != nil {
+		return 0, 0, err
+	}
+	if t.known {
+		return max(t.ready, now), 0, nil
+	}
+	return 0, t.token, nil
+}
+
+// LinesRead implements timing.Units.
+func (s *Session) LinesRead(token, now uint64) error {
+	s.running = max(s.running, s.engine.Picoseconds(now))
+	return s.compaction.linesRead(token, now)
+}
+
+// Influence implements timing.Units. It also sends what has gathered: an answer can only hide behind work if its question
+// is under way.
+func (s *Session) Influence() (cycle uint64, outstanding bool) {
+	if s.compaction == nil {
+		return 0, false
+	}
+	if err := s.compaction.seat.flush(); err != nil && s.err == nil {
+		s.err = err
+	}
+	return s.compaction.influence()
+}
+
+// Wait implements timing.Units.
+func (s *Session) Wait(before uint64) ([]timing.Answer, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	if s.compaction == nil {
+		return nil, nil
+	}
+	return s.compaction.wait(before)
+}
+
+// End implements timing.Units.
+func (s *Session) End(now uint64) error {
+	s.running = max(s.running, s.engine.Picoseconds(now))
+	s.engine = nil
+	return s.err
+}
