@@ -1,0 +1,72 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/server"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
+)
+
+// serve runs the gRPC server. It prints one line {"listening": …} when ready, and ends when the driver asks, when standard
+// input closes (the driver is gone), or on a signal.
+func serve(arguments []string) int {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	socket := flags.String("socket", "", "path of the Unix socket")
+	if flags.Parse(arguments) != nil {
+		return 2
+	}
+	if *socket == "" {
+		fmt.Fprintln(os.Stderr, "gpusim serve: --socket PATH is needed")
+		return 2
+	}
+	old := syscall.Umask(0o177) // the socket is the user's alone
+	listener, err := net.Listen("unix", *socket)
+	syscall.Umask(old)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "gpusim serve: can't listen on %s: %v\n", *socket, err)
+		return 2
+	}
+	ended := make(chan struct{})
+	stop := sync.OnceFunc(func() { close(ended) })
+	model := &server.Server{Stop: stop, Log: func(format string, arguments ...any) { fmt.Fprintf(os.Stderr, format+"\n", arguments...) }}
+	grpcServer := grpc.NewServer(grpc.MaxRecvMsgSize(cosim.MessageLimit), grpc.MaxSendMsgSize(cosim.MessageLimit))
+	wire.RegisterGpuModelServer(grpcServer, model)
+	failed := make(chan error, 1)
+	go func() { failed <- grpcServer.Serve(listener) }()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	fmt.Printf("{\"listening\": %q}\n", "unix:"+*socket)
+	status := 0
+	select {
+	case <-ended:
+	case <-signals:
+	case err := <-failed:
+		fmt.Fprintf(os.Stderr, "gpusim serve: %v\n", err)
+		status = 4
+	}
+	// A launch under way is cancelled through its context when its connection goes.
+	timer := time.AfterFunc(2*time.Second, func() {
+		_ = os.Remove(*socket)
+		os.Exit(status)
+	})
+	grpcServer.Stop()
+	model.Close()
+	timer.Stop()
+	_ = os.Remove(*socket)
+	return status
+}

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
+)
+
+// Allocate gives device memory.
+func (s *Server) Allocate(_ context.Context, r *wire.AllocateRequest) (*wire.AllocateReply, error) {
+	return guarded(s, func() (*wire.AllocateReply, error) {
+		if r.AtAddress != 0 {
+			return &wire.AllocateReply{Address: r.AtAddress}, s.mem.AllocateAt(r.AtAddress, r.Bytes, r.Name)
+		}
+		address, err := s.mem.Allocate(r.Bytes, r.Name)
+		return &wire.AllocateReply{Address: address}, err
+	})
+}
+
+// Free takes device memory back.
+func (s *Server) Free(_ context.Context, r *wire.FreeRequest) (*wire.FreeReply, error) {
+	return guarded(s, func() (*wire.FreeReply, error) { return &wire.FreeReply{}, s.mem.Free(r.Address) })
+}
+
+// Write copies bytes to the device. Copies take no virtual time.
+func (s *Server) Write(_ context.Context, r *wire.WriteRequest) (*wire.WriteReply, error) {
+	return guarded(s, func() (*wire.WriteReply, error) {
+		data, err := payload(r.Data)
+		if err != nil {
+			return nil, err
+		}
+		return &wire.WriteReply{TimePs: s.picoseconds(s.gpu.Now())}, s.mem.Write(r.Address, data)
+	})
+}
+
+// Read copies bytes from the device.
+func (s *Server) Read(_ context.Context, r *wire.ReadRequest) (*wire.ReadReply, error) {
+	return guarded(s, func() (*wire.ReadReply, error) {
+		if r.Bytes > cosim.MessageLimit-1024 {
+			return nil, status.Errorf(codes.InvalidArgument, "at most %d bytes can be read at once, got %d", cosim.MessageLimit-1024, r.Bytes)
+		}
+		data := make([]byte, r.Bytes)
+		if err := s.mem.Read(r.Address, data); err != nil {
+			return nil, err
+		}
+		return &wire.ReadReply{Data: &wire.Payload{Where: &wire.Payload_Inline{Inline: data}}, TimePs: s.picoseconds(s.gpu.Now())}, nil
+	})
+}
+
+func payload(p *wire.Payload) ([]byte, error) {
+	if p.GetShared() != nil {
+		return nil, fmt.Errorf("this model takes payloads in the message, got one in shared memory")
+	}
+	return p.GetInline(), nil
+}
