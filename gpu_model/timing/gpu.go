@@ -1,36 +1,65 @@
 package timing
 
 import (
-	"context"
+	"math/bits"
 
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 )
 
 // GPU is a simulated GPU whose caches, TLBs and clock persist from launch to launch. It is not safe for concurrent use.
 type GPU struct {
-	spec gpuconfig.Spec
-	mem  *memory.Memory
-	now  uint64 // cycle
+	spec        gpuconfig.Spec
+	mem         *memory.Memory
+	lat         latencies
+	picoseconds uint64 // per cycle
+	now         uint64 // cycle
+	window      uint64 // cycles of a window
+
+	arrays []*shaderArray
+	banks  []l2Bank
+	mmu    mmu
+	run    *run
+
+	bankShift, bankBits uint
+	bankMask            uint64
 }
 
-// New makes a cold GPU at cycle 0. The spec must have passed Validate.
+// New makes a cold GPU at cycle 0.
 func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	return &GPU{spec: spec, mem: mem}, nil
+	g := &GPU{spec: spec, mem: mem, lat: newLatencies(&spec), picoseconds: 1_000_000_000_000 / spec.ClockHz}
+	g.bankShift = log2(spec.L2.InterleaveBytes / lineBytes)
+	g.bankMask = uint64(spec.L2.Banks - 1)
+	g.bankBits = uint(bits.Len64(g.bankMask))
+	g.mmu = newMMU(&g.spec.L2TLB, g.lat.walk)
+	timing := newL2Timing(&spec)
+	g.window = timing.hit
+	g.banks = make([]l2Bank, spec.L2.Banks)
+	for i := range g.banks {
+		g.banks[i] = l2Bank{spec: &g.spec.L2, tags: newTags(spec.L2.BankBytes, spec.L2.Ways, 0), timing: timing,
+			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, pending: never, replied: never}
+	}
+	for i := range spec.Core.ShaderArrays {
+		g.arrays = append(g.arrays, newShaderArray(g, i))
+	}
+	return g, nil
 }
+
+// bankOf returns the L2 bank of a line.
+func (g *GPU) bankOf(line uint64) int { return int(line >> g.bankShift & g.bankMask) }
+
+// localLine numbers the lines of one bank consecutively.
+func (g *GPU) localLine(line uint64) uint64 {
+	return line>>(g.bankShift+g.bankBits)<<g.bankShift | line&(1<<g.bankShift-1)
+}
+
+func (g *GPU) unitCount() int { return len(g.arrays) * g.spec.Core.UnitsPerArray }
 
 // Now returns the cycle of the GPU clock.
 func (g *GPU) Now() uint64 { return g.now }
 
 // Advance moves the clock forward, for what happens outside launches (copies, register reads).
 func (g *GPU) Advance(cycles uint64) { g.now += cycles }
-
-// Launch runs one kernel to its end and advances the clock. A fault of the kernel, a deadlock, a cancelled context and a failed
-// unit are errors; the Result then holds what was counted until there.
-func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, error) {
-	return Result{}, ctx.Err()
-}

@@ -1,0 +1,342 @@
+package timing
+
+import (
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+)
+
+// Ports of a shader array: its compute units' L1V come first, by number.
+const (
+	portL1S = 62
+	portL1I = 63
+)
+
+// miss is a line on its way from L2 to an L1 cache.
+type miss struct {
+	entry   *tagLine // nil: every way was waiting, nothing is kept
+	line    uint64
+	waiters int32 // first transaction that waits, -1 none
+	last    int32 // latest one
+	port    uint8
+}
+
+// shaderArray is four compute units with the scalar and instruction caches that they share. During a window it touches
+// nothing outside itself; everything it has to say to the rest of the GPU lies in its out-boxes.
+type shaderArray struct {
+	gpu   *GPU
+	spec  *gpuconfig.Spec
+	lat   *latencies
+	index int
+	units []computeUnit
+
+	l1s, l1i         tags
+	l1sTLB, l1iTLB   tlb
+	l1sOrder         reorderBuffer
+	l1iOrder         reorderBuffer
+	transactions     transactions
+	misses           []miss
+	freeMisses       []int32
+	countL1V         CacheCounters
+	countL1S         CacheCounters
+	countL1I         CacheCounters
+	fetches          uint64
+	firstInstruction uint64
+	lastInstruction  uint64
+
+	// Out-boxes, emptied between windows.
+	out      [][]request // by L2 bank, arrival at any time from the window on
+	outNext  []uint64    // earliest arrival in each
+	pages    []pageRequest
+	deferred []deferredAccess
+	finished []finishedGroup
+	fault    error
+	faultAt  uint64
+
+	// In-boxes, read at the start of a window.
+	boxes       [][]reply // by L2 bank
+	pageReplies []pageReply
+	arrivals    []*residentGroup
+	inNext      uint64 // earliest translation or arrival
+
+	window       uint64 // number of the window, for stores not carried out yet
+	freeDeferred []*emu.MemoryAccess
+	next         uint64 // earliest event of a compute unit
+	clock        uint64 // cycle being simulated
+}
+
+// deferredAccess is a store, an atomic or a load through a view, to be carried out between windows.
+type deferredAccess struct {
+	at     uint64
+	wave   *emu.Wavefront
+	op     *emu.Op
+	access *emu.MemoryAccess
+	unit   uint8
+	slot   uint8
+}
+
+// finishedGroup is a work-group whose wavefronts have all ended.
+type finishedGroup struct {
+	at    uint64
+	unit  int
+	group *residentGroup
+}
+
+func newShaderArray(g *GPU, index int) *shaderArray {
+	s := &g.spec
+	a := &shaderArray{gpu: g, spec: s, lat: &g.lat, index: index,
+		l1s: newTags(s.L1S.Bytes, s.L1S.Ways, 0), l1i: newTags(s.L1I.Bytes, s.L1I.Ways, 0),
+		l1sTLB: newTLB(s.L1STLB), l1iTLB: newTLB(s.L1ITLB),
+		out: make([][]request, s.L2.Banks), boxes: make([][]reply, s.L2.Banks), inNext: never, next: never, firstInstruction: never,
+		outNext: make([]uint64, s.L2.Banks), units: make([]computeUnit, s.Core.UnitsPerArray)}
+	for i := range a.outNext {
+		a.outNext[i] = never
+	}
+	for i := range a.units {
+		a.units[i].init(a, i)
+	}
+	return a
+}
+
+// run simulates the window [from, to).
+func (a *shaderArray) run(from, to uint64) {
+	a.clock = from
+	a.window = a.gpu.run.window
+	a.receive(to)
+	units := a.units
+	for {
+		t := never
+		for i := range units {
+			if n := units[i].next; n < t {
+				t = n
+			}
+		}
+		a.next = t
+		if t >= to {
+			return
+		}
+		a.clock = t
+		for i := range units {
+			if u := &units[i]; u.next == t {
+				u.step(t)
+			}
+		}
+	}
+}
+
+// receive takes the answers and work-groups that have come for this window.
+func (a *shaderArray) receive(to uint64) {
+	answered := false
+	for b, box := range a.boxes {
+		if len(box) == 0 {
+			continue
+		}
+		for i := range box {
+			a.takeReply(&box[i])
+		}
+		a.boxes[b] = box[:0]
+		answered = true
+	}
+	if a.inNext < to {
+		a.inNext = never
+		a.receivePages(to)
+		a.receiveGroups(to)
+		answered = true
+	}
+	if answered {
+		a.drainScalar()
+		a.drainFetch()
+		for i := range a.units {
+			a.units[i].drainVector()
+		}
+	}
+}
+
+func (a *shaderArray) receivePages(to uint64) {
+	keep := a.pageReplies[:0]
+	for _, r := range a.pageReplies {
+		if r.at >= to {
+			keep = append(keep, r)
+			a.inNext = min(a.inNext, r.at)
+			continue
+		}
+		a.takePage(r)
+	}
+	a.pageReplies = keep
+}
+
+func (a *shaderArray) receiveGroups(to uint64) {
+	keep := a.arrivals[:0]
+	for _, g := range a.arrivals {
+		if g.at >= to {
+			keep = append(keep, g)
+			a.inNext = min(a.inNext, g.at)
+			continue
+		}
+		a.units[g.unit%len(a.units)].receive(g)
+	}
+	a.arrivals = keep
+}
+
+// send puts a request for the L2 into its out-box.
+func (a *shaderArray) send(at uint64, line, mask uint64, id int32, kind accessKind, port uint8) {
+	bank := a.gpu.bankOf(line)
+	if at < a.outNext[bank] {
+		a.outNext[bank] = at
+	}
+	a.out[bank] = append(a.out[bank], request{at: at, line: line, mask: mask, id: id, kind: kind, from: port})
+}
+
+// allocateMiss makes room for a line that is not in the cache; the caller sends the request.
+func (a *shaderArray) allocateMiss(t *tags, line, now uint64, port uint8) int32 {
+	e := t.victim(line, now)
+	var id int32
+	if n := len(a.freeMisses); n > 0 {
+		id = a.freeMisses[n-1]
+		a.freeMisses = a.freeMisses[:n-1]
+	} else {
+		a.misses = append(a.misses, miss{})
+		id = int32(len(a.misses) - 1)
+	}
+	if e != nil {
+		*e = tagLine{line: line, ready: never, miss: id}
+		t.touch(e)
+	}
+	a.misses[id] = miss{entry: e, line: line, waiters: -1, last: -1, port: port}
+	return id
+}
+
+// await makes a transaction wait for a miss.
+func (a *shaderArray) await(id, tx int32) {
+	m := &a.misses[id]
+	a.transactions.all[tx].next = -1
+	if m.last < 0 {
+		m.waiters = tx
+	} else {
+		a.transactions.all[m.last].next = tx
+	}
+	m.last = tx
+}
+
+// takeReply hands an answer of the L2 to whoever waits for it.
+func (a *shaderArray) takeReply(r *reply) {
+	if r.kind != readLine {
+		tx := &a.transactions.all[r.id]
+		tx.ready = r.at + a.lat.l2ToL1V
+		if int(tx.unit) < len(a.units) && tx.kind != readLine {
+			a.countL1V.LatencySum += tx.ready - tx.enter
+			a.countL1V.Completed++
+		}
+		return
+	}
+	m := &a.misses[r.id]
+	var ready uint64
+	var c *CacheCounters
+	switch m.port {
+	case portL1S:
+		ready, c = r.at+a.lat.l2ToL1S, &a.countL1S
+	case portL1I:
+		ready, c = r.at+a.lat.l2ToL1I, &a.countL1I
+	default:
+		ready, c = r.at+a.lat.l2ToL1V, &a.countL1V
+	}
+	if m.entry != nil {
+		m.entry.ready = ready
+	}
+	for i := m.waiters; i >= 0; {
+		tx := &a.transactions.all[i]
+		tx.ready = ready
+		c.LatencySum += ready - tx.enter
+		c.Completed++
+		i, tx.next = tx.next, -1
+	}
+	a.freeMisses = append(a.freeMisses, r.id)
+}
+
+// translate looks a page up for a transaction that reaches the TLB at cycle at. It returns the cycle at which the translation
+// is there, or never after having queued the transaction behind it.
+func (a *shaderArray) translate(t *tlb, port int32, at, page uint64, tx int32) uint64 {
+	i := t.find(page)
+	if i >= 0 {
+		e := &t.entries[i]
+		t.touch(i)
+		if e.ready <= at {
+			t.counters.Hit++
+			t.counters.Completed++
+			return at
+		}
+		t.counters.MSHRHit++
+		if e.ready != never {
+			t.counters.Completed++
+			t.counters.LatencySum += e.ready - at
+			return e.ready
+		}
+	} else {
+		i = t.replace(page, at)
+		t.counters.Miss++
+		if i < 0 { // every way is being translated: more misses than MSHRs, which the caller's spec does not allow
+			i = 0
+		}
+		a.pages = append(a.pages, pageRequest{at: at + a.lat.tlbToShared, page: page, array: int32(a.index), port: port, entry: i})
+	}
+	x := &a.transactions.all[tx]
+	x.enter = at
+	x.next = t.entries[i].wait
+	t.entries[i].wait = tx
+	return never
+}
+
+// takePage hands a translation to the transactions that wait for it, in their order.
+func (a *shaderArray) takePage(r pageReply) {
+	t := a.tlbOf(r.port)
+	e := &t.entries[r.entry]
+	e.ready = r.at
+	first := int32(-1) // reverse the list into order of arrival
+	for i := e.wait; i >= 0; {
+		tx := &a.transactions.all[i]
+		next := tx.next
+		tx.next = first
+		first, i = i, next
+	}
+	e.wait = -1
+	at, n := r.at, 0
+	for i := first; i >= 0; {
+		tx := &a.transactions.all[i]
+		next := tx.next
+		tx.next = -1
+		t.counters.Completed++
+		t.counters.LatencySum += r.at - tx.enter
+		if n++; n > a.perCycle(r.port) {
+			at, n = at+1, 1
+		}
+		switch r.port {
+		case portL1S:
+			a.enterL1S(i, at)
+		case portL1I:
+			a.missL1I(i, at)
+		default:
+			a.units[r.port].enterL1V(i, at)
+		}
+		i = next
+	}
+}
+
+func (a *shaderArray) tlbOf(port int32) *tlb {
+	switch port {
+	case portL1S:
+		return &a.l1sTLB
+	case portL1I:
+		return &a.l1iTLB
+	}
+	return &a.units[port].tlb
+}
+
+// perCycle is how many translated requests a cache accepts a cycle.
+func (a *shaderArray) perCycle(port int32) int {
+	switch port {
+	case portL1S:
+		return a.spec.L1S.RequestsPerCycle
+	case portL1I:
+		return a.spec.L1I.RequestsPerCycle
+	}
+	return a.spec.L1V.RequestsPerCycle
+}

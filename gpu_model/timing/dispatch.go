@@ -1,0 +1,220 @@
+package timing
+
+import (
+	"fmt"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+)
+
+// residentGroup is a work-group on a compute unit.
+type residentGroup struct {
+	emu      *emu.WorkGroup
+	number   uint32 // linear work-group number in the grid
+	sequence uint64 // dispatch order
+	unit     int    // compute unit of the GPU
+	running  int    // wavefronts that have not ended
+	slots    []uint8
+	at       uint64 // cycle at which the compute unit received it
+}
+
+// room is what a compute unit has left for work-groups.
+type room struct {
+	slots [4]int // wavefront slots of each SIMD
+	vgprs [4]int // vector registers of each SIMD, in allocation units
+	sgprs int    // scalar registers, in allocation units
+	lds   int    // local memory, in allocation units
+}
+
+func (r *room) init(s *gpuconfig.Spec) {
+	for i := range s.Core.SIMDs {
+		r.slots[i] = s.Core.WavefrontSlots
+		r.vgprs[i] = s.Core.VGPRs / 64 / s.Core.VGPRGranularity
+	}
+	r.sgprs = s.Core.SGPRs / s.Core.SGPRGranularity
+	r.lds = s.Core.LDSBytes / s.Core.LDSGranularity
+}
+
+// need is what one work-group takes.
+type need struct {
+	waves, vgprs, sgprs, lds int // registers are per wavefront
+}
+
+func newNeed(l *emu.Launch, s *gpuconfig.Spec) need {
+	units := func(n, granularity int) int { return (n + granularity - 1) / granularity }
+	return need{waves: l.WavesPerGroup(), vgprs: units(int(l.Kernel.AllocatedVGPRs), s.Core.VGPRGranularity),
+		sgprs: units(int(l.Kernel.AllocatedSGPRs), s.Core.SGPRGranularity), lds: units(int(l.LDSBytes()), s.Core.LDSGranularity)}
+}
+
+// place reserves room for a work-group and returns the SIMD of each of its wavefronts in simds, or reports that it does not fit.
+// Wavefronts go to the SIMDs in turn.
+func (r *room) place(n need, simds []uint8, count int) bool {
+	if r.lds < n.lds || r.sgprs < n.waves*n.sgprs {
+		return false
+	}
+	try := *r
+	next := 0
+	for i := range n.waves {
+		found := false
+		for range count {
+			s := next
+			next = (next + 1) % count
+			if try.slots[s] > 0 && try.vgprs[s] >= n.vgprs {
+				try.slots[s]--
+				try.vgprs[s] -= n.vgprs
+				simds[i] = uint8(s)
+				found = true
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	try.lds -= n.lds
+	try.sgprs -= n.waves * n.sgprs
+	*r = try
+	return true
+}
+
+func (r *room) release(n need, simds []uint8) {
+	r.lds += n.lds
+	r.sgprs += n.waves * n.sgprs
+	for _, s := range simds {
+		r.slots[s]++
+		r.vgprs[s] += n.vgprs
+	}
+}
+
+// dispatcher hands the work-groups of a launch to the compute units, in turn and up to eight a cycle, and takes as many
+// completions a cycle.
+type dispatcher struct {
+	gpu    *GPU
+	launch *emu.Launch
+	need   need
+	order  []uint32
+	place  []int32
+	total  int
+	next   int // index of the next work-group to dispatch
+	done   int
+	turn   int    // compute unit whose turn it is
+	cycle  uint64 // cycles before are over
+	full   bool   // the next work-group found no room, and none has been given back since
+
+	completions  []finishedGroup // in order of time; those from first on are not taken yet
+	first        int
+	rooms        []room
+	lastDone     uint64 // cycle at which the latest completion was taken
+	lastFinished uint64 // latest completion
+	free         []*residentGroup
+}
+
+// nextEvent returns the next cycle in which the dispatcher can do something.
+func (d *dispatcher) nextEvent() uint64 {
+	at := never
+	if d.first < len(d.completions) {
+		at = max(d.completions[d.first].at, d.cycle)
+	}
+	if d.next < d.total && !d.full {
+		at = min(at, d.cycle)
+	}
+	return at
+}
+
+// run carries out the cycles before to.
+func (d *dispatcher) run(to uint64) error {
+	width := d.gpu.spec.Dispatcher.Dispatchers
+	for {
+		c := d.nextEvent()
+		if c >= to {
+			d.cycle = max(d.cycle, to)
+			return nil
+		}
+		for range width {
+			if d.first == len(d.completions) || d.completions[d.first].at > c {
+				break
+			}
+			d.complete(c, &d.completions[d.first])
+			d.first++
+		}
+		if d.first == len(d.completions) {
+			d.completions, d.first = d.completions[:0], 0
+		}
+		for range width {
+			if d.next == d.total || d.full {
+				break
+			}
+			if err := d.dispatch(c); err != nil {
+				return err
+			}
+		}
+		d.cycle = c + 1
+	}
+}
+
+func (d *dispatcher) complete(c uint64, f *finishedGroup) {
+	g := f.group
+	d.rooms[g.unit].release(d.need, simdsOf(g, d.gpu.spec.Core.WavefrontSlots))
+	d.launch.Release(g.emu)
+	g.emu = nil
+	d.free = append(d.free, g)
+	d.done++
+	d.full = false
+	d.lastDone = c
+	d.lastFinished = max(d.lastFinished, f.at)
+}
+
+// simdsOf turns a group's slots back into SIMDs.
+func simdsOf(g *residentGroup, perSIMD int) []uint8 {
+	for i, s := range g.slots {
+		g.slots[i] = s / uint8(perSIMD)
+	}
+	return g.slots
+}
+
+// dispatch sends the next work-group to a compute unit with room for it.
+func (d *dispatcher) dispatch(c uint64) error {
+	var simds [16]uint8
+	count := len(d.rooms)
+	unit := -1
+	if d.place != nil && d.place[d.next] >= 0 {
+		if u := int(d.place[d.next]); d.rooms[u].place(d.need, simds[:], d.gpu.spec.Core.SIMDs) {
+			unit = u
+		}
+	} else {
+		for i := range count {
+			u := (d.turn + i) % count
+			if d.rooms[u].place(d.need, simds[:], d.gpu.spec.Core.SIMDs) {
+				unit = u
+				d.turn = (u + 1) % count
+				break
+			}
+		}
+	}
+	if unit < 0 {
+		d.full = true
+		if d.done == d.next {
+			return fmt.Errorf("work-group %d of kernel %q needs more registers or local memory than an empty compute unit has", d.next, d.launch.Kernel.Name)
+		}
+		return nil
+	}
+	number := uint32(d.next)
+	if d.order != nil {
+		number = d.order[d.next]
+	}
+	var g *residentGroup
+	if n := len(d.free); n > 0 {
+		g = d.free[n-1]
+		d.free = d.free[:n-1]
+	} else {
+		g = new(residentGroup)
+	}
+	*g = residentGroup{number: number, sequence: uint64(d.next), unit: unit, running: d.need.waves, slots: g.slots[:0], at: c + d.gpu.lat.dispatch}
+	g.slots = append(g.slots, simds[:d.need.waves]...) // SIMDs for now; the compute unit turns them into slots
+	d.next++
+	per := d.gpu.spec.Core.UnitsPerArray
+	a := d.gpu.arrays[unit/per]
+	a.arrivals = append(a.arrivals, g)
+	a.inNext = min(a.inNext, g.at)
+	return nil
+}

@@ -1,0 +1,181 @@
+package timing
+
+import "github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+
+// fetchState is a wavefront's instruction buffer: it holds the code from the current instruction to have (dwords of the
+// program). At most one fetch is under way.
+type fetchState struct {
+	have    uint32 // dword behind the buffered code
+	want    uint32 // first dword of the next fetch, a line's start after the first
+	ready   uint64 // cycle at which the fetch under way arrives; never while unknown
+	pending bool   // a fetch is under way
+	stale   bool   // the fetch under way is for code before a jump
+}
+
+const lineDwords = lineBytes / 4
+
+// lineStart returns the first dword of the line that holds dword pc, given the program's place in memory.
+func (a *shaderArray) lineStart(pc uint32) uint32 {
+	skew := uint32(a.gpu.run.program.Base/4) % lineDwords
+	return (pc+skew)&^(lineDwords-1) - skew
+}
+
+// available returns the cycle from which the wavefront's next instruction is in its buffer, or never.
+func (u *computeUnit) available(t uint64, w *wave, op *emu.Op) uint64 {
+	f := &w.fetch
+	end := int32(op.Next)
+	if op.Next <= w.emu.PC {
+		end = int32(w.emu.PC) + 1
+	}
+	if end <= int32(f.have) {
+		return t
+	}
+	if f.pending && !f.stale && f.ready != never && end <= int32(f.want) {
+		return max(t, f.ready+u.lat.fetchToIssue)
+	}
+	return never
+}
+
+// jump empties a wavefront's buffer: its next instruction is fetched from cycle t on.
+func (u *computeUnit) jump(t uint64, slot int, w *wave) {
+	f := &w.fetch
+	start := u.array.lineStart(w.emu.PC)
+	f.have, f.want = start, start
+	if f.pending {
+		f.stale = true
+		return
+	}
+	u.wakeFetch(slot, t)
+}
+
+// consumed lets the wavefront fetch on when its buffer has room for another line.
+func (u *computeUnit) consumed(t uint64, slot int, w *wave) {
+	f := &w.fetch
+	if !f.pending && u.wantFetch>>slot&1 == 0 && u.hasRoom(w) {
+		u.wantFetch |= 1 << slot
+	}
+}
+
+func (u *computeUnit) hasRoom(w *wave) bool {
+	f := &w.fetch
+	return int32(f.want)-int32(w.emu.PC)+lineDwords <= int32(u.array.spec.Fetch.BufferBytes/4)
+}
+
+// fetchEvents handles arrivals of fetches and starts at cycle t.
+func (u *computeUnit) fetchEvents(t uint64, set uint64) {
+	for slot := 0; set != 0; slot, set = slot+1, set>>1 {
+		if set&1 == 0 {
+			continue
+		}
+		w := &u.waves[slot]
+		if w.emu == nil {
+			continue
+		}
+		f := &w.fetch
+		if f.pending {
+			if f.ready > t {
+				if f.ready != never {
+					u.fetch.add(t, f.ready, 1<<slot)
+				}
+				continue
+			}
+			f.pending = false
+			if f.stale {
+				f.stale = false
+			} else {
+				f.have = f.want
+			}
+		}
+		if u.hasRoom(w) {
+			u.wantFetch |= 1 << slot
+		}
+	}
+}
+
+// arbitrateFetch lets one wavefront send a fetch.
+func (u *computeUnit) arbitrateFetch(t uint64) {
+	slot := u.oldest(u.wantFetch)
+	u.wantFetch &^= 1 << slot
+	w := &u.waves[slot]
+	f := &w.fetch
+	f.pending, f.stale, f.ready = true, false, never
+	a := u.array
+	a.fetches++
+	tx := a.transactions.get()
+	x := &a.transactions.all[tx]
+	*x = transaction{ready: never, enter: t, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine,
+		line: (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift}
+	f.want += lineDwords
+	a.l1iOrder.push(tx)
+	a.enterL1I(tx, t)
+	a.drainFetch()
+}
+
+// enterL1I looks a fetch up in the instruction cache, which is indexed by virtual address.
+func (a *shaderArray) enterL1I(tx int32, t uint64) {
+	x := &a.transactions.all[tx]
+	a.countL1I.RequestsRead++
+	if e := a.l1i.find(x.line); e != nil {
+		a.l1i.touch(e)
+		if e.ready <= t {
+			a.countL1I.ReadHit++
+			x.ready = t + a.lat.l1iHit
+			a.countL1I.LatencySum += a.lat.l1iHit
+			a.countL1I.Completed++
+			return
+		}
+		a.countL1I.ReadMSHRHit++
+		if e.ready != never {
+			x.ready = e.ready
+			a.countL1I.LatencySum += x.ready - t
+			a.countL1I.Completed++
+			return
+		}
+		a.await(e.miss, tx)
+		return
+	}
+	a.countL1I.ReadMiss++
+	// The line is allocated at once; its request goes out when its page is translated.
+	m := a.allocateMiss(&a.l1i, x.line, t, portL1I)
+	a.await(m, tx)
+	at := t + a.lat.l1iToTLB
+	page := x.line >> (pageShift - lineShift)
+	walker := a.transactions.get() // stands for the cache's own request while it is translated
+	a.transactions.all[walker] = transaction{ready: never, line: x.line, next: -1, mask: uint64(m)}
+	if ready := a.translate(&a.l1iTLB, portL1I, at, page, walker); ready != never {
+		a.missL1I(walker, ready)
+	}
+}
+
+// missL1I sends a translated miss of the instruction cache to the L2.
+func (a *shaderArray) missL1I(walker int32, at uint64) {
+	w := &a.transactions.all[walker]
+	a.send(at+a.lat.tlbToL2, w.line, 0, int32(w.mask), readLine, portL1I)
+	a.transactions.put(walker)
+}
+
+// drainFetch hands fetched lines to the wavefronts, in the order of the requests.
+func (a *shaderArray) drainFetch() {
+	r := &a.l1iOrder
+	for !r.empty() {
+		tx := r.front()
+		x := &a.transactions.all[tx]
+		if x.ready == never {
+			return
+		}
+		r.head++
+		at := max(x.ready, r.last)
+		r.last = at
+		u := &a.units[x.unit]
+		slot := int(x.slot)
+		w := &u.waves[slot]
+		if w.emu != nil && w.gen == x.gen {
+			w.fetch.ready = at
+			u.wakeFetch(slot, at)
+			if w.state == waitFetch {
+				u.wake(slot, at+u.lat.fetchToIssue)
+			}
+		}
+		a.transactions.put(tx)
+	}
+}

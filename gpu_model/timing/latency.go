@@ -1,0 +1,67 @@
+package timing
+
+import "github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+
+// latencies are the fixed times, in cycles, of the paths that a compute unit's work takes. They follow from the spec's stages and
+// the hand-overs between them; where a figure is not the sum of stages, the measurement that fixes it is named.
+type latencies struct {
+	valu, valuDouble uint64 // issue to the wavefront's next issue, SIMD idle
+	simd, simdDouble uint64 // occupancy of the SIMD
+	scalar           uint64 // issue to next issue, SALU
+	scalarMemory     uint64 // issue to next issue, s_load
+	branch           uint64 // issue to next issue or to the fetch at the new PC
+	special          uint64 // s_nop, s_waitcnt that does not wait
+	lds              uint64 // occupancy of the LDS unit
+	ldsNext          uint64 // LDS: start of the operation to the wavefront's next issue
+	vectorMemory     uint64 // issue to next issue, FLAT
+	fetchToIssue     uint64 // instruction bytes from L1I to the first issue from them
+	dispatchToFetch  uint64 // work-group at the compute unit to the first fetch request
+	vectorToL1       uint64 // issue to the first transaction's arrival at L1V (TLB hit)
+	l1ToVector       uint64 // L1V's answer to the completion in the wavefront's counter
+	scalarToL1       uint64
+	l1ToScalar       uint64
+	l1vHit           uint64
+	l1vToL2          uint64 // arrival at L1V to arrival at L2
+	l2ToL1V          uint64
+	l1sHit           uint64
+	l1sToL2          uint64
+	l2ToL1S          uint64
+	l1iHit           uint64
+	l1iToTLB         uint64
+	tlbToL2          uint64
+	l2ToL1I          uint64
+	tlbToShared      uint64 // L1 TLB miss to the L2 TLB
+	sharedToTLB      uint64
+	walk             uint64 // L2 TLB miss
+	barrierRelease   uint64
+	dispatch         uint64 // dispatcher to compute unit
+	completion       uint64 // last completion taken to the start of the launch tail
+}
+
+func newLatencies(s *gpuconfig.Spec) latencies {
+	c := &s.Core
+	v := &s.VMem
+	return latencies{
+		valu: uint64(c.VALUCycles) + 1, valuDouble: uint64(c.VALUDoubleCycles) + 1,
+		simd: uint64(c.VALUCycles), simdDouble: uint64(c.VALUDoubleCycles),
+		scalar: 4, scalarMemory: 4, branch: 4, special: 2,
+		lds: uint64(c.LDSCycles) + 1, ldsNext: 17,
+		vectorMemory: 4, fetchToIssue: 3, dispatchToFetch: 4,
+		vectorToL1: uint64(v.InstructionStages+v.TransactionStages) + 6, l1ToVector: 8,
+		scalarToL1: 8, l1ToScalar: 8,
+		l1vHit:  uint64(s.L1V.BankLatency+s.L1V.DirectoryLatency) + 3,
+		l1vToL2: uint64(s.L1V.DirectoryLatency) + 1, l2ToL1V: 2,
+		l1sHit:  uint64(s.L1S.BankLatency+s.L1S.DirectoryLatency) + 4,
+		l1sToL2: 2, l2ToL1S: 2,
+		l1iHit:   uint64(s.L1I.BankLatency+s.L1I.DirectoryLatency) + 4,
+		l1iToTLB: 2, tlbToL2: 0, l2ToL1I: 2,
+		tlbToShared: 4, sharedToTLB: 4,
+		walk:           690,
+		barrierRelease: 1, dispatch: 2, completion: 2,
+	}
+}
+
+func newL2Timing(s *gpuconfig.Spec) l2Timing {
+	hit := uint64(s.L2.BankLatency) + 3
+	return l2Timing{hit: hit, fullWrite: hit, toDRAM: 3, fromDRAM: 14}
+}

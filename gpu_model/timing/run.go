@@ -1,0 +1,210 @@
+package timing
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+)
+
+// run is the state of one launch.
+type run struct {
+	launch  *emu.Launch
+	program *emu.Program
+	options *Options
+	begin   uint64
+	views   bool
+	window  uint64 // number of the current window
+	d       dispatcher
+
+	pages    []pageRequest // not carried out yet
+	deferred []*deferredAccess
+}
+
+// Launch runs one kernel to its end and advances the clock. A fault of the kernel, a deadlock, a cancelled context and a failed
+// unit are errors; the Result then holds what was counted until there.
+func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, error) {
+	r := &run{launch: l, program: l.Program, options: &o, begin: g.now, views: g.mem.HasObservers()}
+	g.run = r
+	total := int(l.Groups())
+	if o.Order != nil {
+		total = len(o.Order)
+	}
+	r.d = dispatcher{gpu: g, launch: l, need: newNeed(l, &g.spec), order: o.Order, place: o.Placement, total: total,
+		cycle: g.now, rooms: make([]room, g.unitCount()), lastDone: g.now}
+	for i := range r.d.rooms {
+		r.d.rooms[i].init(&g.spec)
+	}
+	g.resetCounters()
+	workers := newWorkers(g, o.Threads)
+	defer workers.stop()
+	err := g.simulate(ctx, r, workers)
+	return g.finish(r, err), err
+}
+
+// simulate runs windows until the launch is over.
+func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
+	for round := 0; r.d.done < r.d.total; round++ {
+		if round&255 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			g.reportProgress(r)
+		}
+		from := g.nextEvent(r)
+		if from == never {
+			return g.deadlock(r)
+		}
+		to := from + g.window
+		r.window++
+		if err := r.d.run(from); err != nil {
+			return err
+		}
+		w.arrays(from, to)
+		if err := g.firstFault(); err != nil {
+			return err
+		}
+		g.performDeferred(r)
+		g.collectFinished(r)
+		if err := r.d.run(to); err != nil {
+			return err
+		}
+		g.translate(r, to)
+		w.banks(to)
+		g.now = to
+		if limit := r.launch.MaxInstructions; limit != 0 && round&63 == 0 && g.instructions() > limit {
+			return fmt.Errorf("kernel %q exceeds its budget of %d wavefront instructions", r.launch.Kernel.Name, limit)
+		}
+	}
+	return nil
+}
+
+// nextEvent returns the earliest cycle at which something happens.
+func (g *GPU) nextEvent(r *run) uint64 {
+	at := r.d.nextEvent()
+	for _, a := range g.arrays {
+		at = min(at, a.next, a.inNext)
+	}
+	for i := range r.pages {
+		at = min(at, r.pages[i].at)
+	}
+	for i := range g.banks {
+		at = min(at, g.banks[i].replied)
+		for _, a := range g.arrays {
+			at = min(at, a.outNext[i])
+		}
+	}
+	return max(at, g.now)
+}
+
+// performDeferred carries out the window's stores and atomics in the order of time, shader array, compute unit and sequence.
+func (g *GPU) performDeferred(r *run) {
+	list := r.deferred[:0]
+	for _, a := range g.arrays {
+		for i := range a.deferred {
+			list = append(list, &a.deferred[i])
+		}
+	}
+	r.deferred = list
+	if len(list) == 0 {
+		return
+	}
+	sortDeferred(list)
+	for _, x := range list {
+		r.launch.Now = x.at * g.picoseconds
+		x.op.Perform(x.wave, x.op, x.access)
+	}
+	for _, a := range g.arrays {
+		for i := range a.deferred {
+			a.freeDeferred = append(a.freeDeferred, a.deferred[i].access)
+		}
+		a.deferred = a.deferred[:0]
+	}
+}
+
+// sortDeferred sorts by time; what comes from one shader array is in order already, and arrays come in theirs.
+func sortDeferred(list []*deferredAccess) {
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j].at < list[j-1].at; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+}
+
+// collectFinished hands the work-groups that ended in the window to the dispatcher, in order.
+func (g *GPU) collectFinished(r *run) {
+	d := &r.d
+	first := len(d.completions)
+	for _, a := range g.arrays {
+		d.completions = append(d.completions, a.finished...)
+		a.finished = a.finished[:0]
+	}
+	for list, i := d.completions, first+1; i < len(list); i++ {
+		for j := i; j > first && list[j].at < list[j-1].at; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+}
+
+// translate carries out the page requests that reach the L2 TLB before to.
+func (g *GPU) translate(r *run, to uint64) {
+	for _, a := range g.arrays {
+		r.pages = append(r.pages, a.pages...)
+		a.pages = a.pages[:0]
+	}
+	if len(r.pages) == 0 {
+		return
+	}
+	for i := 1; i < len(r.pages); i++ {
+		for j := i; j > 0 && r.pages[j].at < r.pages[j-1].at; j-- {
+			r.pages[j], r.pages[j-1] = r.pages[j-1], r.pages[j]
+		}
+	}
+	n := 0
+	for ; n < len(r.pages) && r.pages[n].at < to; n++ {
+		p := &r.pages[n]
+		a := g.arrays[p.array]
+		at := g.mmu.perform(p.at, p.page) + g.lat.sharedToTLB
+		a.pageReplies = append(a.pageReplies, pageReply{at: at, port: p.port, entry: p.entry})
+		a.inNext = min(a.inNext, at)
+	}
+	r.pages = append(r.pages[:0], r.pages[n:]...)
+}
+
+// runBank carries out the requests that reach a bank before to.
+func (g *GPU) runBank(index int, to uint64) {
+	b := &g.banks[index]
+	list := b.arrived[:0]
+	pending := never
+	for _, a := range g.arrays {
+		if a.outNext[index] >= to {
+			pending = min(pending, a.outNext[index])
+			continue
+		}
+		box := a.out[index]
+		keep, next := box[:0], never
+		for i := range box {
+			if box[i].at < to {
+				list = append(list, arrival{box[i], a})
+			} else {
+				next = min(next, box[i].at)
+				keep = append(keep, box[i])
+			}
+		}
+		a.out[index], a.outNext[index] = keep, next
+		pending = min(pending, next)
+	}
+	b.pending, b.arrived = pending, list
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j].at < list[j-1].at; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+	b.replied = never
+	for i := range list {
+		x := &list[i]
+		at := b.perform(&x.request, 0)
+		b.replied = min(b.replied, at)
+		x.array.boxes[index] = append(x.array.boxes[index], reply{at: at, id: x.id, kind: x.kind})
+	}
+}

@@ -1,0 +1,385 @@
+package timing
+
+import (
+	"math/bits"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
+)
+
+// Issue ports of a compute unit. Each SIMD is a port of its own, from portSIMD on.
+const (
+	portScalar = iota
+	portBranch
+	portVMem
+	portLDS
+	portSpecial
+	portSIMD
+	ports = portSIMD + 4
+)
+
+// computeUnit issues the instructions of up to 64 resident wavefronts. A wavefront whose next instruction may issue is in the
+// ready set of that instruction's port; what a wavefront waits for otherwise is a cycle in the wheel or an event that puts it there.
+type computeUnit struct {
+	array *shaderArray
+	lat   *latencies
+	index int // within the shader array
+	next  uint64
+
+	waves [64]wave
+	wheel wheel // wavefronts that look at their next instruction
+	fetch wheel // wavefronts whose fetch arrives or that want to fetch
+
+	ready     [ports]uint64 // wavefronts whose next instruction waits for the port
+	free      [ports]uint64 // cycle from which the port takes an instruction
+	wantFetch uint64        // wavefronts that want to fetch
+
+	tlb       tlb
+	l1v       tags
+	order     reorderBuffer
+	coalescer coalescer
+	pipeFree  uint64 // transaction pipeline: cycle of the next transaction
+
+	counts    InstructionCounts
+	perSIMD   [4]uint64
+	resident  int
+	busySince uint64
+	busy      uint64
+	waveCount uint64
+	groups    uint64
+
+	freeSlots uint64
+	room      room
+}
+
+func (u *computeUnit) init(a *shaderArray, index int) {
+	s := a.spec
+	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
+	u.freeSlots = ^uint64(0) >> (64 - uint(s.Core.SIMDs*s.Core.WavefrontSlots))
+	u.room.init(s)
+}
+
+// waitState tells what keeps a wavefront out of the wheel.
+type waitState uint8
+
+const (
+	waitNone    waitState = iota
+	waitFetch             // instruction bytes
+	waitVector            // s_waitcnt
+	waitBarrier           // s_barrier
+)
+
+// wave is a wavefront slot.
+type wave struct {
+	emu   *emu.Wavefront
+	ops   []emu.Op
+	group *residentGroup
+	at    uint64 // cycle at which it looks at its next instruction
+	age   uint64 // dispatch order
+	gen   uint32 // counts the wavefronts that used the slot
+	state waitState
+	simd  uint8
+
+	fetch fetchState
+	vm    completions // vector memory
+	lds   completions // counted by lgkmcnt, like
+	smem  completions // scalar memory
+	wait  [2]int      // s_waitcnt being waited for: vm and lgkm counts
+
+	stored uint64 // number of the window of its latest store
+}
+
+// wake schedules a wavefront at cycle at, or now if that is over.
+func (u *computeUnit) wake(slot int, at uint64) {
+	now := u.array.clock
+	if at < now {
+		at = now
+	}
+	w := &u.waves[slot]
+	w.at, w.state = at, waitNone
+	u.wheel.add(now, at, 1<<slot)
+	if at < u.next {
+		u.next = at
+	}
+}
+
+// wakeFetch schedules a wavefront's fetch at cycle at, or now if that is over.
+func (u *computeUnit) wakeFetch(slot int, at uint64) {
+	now := u.array.clock
+	if at < now {
+		at = now
+	}
+	u.fetch.add(now, at, 1<<slot)
+	if at < u.next {
+		u.next = at
+	}
+}
+
+// step carries out cycle t.
+func (u *computeUnit) step(t uint64) {
+	if m := u.fetch.take(t); m != 0 {
+		u.fetchEvents(t, m)
+	}
+	if u.wantFetch != 0 {
+		u.arbitrateFetch(t)
+	}
+	for m := u.wheel.take(t); m != 0; m &= m - 1 {
+		slot := bits.TrailingZeros64(m)
+		w := &u.waves[slot]
+		if w.at > t {
+			u.wheel.add(t, w.at, 1<<slot)
+			continue
+		}
+		u.prepare(t, slot, w)
+	}
+	wakeAt := never
+	for p := range u.ready {
+		if u.ready[p] == 0 {
+			continue
+		}
+		if u.free[p] <= t {
+			slot := u.oldest(u.ready[p])
+			u.ready[p] &^= 1 << slot
+			u.issue(t, p, slot)
+			if u.ready[p] == 0 {
+				continue
+			}
+		}
+		wakeAt = min(wakeAt, max(u.free[p], t+1))
+	}
+	if u.wantFetch != 0 {
+		wakeAt = t + 1
+	}
+	u.next = min(wakeAt, u.wheel.next(t+1), u.fetch.next(t+1))
+}
+
+// oldest returns the slot of the set's oldest wavefront.
+func (u *computeUnit) oldest(set uint64) int {
+	best := bits.TrailingZeros64(set)
+	for m := set & (set - 1); m != 0; m &= m - 1 {
+		if slot := bits.TrailingZeros64(m); u.waves[slot].age < u.waves[best].age {
+			best = slot
+		}
+	}
+	return best
+}
+
+// prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
+func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
+	op := &w.ops[w.emu.PC]
+	if at := u.available(t, w, op); at > t {
+		if at == never {
+			w.state = waitFetch
+			return
+		}
+		u.wake(slot, at)
+		return
+	}
+	var p int
+	switch op.Unit {
+	case isa.UnitVALU:
+		p = portSIMD + int(w.simd)
+	case isa.UnitScalar:
+		p = portScalar
+	case isa.UnitVMem:
+		p = portVMem
+	case isa.UnitLDS:
+		p = portLDS
+	case isa.UnitBranch:
+		p = portBranch
+	default:
+		p = portSpecial
+	}
+	u.ready[p] |= 1 << slot
+}
+
+// issue carries out one instruction.
+func (u *computeUnit) issue(t uint64, p, slot int) {
+	w := &u.waves[slot]
+	e := w.emu
+	op := &w.ops[e.PC]
+	a := u.array
+	if a.firstInstruction == never {
+		a.firstInstruction = t
+	}
+	e.Executed++
+	u.counts.Total++
+	lat := u.lat
+	switch p {
+	default:
+		u.counts.VALU++
+		u.perSIMD[w.simd]++
+		op.Execute(e, op)
+		if op.Cycles > 4 {
+			u.free[p] = t + lat.simdDouble
+			u.follow(t, slot, w, t+lat.valuDouble)
+		} else {
+			u.free[p] = t + lat.simd
+			u.follow(t, slot, w, t+lat.valu)
+		}
+	case portScalar:
+		u.counts.Scalar++
+		u.free[p] = t + 1
+		if op.Address != nil {
+			u.scalarMemory(t, slot, w, op)
+			u.follow(t, slot, w, t+lat.scalarMemory)
+			break
+		}
+		op.Execute(e, op)
+		u.follow(t, slot, w, t+lat.scalar)
+	case portBranch:
+		u.counts.Branch++
+		u.free[p] = t + 1
+		op.Execute(e, op)
+		if e.PC != op.Next {
+			u.jump(t+lat.branch, slot, w)
+		}
+		u.follow(t, slot, w, t+lat.branch)
+	case portVMem:
+		u.counts.VMem++
+		u.free[p] = t + 1
+		u.vectorMemory(t, slot, w, op)
+		u.follow(t, slot, w, t+lat.vectorMemory)
+	case portLDS:
+		u.counts.LDS++
+		u.free[p] = t + lat.lds
+		op.Execute(e, op)
+		w.lds.add(t + lat.lds)
+		u.follow(t, slot, w, t+lat.ldsNext)
+	case portSpecial:
+		u.counts.Special++
+		u.special(t, slot, w, op)
+	}
+	if e.Fault != nil && a.fault == nil {
+		a.fault, a.faultAt = e.Fault, t
+	}
+}
+
+// follow schedules a wavefront's next instruction at cycle at, after the instruction that issued at t.
+func (u *computeUnit) follow(t uint64, slot int, w *wave, at uint64) {
+	if at > u.array.lastInstruction {
+		u.array.lastInstruction = at
+	}
+	if w.emu.Fault != nil {
+		return
+	}
+	u.consumed(t, slot, w)
+	u.wake(slot, at)
+}
+
+// special carries out s_waitcnt, s_barrier, s_endpgm and the like.
+func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
+	e := w.emu
+	op.Execute(e, op)
+	switch {
+	case e.Ended:
+		u.end(t, slot, w)
+	case e.AtBarrier:
+		u.arrive(t, slot, w)
+	case op.Inst.Op.Name == "s_waitcnt":
+		imm := op.Inst.SImm16
+		w.wait = [2]int{int(imm & 15), int(imm >> 8 & 15)}
+		u.consumed(t, slot, w)
+		u.waitCount(slot, w, t+u.lat.special)
+	default:
+		u.follow(t, slot, w, t+u.lat.special)
+	}
+}
+
+// waitCount lets a wavefront go on at cycle at or later, when its counters have come down to w.wait; or parks it until that
+// is known.
+func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
+	v := w.vm.reached(w.wait[0])
+	l := reachedBoth(&w.lds, &w.smem, w.wait[1])
+	if v == never || l == never {
+		w.state, w.at = waitVector, at
+		return
+	}
+	at = max(at, v, l)
+	if at > u.array.lastInstruction {
+		u.array.lastInstruction = at
+	}
+	u.wake(slot, at)
+}
+
+// arrive notes a wavefront at its group's barrier and releases the group when it is the last.
+func (u *computeUnit) arrive(t uint64, slot int, w *wave) {
+	w.state = waitBarrier
+	u.consumed(t, slot, w)
+	u.release(t, w.group)
+}
+
+// release lets a group pass its barrier when all wavefronts that still run have arrived.
+func (u *computeUnit) release(t uint64, g *residentGroup) {
+	e := g.emu
+	waiting := 0
+	for _, w := range e.Waves {
+		if w.AtBarrier {
+			waiting++
+		}
+	}
+	if waiting == 0 || waiting < e.Running {
+		return
+	}
+	for i, w := range e.Waves {
+		if w.AtBarrier {
+			w.AtBarrier = false
+			u.wake(int(g.slots[i]), t+u.lat.special+u.lat.barrierRelease)
+		}
+	}
+	e.AtBarrier = 0
+}
+
+// end retires a wavefront, and its group with its last one.
+func (u *computeUnit) end(t uint64, slot int, w *wave) {
+	if t+1 > u.array.lastInstruction {
+		u.array.lastInstruction = t + 1
+	}
+	g := w.group
+	w.gen++
+	w.emu, w.ops, w.group = nil, nil, nil
+	u.wantFetch &^= 1 << slot
+	u.freeSlots |= 1 << slot
+	if u.resident--; u.resident == 0 {
+		u.busy += t + 1 - u.busySince
+	}
+	if g.running--; g.running == 0 {
+		u.array.finished = append(u.array.finished, finishedGroup{at: t + 1, unit: u.index, group: g})
+		return
+	}
+	u.release(t, g)
+}
+
+// receive gives a work-group's wavefronts their slots and lets them fetch.
+func (u *computeUnit) receive(g *residentGroup) {
+	a := u.array
+	r := a.gpu.run
+	group, err := r.launch.NewGroup(r.launch.GroupID(uint64(g.number)), g.sequence)
+	if err != nil {
+		if a.fault == nil {
+			a.fault = err
+		}
+		return
+	}
+	g.emu = group
+	perSIMD := a.spec.Core.WavefrontSlots
+	for i := range group.Waves {
+		simd := int(g.slots[i])
+		first := uint(simd * perSIMD)
+		slot := bits.TrailingZeros64(u.freeSlots >> first << first)
+		u.freeSlots &^= 1 << slot
+		g.slots[i] = uint8(slot)
+		w := &u.waves[slot]
+		e := group.Waves[i]
+		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
+		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch}
+		u.jump(g.at+u.lat.dispatchToFetch, slot, w)
+	}
+	g.running = len(group.Waves)
+	if u.resident == 0 {
+		u.busySince = g.at
+	}
+	u.resident += len(group.Waves)
+	u.waveCount += uint64(len(group.Waves))
+	u.groups++
+}

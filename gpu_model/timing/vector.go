@@ -1,0 +1,153 @@
+package timing
+
+import (
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
+)
+
+// vectorMemory issues a FLAT or buffer instruction at cycle t: its addresses are known at once, its lines go through the
+// coalescer, the transaction pipeline and the TLB to L1V.
+func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
+	e, a := w.emu, u.array
+	op.Execute(e, op)
+	if op.Address == nil || e.Fault != nil {
+		return
+	}
+	op.Address(e, op)
+	if e.Fault != nil {
+		return
+	}
+	x := &e.Access
+	c := &u.coalescer
+	c.gather(x)
+	load := x.Kind == emu.AccessLoad
+	deferred := !load || a.touchesView(c.lines) || w.stored == a.window
+	if !load {
+		w.stored = a.window
+	}
+	if deferred {
+		a.deferAccess(t, u, slot, w, op)
+	} else {
+		op.Perform(e, op, x)
+	}
+	w.vm.issue()
+	kind := readLine
+	switch x.Kind {
+	case emu.AccessStore:
+		kind = writeLine
+	case emu.AccessAtomic, emu.AccessAtomicReturn:
+		kind = atomicLine
+	}
+	at := max(t+u.lat.vectorToL1, u.pipeFree)
+	if len(c.lines) == 0 { // no lane takes part in memory behind the LDS
+		w.vm.completeEmpty(at + u.lat.l1ToVector)
+		return
+	}
+	for i := range c.lines {
+		l := &c.lines[i]
+		tx := a.transactions.get()
+		n := &a.transactions.all[tx]
+		*n = transaction{ready: never, line: l.line, mask: l.mask, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot),
+			kind: kind, last: i == len(c.lines)-1}
+		u.order.push(tx)
+		ready := a.translate(&u.tlb, int32(u.index), at, l.line>>(pageShift-lineShift), tx)
+		if ready != never {
+			u.enterL1V(tx, ready)
+		}
+		at++
+	}
+	u.pipeFree = at
+	u.drainVector()
+}
+
+// enterL1V looks a transaction up in L1V at cycle t.
+func (u *computeUnit) enterL1V(tx int32, t uint64) {
+	a := u.array
+	x := &a.transactions.all[tx]
+	x.enter = t
+	c := &a.countL1V
+	if x.kind != readLine {
+		c.RequestsWrite++
+		if u.l1v.find(x.line) != nil {
+			c.WriteHit++
+		} else {
+			c.WriteMiss++
+		}
+		a.send(t+u.lat.l1vToL2, x.line, x.mask, tx, x.kind, uint8(u.index))
+		return
+	}
+	c.RequestsRead++
+	if e := u.l1v.find(x.line); e != nil {
+		u.l1v.touch(e)
+		switch {
+		case e.ready <= t:
+			c.ReadHit++
+			x.ready = t + u.lat.l1vHit
+			c.LatencySum += u.lat.l1vHit
+			c.Completed++
+		case e.ready != never:
+			c.ReadMSHRHit++
+			x.ready = e.ready
+			c.LatencySum += e.ready - t
+			c.Completed++
+		default:
+			c.ReadMSHRHit++
+			a.await(e.miss, tx)
+		}
+		return
+	}
+	c.ReadMiss++
+	id := a.allocateMiss(&u.l1v, x.line, t, uint8(u.index))
+	a.await(id, tx)
+	a.send(t+u.lat.l1vToL2, x.line, 0, id, readLine, uint8(u.index))
+}
+
+// drainVector completes the answered transactions at the head of the reorder buffer.
+func (u *computeUnit) drainVector() {
+	r, a := &u.order, u.array
+	for !r.empty() {
+		tx := r.front()
+		x := &a.transactions.all[tx]
+		if x.ready == never {
+			return
+		}
+		r.head++
+		at := max(x.ready+u.lat.l1ToVector, r.last)
+		r.last = at
+		slot := int(x.slot)
+		w := &u.waves[slot]
+		if x.last && w.gen == x.gen && w.emu != nil {
+			w.vm.complete(at)
+			if w.state == waitVector {
+				u.waitCount(slot, w, w.at)
+			}
+		}
+		a.transactions.put(tx)
+	}
+}
+
+// touchesView reports whether any line lies in a compacted view.
+func (a *shaderArray) touchesView(lines []coalesced) bool {
+	if !a.gpu.run.views {
+		return false
+	}
+	for i := range lines {
+		if a.gpu.mem.Flags(lines[i].line<<lineShift)&memory.PageView != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// deferAccess keeps a copy of the wavefront's access, to be carried out at the end of the window.
+func (a *shaderArray) deferAccess(t uint64, u *computeUnit, slot int, w *wave, op *emu.Op) {
+	var c *emu.MemoryAccess
+	if n := len(a.freeDeferred); n > 0 {
+		c = a.freeDeferred[n-1]
+		a.freeDeferred = a.freeDeferred[:n-1]
+	} else {
+		c = new(emu.MemoryAccess)
+	}
+	*c = w.emu.Access
+	a.deferred = append(a.deferred, deferredAccess{at: t, wave: w.emu, op: op, access: c, unit: uint8(u.index), slot: uint8(slot)})
+}
