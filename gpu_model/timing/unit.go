@@ -86,6 +86,7 @@ type wave struct {
 	smem  completions // scalar memory
 	wait  [2]int      // s_waitcnt being waited for: vm and lgkm counts
 
+	ending bool   // s_endpgm has issued
 	stored uint64 // number of the window of its latest store
 }
 
@@ -130,6 +131,10 @@ func (u *computeUnit) step(t uint64) {
 			u.wheel.add(t, w.at, 1<<slot)
 			continue
 		}
+		if w.ending {
+			u.end(t, slot, w)
+			continue
+		}
 		u.prepare(t, slot, w)
 	}
 	wakeAt := never
@@ -150,7 +155,7 @@ func (u *computeUnit) step(t uint64) {
 	if u.wantFetch != 0 {
 		wakeAt = t + 1
 	}
-	u.next = min(wakeAt, u.wheel.next(t+1), u.fetch.next(t+1))
+	u.next = min(wakeAt, u.wheel.next(t), u.fetch.next(t))
 }
 
 // oldest returns the slot of the set's oldest wavefront.
@@ -273,7 +278,13 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 	op.Execute(e, op)
 	switch {
 	case e.Ended:
-		u.end(t, slot, w)
+		// A wavefront ends when its memory instructions have completed.
+		w.ending, w.wait = true, [2]int{}
+		if v, l := w.vm.reached(0), reachedBoth(&w.lds, &w.smem, 0); v <= t && l <= t {
+			u.end(t, slot, w)
+			break
+		}
+		u.waitCount(slot, w, t+1)
 	case e.AtBarrier:
 		u.arrive(t, slot, w)
 	case op.Inst.Op.Name == "s_waitcnt":
