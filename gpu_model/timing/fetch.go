@@ -7,7 +7,7 @@ import "github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 type fetchState struct {
 	have    uint32 // dword behind the buffered code
 	want    uint32 // first dword of the next fetch, a line's start after the first
-	ready   uint64 // cycle at which the fetch under way arrives; never while unknown
+	ready   uint64 // cycle from which what is being fetched can issue; never while unknown
 	pending bool   // a fetch is under way
 	stale   bool   // the fetch under way is for code before a jump
 }
@@ -31,7 +31,7 @@ func (u *computeUnit) available(t uint64, w *wave, op *emu.Op) uint64 {
 		return t
 	}
 	if f.pending && !f.stale && f.ready != never && end <= int32(f.want) {
-		return max(t, f.ready+u.lat.fetchToIssue)
+		return max(t, f.ready)
 	}
 	return never
 }
@@ -73,9 +73,9 @@ func (u *computeUnit) fetchEvents(t uint64, set uint64) {
 		}
 		f := &w.fetch
 		if f.pending {
-			if f.ready > t {
+			if f.ready >= t {
 				if f.ready != never {
-					u.fetch.add(t, f.ready, 1<<slot)
+					u.fetch.add(t, f.ready+1, 1<<slot)
 				}
 				continue
 			}
@@ -170,10 +170,11 @@ func (a *shaderArray) drainFetch() {
 		slot := int(x.slot)
 		w := &u.waves[slot]
 		if w.emu != nil && w.gen == x.gen {
+			at += a.lat.fetchToIssue
 			w.fetch.ready = at
-			u.wakeFetch(slot, at)
+			u.wakeFetch(slot, at+1)
 			if w.state == waitFetch {
-				u.wake(slot, at+u.lat.fetchToIssue)
+				u.wake(slot, at)
 			}
 		}
 		a.transactions.put(tx)

@@ -7,15 +7,15 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
 )
 
-// Issue ports of a compute unit. Each SIMD is a port of its own, from portSIMD on.
+// Issue ports of a compute unit. Each SIMD is a port of its own, from portSIMD on, and special instructions issue from every SIMD.
 const (
 	portScalar = iota
 	portBranch
 	portVMem
 	portLDS
 	portSpecial
-	portSIMD
-	ports = portSIMD + 4
+	portSIMD = portSpecial + 4
+	ports    = portSIMD + 4
 )
 
 // computeUnit issues the instructions of up to 64 resident wavefronts. A wavefront whose next instruction may issue is in the
@@ -193,7 +193,7 @@ func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 	case isa.UnitBranch:
 		p = portBranch
 	default:
-		p = portSpecial
+		p = portSpecial + int(w.simd)
 	}
 	u.ready[p] |= 1 << slot
 }
@@ -236,9 +236,8 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.counts.Branch++
 		u.free[p] = t + 1
 		op.Execute(e, op)
-		if e.PC != op.Next {
-			u.jump(t+lat.branch, slot, w)
-		}
+		// Taken or not, a branch empties the instruction buffer.
+		u.jump(t+lat.branch, slot, w)
 		u.follow(t, slot, w, t+lat.branch)
 	case portVMem:
 		u.counts.VMem++
@@ -251,8 +250,9 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		op.Execute(e, op)
 		w.lds.add(t + lat.lds)
 		u.follow(t, slot, w, t+lat.ldsNext)
-	case portSpecial:
+	case portSpecial, portSpecial + 1, portSpecial + 2, portSpecial + 3:
 		u.counts.Special++
+		u.free[p] = t + 1
 		u.special(t, slot, w, op)
 	}
 	if e.Fault != nil && a.fault == nil {
