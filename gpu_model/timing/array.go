@@ -33,6 +33,7 @@ type shaderArray struct {
 	l1sTLB, l1iTLB   tlb
 	l1sOrder         reorderBuffer
 	l1iOrder         reorderBuffer
+	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
 	transactions     transactions
 	misses           []miss
 	freeMisses       []int32
@@ -87,7 +88,7 @@ func newShaderArray(g *GPU, index int) *shaderArray {
 		l1s: newTags(s.L1S.Bytes, s.L1S.Ways, 0), l1i: newTags(s.L1I.Bytes, s.L1I.Ways, 0),
 		l1sTLB: newTLB(s.L1STLB), l1iTLB: newTLB(s.L1ITLB),
 		out: make([][]request, s.L2.Banks), boxes: make([][]reply, s.L2.Banks), inNext: never, next: never, firstInstruction: never,
-		outNext: make([]uint64, s.L2.Banks), units: make([]computeUnit, s.Core.UnitsPerArray)}
+		outNext: make([]uint64, s.L2.Banks), fetchSlots: make([]uint64, s.L1I.MSHRs), units: make([]computeUnit, s.Core.UnitsPerArray)}
 	for i := range a.outNext {
 		a.outNext[i] = never
 	}

@@ -94,8 +94,18 @@ func (u *computeUnit) fetchEvents(t uint64, set uint64) {
 
 // arbitrateFetch lets one wavefront send a fetch.
 func (u *computeUnit) arbitrateFetch(t uint64) {
+	if u.fetchRetry = u.array.fetchFree(); u.fetchRetry > t {
+		return
+	}
+	u.fetchRetry = t + 1
 	slot := u.oldest(u.wantFetch)
 	u.wantFetch &^= 1 << slot
+	u.sendFetch(t, slot)
+}
+
+// sendFetch sends a wavefront's next fetch at cycle t.
+func (u *computeUnit) sendFetch(t uint64, slot int) {
+	u.lastFetch = t
 	w := &u.waves[slot]
 	f := &w.fetch
 	f.pending, f.stale, f.ready = true, false, never
@@ -104,12 +114,34 @@ func (u *computeUnit) arbitrateFetch(t uint64) {
 	tx := a.transactions.get()
 	x := &a.transactions.all[tx]
 	*x = transaction{ready: never, enter: t, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine,
-		line: (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift}
+		line: (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift, mask: uint64(a.holdFetch(t))}
 	f.want += lineDwords
 	a.l1iOrder.push(tx)
 	a.enterL1I(tx, t)
 	a.drainFetch()
 }
+
+// fetchFree returns the cycle from which the instruction cache has room for another fetch, never when that is not known.
+func (a *shaderArray) fetchFree() uint64 {
+	free := never
+	for _, at := range a.fetchSlots {
+		free = min(free, at)
+	}
+	return free
+}
+
+// holdFetch takes room in the instruction cache for a fetch sent at cycle t.
+func (a *shaderArray) holdFetch(t uint64) uint8 {
+	for i, at := range a.fetchSlots {
+		if at <= t {
+			a.fetchSlots[i] = never
+			return uint8(i)
+		}
+	}
+	return noFetchSlot // a group's late first fetch
+}
+
+const noFetchSlot = 255
 
 // enterL1I looks a fetch up in the instruction cache, which is indexed by virtual address.
 func (a *shaderArray) enterL1I(tx int32, t uint64) {
@@ -166,6 +198,10 @@ func (a *shaderArray) drainFetch() {
 		r.head++
 		at := max(x.ready, r.last)
 		r.last = at
+		if x.mask != noFetchSlot {
+			a.fetchSlots[x.mask] = at
+			a.retryFetches(at)
+		}
 		u := &a.units[x.unit]
 		slot := int(x.slot)
 		w := &u.waves[slot]
@@ -178,5 +214,17 @@ func (a *shaderArray) drainFetch() {
 			}
 		}
 		a.transactions.put(tx)
+	}
+}
+
+// retryFetches lets the compute units that found no room for a fetch try again at cycle at.
+func (a *shaderArray) retryFetches(at uint64) {
+	at = max(at, a.clock)
+	for i := range a.units {
+		u := &a.units[i]
+		if u.wantFetch != 0 && at < u.fetchRetry {
+			u.fetchRetry = at
+			u.next = min(u.next, at)
+		}
 	}
 }

@@ -78,7 +78,7 @@ func (g *GPU) instructions() uint64 {
 // finish ends the launch's time and adds up its counters.
 func (g *GPU) finish(r *run, err error) Result {
 	t := &g.spec.Dispatcher
-	end := max(r.d.lastDone+g.lat.completion+uint64(t.TailCycles), g.now)
+	end := max(r.end(), g.now)
 	if err != nil {
 		end = g.now
 		g.evict()

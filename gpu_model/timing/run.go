@@ -42,9 +42,9 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	return g.finish(r, err), err
 }
 
-// simulate runs windows until the launch is over.
+// simulate runs windows until the launch is over, then what is still under way (fetches, write-backs) until its tail has passed.
 func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
-	for round := 0; r.d.done < r.d.total; round++ {
+	for round := 0; ; round++ {
 		if round&255 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -52,7 +52,11 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 			g.reportProgress(r)
 		}
 		from := g.nextEvent(r)
-		if from == never {
+		if r.d.done == r.d.total {
+			if from >= r.end() {
+				return nil
+			}
+		} else if from == never {
 			return g.deadlock(r)
 		}
 		to := from + g.window
@@ -76,7 +80,12 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 			return fmt.Errorf("kernel %q exceeds its budget of %d wavefront instructions", r.launch.Kernel.Name, limit)
 		}
 	}
-	return nil
+}
+
+// end returns the cycle at which a launch is over whose work-groups are all done.
+func (r *run) end() uint64 {
+	g := r.d.gpu
+	return r.d.lastDone + g.lat.completion + uint64(g.spec.Dispatcher.TailCycles)
 }
 
 // nextEvent returns the earliest cycle at which something happens.

@@ -30,9 +30,11 @@ type computeUnit struct {
 	wheel wheel // wavefronts that look at their next instruction
 	fetch wheel // wavefronts whose fetch arrives or that want to fetch
 
-	ready     [ports]uint64 // wavefronts whose next instruction waits for the port
-	free      [ports]uint64 // cycle from which the port takes an instruction
-	wantFetch uint64        // wavefronts that want to fetch
+	ready      [ports]uint64 // wavefronts whose next instruction waits for the port
+	free       [ports]uint64 // cycle from which the port takes an instruction
+	wantFetch  uint64        // wavefronts that want to fetch
+	lastFetch  uint64        // cycle of the latest fetch
+	fetchRetry uint64        // cycle from which another may be sent
 
 	tlb       tlb
 	l1v       tags
@@ -121,7 +123,7 @@ func (u *computeUnit) step(t uint64) {
 	if m := u.fetch.take(t); m != 0 {
 		u.fetchEvents(t, m)
 	}
-	if u.wantFetch != 0 {
+	if u.wantFetch != 0 && (u.fetchRetry <= t || u.fetchRetry == never) {
 		u.arbitrateFetch(t)
 	}
 	for m := u.wheel.take(t); m != 0; m &= m - 1 {
@@ -153,7 +155,7 @@ func (u *computeUnit) step(t uint64) {
 		wakeAt = min(wakeAt, max(u.free[p], t+1))
 	}
 	if u.wantFetch != 0 {
-		wakeAt = t + 1
+		wakeAt = min(wakeAt, max(u.fetchRetry, t+1))
 	}
 	u.next = min(wakeAt, u.wheel.next(t), u.fetch.next(t))
 }
@@ -238,7 +240,9 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		op.Execute(e, op)
 		// Taken or not, a branch empties the instruction buffer.
 		u.jump(t+lat.branch, slot, w)
-		u.follow(t, slot, w, t+lat.branch)
+		if e.Fault == nil {
+			u.wake(slot, t+lat.branch)
+		}
 	case portVMem:
 		u.counts.VMem++
 		u.free[p] = t + 1
@@ -280,10 +284,6 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 	case e.Ended:
 		// A wavefront ends when its memory instructions have completed.
 		w.ending, w.wait = true, [2]int{}
-		if v, l := w.vm.reached(0), reachedBoth(&w.lds, &w.smem, 0); v <= t && l <= t {
-			u.end(t, slot, w)
-			break
-		}
 		u.waitCount(slot, w, t+1)
 	case e.AtBarrier:
 		u.arrive(t, slot, w)
@@ -343,8 +343,8 @@ func (u *computeUnit) release(t uint64, g *residentGroup) {
 
 // end retires a wavefront, and its group with its last one.
 func (u *computeUnit) end(t uint64, slot int, w *wave) {
-	if t+1 > u.array.lastInstruction {
-		u.array.lastInstruction = t + 1
+	if t > u.array.lastInstruction {
+		u.array.lastInstruction = t
 	}
 	g := w.group
 	w.gen++
@@ -352,10 +352,10 @@ func (u *computeUnit) end(t uint64, slot int, w *wave) {
 	u.wantFetch &^= 1 << slot
 	u.freeSlots |= 1 << slot
 	if u.resident--; u.resident == 0 {
-		u.busy += t + 1 - u.busySince
+		u.busy += t - u.busySince
 	}
 	if g.running--; g.running == 0 {
-		u.array.finished = append(u.array.finished, finishedGroup{at: t + 1, unit: u.index, group: g})
+		u.array.finished = append(u.array.finished, finishedGroup{at: t, unit: u.index, group: g})
 		return
 	}
 	u.release(t, g)
@@ -384,7 +384,14 @@ func (u *computeUnit) receive(g *residentGroup) {
 		e := group.Waves[i]
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
 		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch}
-		u.jump(g.at+u.lat.dispatchToFetch, slot, w)
+		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
+		if at := max(g.at+u.lat.dispatchToFetch, u.lastFetch+1); at < a.clock {
+			start := a.lineStart(e.PC)
+			w.fetch.have, w.fetch.want = start, start
+			u.sendFetch(at, slot)
+		} else {
+			u.jump(g.at+u.lat.dispatchToFetch, slot, w)
+		}
 	}
 	g.running = len(group.Waves)
 	if u.resident == 0 {
