@@ -10,6 +10,8 @@ type fetchState struct {
 	ready   uint64 // cycle from which what is being fetched can issue; never while unknown
 	pending bool   // a fetch is under way
 	stale   bool   // the fetch under way is for code before a jump
+	pc      uint32 // dword behind the latest instruction issued, before a jump takes effect
+	jumpAt  uint64 // cycle at which a jump under way takes effect; 0: none
 }
 
 const lineDwords = lineBytes / 4
@@ -36,21 +38,27 @@ func (u *computeUnit) available(t uint64, w *wave, op *emu.Op) uint64 {
 	return never
 }
 
-// jump empties a wavefront's buffer: its next instruction is fetched from cycle t on.
+// jump empties a wavefront's buffer at cycle t: its next instruction is fetched from the cycle after on. Until then it fetches on as
+// before.
 func (u *computeUnit) jump(t uint64, slot int, w *wave) {
+	w.fetch.jumpAt = t
+	u.wakeFetch(slot, t)
+}
+
+// redirect makes a jump take effect.
+func (u *computeUnit) redirect(w *wave) {
 	f := &w.fetch
 	start := u.array.lineStart(w.emu.PC)
-	f.have, f.want = start, start
-	if f.pending {
-		f.stale = true
-		return
-	}
-	u.wakeFetch(slot, t)
+	f.have, f.want, f.pc, f.jumpAt = start, start, w.emu.PC, 0
+	f.stale = f.pending
 }
 
 // consumed lets the wavefront fetch on when its buffer has room for another line.
 func (u *computeUnit) consumed(t uint64, slot int, w *wave) {
 	f := &w.fetch
+	if f.jumpAt == 0 {
+		f.pc = w.emu.PC
+	}
 	if !f.pending && u.wantFetch>>slot&1 == 0 && u.hasRoom(w) {
 		u.wantFetch |= 1 << slot
 	}
@@ -58,7 +66,7 @@ func (u *computeUnit) consumed(t uint64, slot int, w *wave) {
 
 func (u *computeUnit) hasRoom(w *wave) bool {
 	f := &w.fetch
-	return int32(f.want)-int32(w.emu.PC)+lineDwords <= int32(u.array.spec.Fetch.BufferBytes/4)
+	return int32(f.want)-int32(f.pc)+lineDwords <= int32(u.array.spec.Fetch.BufferBytes/4)
 }
 
 // fetchEvents handles arrivals of fetches and starts at cycle t.
@@ -72,6 +80,14 @@ func (u *computeUnit) fetchEvents(t uint64, set uint64) {
 			continue
 		}
 		f := &w.fetch
+		if f.jumpAt != 0 && f.jumpAt <= t {
+			u.wantFetch &^= 1 << slot
+			u.redirect(w)
+			if !f.pending {
+				u.wakeFetch(slot, t+1)
+				continue
+			}
+		}
 		if f.pending {
 			if f.ready >= t {
 				if f.ready != never {

@@ -239,7 +239,9 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.free[p] = t + 1
 		op.Execute(e, op)
 		// Taken or not, a branch empties the instruction buffer.
-		u.jump(t+lat.branch, slot, w)
+		w.fetch.pc = op.Next
+		u.jump(t+lat.branch-1, slot, w)
+		u.consumed(t, slot, w)
 		if e.Fault == nil {
 			u.wake(slot, t+lat.branch)
 		}
@@ -386,11 +388,10 @@ func (u *computeUnit) receive(g *residentGroup) {
 		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch}
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
 		if at := max(g.at+u.lat.dispatchToFetch, u.lastFetch+1); at < a.clock {
-			start := a.lineStart(e.PC)
-			w.fetch.have, w.fetch.want = start, start
+			u.redirect(w)
 			u.sendFetch(at, slot)
 		} else {
-			u.jump(g.at+u.lat.dispatchToFetch, slot, w)
+			u.jump(g.at+u.lat.dispatchToFetch-1, slot, w)
 		}
 	}
 	g.running = len(group.Waves)
