@@ -10,7 +10,7 @@ type fetchState struct {
 	ready   uint64 // cycle from which what is being fetched can issue; never while unknown
 	pending bool   // a fetch is under way
 	stale   bool   // the fetch under way is for code before a jump
-	pc      uint32 // dword behind the latest instruction issued, before a jump takes effect
+	pc      uint32 // first dword that is still needed
 	jumpAt  uint64 // cycle at which a jump under way takes effect; 0: none
 }
 

@@ -239,9 +239,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.free[p] = t + 1
 		op.Execute(e, op)
 		// Taken or not, a branch empties the instruction buffer.
-		w.fetch.pc = op.Next
 		u.jump(t+lat.branch-1, slot, w)
-		u.consumed(t, slot, w)
 		if e.Fault == nil {
 			u.wake(slot, t+lat.branch)
 		}
