@@ -12,6 +12,31 @@ def wave_index(k: Kernel, wave: int, lane: int) -> None:
     k(f"v_and_b32 {v(lane)}, 63, v0")
 
 
+def place_wave(k: Kernel, wave: int, waves: int, temps: tuple[int, int]) -> None:
+    """Turn the work-group ids s2, s3, s4 into the wavefront's block of n, block of m, and slice of K.
+
+    Of the ``waves`` wavefronts of a group, 2**column_shift lie side by side along n, 2**slice_shift times that many
+    along K, and the rest along m. column_shift and slice_shift are loaded here into ``temps`` (an even pair).
+    """
+    columns, slices = temps
+    k.load(columns, "column_shift", 2)
+    k("s_waitcnt lgkmcnt(0)")
+    k(f"s_lshl_b32 s2, s2, {s(columns)}")
+    k(f"s_lshl_b32 s4, s4, {s(slices)}")
+    k(f"s_lshr_b32 {s(waves)}, {s(waves)}, {s(columns)}")
+    k(f"s_lshr_b32 {s(waves)}, {s(waves)}, {s(slices)}")
+    k(f"s_mul_i32 s3, s3, {s(waves)}")
+    k(f"s_bfm_b32 {s(waves)}, {s(columns)}, 0")
+    k(f"s_and_b32 {s(waves)}, {s(wave)}, {s(waves)}")
+    k(f"s_add_u32 s2, s2, {s(waves)}")
+    k(f"s_lshr_b32 {s(wave)}, {s(wave)}, {s(columns)}")
+    k(f"s_bfm_b32 {s(waves)}, {s(slices)}, 0")
+    k(f"s_and_b32 {s(waves)}, {s(wave)}, {s(waves)}")
+    k(f"s_add_u32 s4, s4, {s(waves)}")
+    k(f"s_lshr_b32 {s(wave)}, {s(wave)}, {s(slices)}")
+    k(f"s_add_u32 s3, s3, {s(wave)}")
+
+
 def buffer_resource(k: Kernel, resource: int, pointer: int) -> None:
     """Make a raw buffer resource of the whole address space from a 64-bit pointer; the kernel keeps its own bounds."""
     k(f"s_mov_b32 {s(resource)}, {s(pointer)}")

@@ -8,9 +8,10 @@ LDS, no barrier, no vector instruction but multiply-adds in the loop.
 Any N and K, M ≥ rows: the last block of rows is moved back so that it ends at M; rows computed twice give the same
 bits. C element (m, n): image i = n div pixels, pixel p = n mod pixels at m·c_row_stride + i·c_image_stride +
 p·c_column_stride. bias (null: none) is added per m. K may be cut in slices of k_slice for work-groups z, whose
-partial results lie c_slice_stride apart; otherwise k_slice ≥ K. A work-group is any number (waves) of wavefronts,
-which take adjacent blocks of rows and the same columns. Grid: (ceil(N / (64·columns)) · 64·waves, ceil(ceil(M /
-rows) / waves), ceil(K / k_slice)).
+partial results lie c_slice_stride apart; otherwise k_slice ≥ K. A work-group has ``waves`` wavefronts, of which
+2**column_shift lie side by side along n, times 2**slice_shift along K, the rest along m. The hardware deals a
+group's wavefronts to the SIMDs in turn, so waves should be a multiple of 4. Grid: the groups that cover all blocks
+of n, m and slices of K, in x (times 64·waves), y and z.
 
 The gather variant takes B through two tables of byte offsets, which makes it an implicit-GEMM convolution: on a
 copy of X with a border of zeros, the im2col element (tap, pixel) lies at the sum of an offset of the tap and one of
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common import buffer_resource, split_column, wave_index
+from common import buffer_resource, place_wave, split_column, wave_index
 from gcn3 import Kernel, module, s, v
 
 ARGUMENTS = [
@@ -43,6 +44,8 @@ ARGUMENTS = [
     ("k_slice", "u32"),
     ("c_slice_stride", "u32"),
     ("waves", "u32"),
+    ("column_shift", "u32"),
+    ("slice_shift", "u32"),
 ]
 
 # B element (k, n) lies b_offset = k_offsets[k] + n_offsets[n] bytes into b, which has b_bytes.
@@ -113,19 +116,23 @@ class DenseGemm:
             k("s_mov_b64 flat_scratch, s[0:1]")
         wave_index(k, WAVE, self.lane)
         k("s_waitcnt lgkmcnt(0)")
+        place_wave(k, WAVE, WAVES, (A_SET + 8, A_SET + 9))
         k(f"s_mov_b64 {s(C_POINTER, 2)}, {s(16, 2)}")
         k(f"s_mov_b64 {s(BIAS, 2)}, {s(18, 2)}")
         k(f"s_mov_b64 {s(A_LOW, 2)}, {s(12, 2)}")
         k.comment("block of rows: moved back at the edge")
-        k(f"s_mul_i32 {s(M0)}, s3, {s(WAVES)}")
-        k(f"s_add_u32 {s(M0)}, {s(M0)}, {s(WAVE)}")
-        k(f"s_mul_i32 {s(M0)}, {s(M0)}, {self.rows}")
+        k(f"s_mul_i32 {s(M0)}, s3, {self.rows}")
         k(f"s_cmp_ge_u32 {s(M0)}, {s(M)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
+        k(f"s_mul_i32 s2, s2, {64 * self.columns}")
+        k(f"s_cmp_ge_u32 s2, {s(N)}")
         k(f"s_cbranch_scc1 {k.local('done')}")
         k(f"s_sub_u32 {s(TEMP)}, {s(M)}, {self.rows}")
         k(f"s_min_u32 {s(M0)}, {s(M0)}, {s(TEMP)}")
         k.comment("slice of K: s4 is the slice, STEPS its length")
         k(f"s_mul_i32 {s(TEMP)}, s4, {s(K_SLICE)}")
+        k(f"s_cmp_ge_u32 {s(TEMP)}, {s(K)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
         k(f"s_sub_u32 {s(STEPS)}, {s(K)}, {s(TEMP)}")
         k(f"s_min_u32 {s(STEPS)}, {s(STEPS)}, {s(K_SLICE)}")
         k(f"s_lshl_b32 {s(LDA)}, {s(LDA)}, 2")
@@ -157,7 +164,6 @@ class DenseGemm:
         k(f"s_mov_b64 {s(A_SET + 4, 2)}, {s(14, 2)}")
         buffer_resource(k, B_RESOURCE, A_SET + 4)
         k(f"s_mov_b32 {s(B_RESOURCE + 2)}, {s(B_BYTES if self.gather else WAVE)}")
-        k(f"s_mul_i32 s2, s2, {64 * self.columns}")
         k(f"s_sub_u32 {s(WAVE)}, {s(N)}, 1")
         if self.gather:
             buffer_resource(k, A_SET + 8, A_SET + 2)

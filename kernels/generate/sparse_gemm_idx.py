@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common import buffer_resource, split_column, wave_index
+from common import buffer_resource, place_wave, split_column, wave_index
 from gcn3 import Kernel, module, s, v
 
 ARGUMENTS = [
@@ -52,6 +52,8 @@ ARGUMENTS = [
     ("c_slice_stride", "u32"),
     ("slot_bytes", "u32"),
     ("waves", "u32"),
+    ("column_shift", "u32"),
+    ("slice_shift", "u32"),
 ]
 
 TILE_K = 32  # rows of a tile
@@ -119,18 +121,22 @@ class SparseGemm:
         k, temp = self.k, JUMP
         self._load_arguments()
         k("s_mov_b64 flat_scratch, s[0:1]")
-        k(f"s_mov_b32 {s(SLICE)}, s4")
         lane = self.column
         wave_index(k, 5, lane)
         k("s_waitcnt lgkmcnt(0)")
+        place_wave(k, 5, A_WAVES, (A_WAVES + 2, A_WAVES + 3))
+        k(f"s_mov_b32 {s(SLICE)}, s4")
         k.comment("first column of the wavefront: nothing to do beyond N")
-        k(f"s_mul_i32 s2, s2, {s(A_WAVES)}")
-        k("s_add_u32 s2, s2, s5")
         k(f"s_mul_i32 s2, s2, {64 * self.columns}")
         k(f"s_cmp_ge_u32 s2, {s(A_N)}")
         k(f"s_cbranch_scc1 {k.local('done')}")
+        k(f"s_mul_i32 {s(temp)}, s3, {self.rows}")
+        k(f"s_cmp_ge_u32 {s(temp)}, {s(A_M)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
         k.comment("slice of K, in tiles")
         k(f"s_mul_i32 {s(temp)}, {s(SLICE)}, {s(A_K_SLICE)}")
+        k(f"s_cmp_ge_u32 {s(temp)}, {s(A_K)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
         k(f"s_sub_u32 {s(K_LEFT)}, {s(A_K)}, {s(temp)}")
         k(f"s_min_u32 {s(K_LEFT)}, {s(K_LEFT)}, {s(A_K_SLICE)}")
         k(f"s_lshl_b32 {s(LDB)}, {s(A_LDB)}, 2")

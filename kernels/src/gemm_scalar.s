@@ -22,7 +22,7 @@ gemm_scalar_32x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 80
+    kernarg_segment_byte_size = 88
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 79
     kernarg_segment_alignment = 4
@@ -37,19 +37,38 @@ gemm_scalar_32x128:
   v_readfirstlane_b32 s5, v74
   v_and_b32 v74, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x50
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 32
+  s_mul_i32 s1, s3, 32
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_scalar_32x128_done
+  s_mul_i32 s2, s2, 128
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_scalar_32x128_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_scalar_32x128_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -66,7 +85,6 @@ gemm_scalar_32x128:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s5
-  s_mul_i32 s2, s2, 128
   s_sub_u32 s5, s25, 1
   v_add_u32 v72, vcc, s2, v74
   v_min_u32 v72, s5, v72
@@ -988,7 +1006,7 @@ gemm_scalar_32x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 80
+    kernarg_segment_byte_size = 88
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
@@ -1003,19 +1021,38 @@ gemm_scalar_32x64:
   v_readfirstlane_b32 s5, v37
   v_and_b32 v37, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x50
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 32
+  s_mul_i32 s1, s3, 32
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_scalar_32x64_done
+  s_mul_i32 s2, s2, 64
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_scalar_32x64_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_scalar_32x64_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -1032,7 +1069,6 @@ gemm_scalar_32x64:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s5
-  s_mul_i32 s2, s2, 64
   s_sub_u32 s5, s25, 1
   v_add_u32 v36, vcc, s2, v37
   v_min_u32 v36, s5, v36
@@ -1559,7 +1595,7 @@ gemm_scalar_16x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 80
+    kernarg_segment_byte_size = 88
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 47
     kernarg_segment_alignment = 4
@@ -1574,19 +1610,38 @@ gemm_scalar_16x128:
   v_readfirstlane_b32 s5, v42
   v_and_b32 v42, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x50
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 16
+  s_mul_i32 s1, s3, 16
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_scalar_16x128_done
+  s_mul_i32 s2, s2, 128
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_scalar_16x128_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_scalar_16x128_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -1603,7 +1658,6 @@ gemm_scalar_16x128:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s5
-  s_mul_i32 s2, s2, 128
   s_sub_u32 s5, s25, 1
   v_add_u32 v40, vcc, s2, v42
   v_min_u32 v40, s5, v40
@@ -2167,7 +2221,7 @@ gemm_scalar_16x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 80
+    kernarg_segment_byte_size = 88
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 26
     kernarg_segment_alignment = 4
@@ -2182,19 +2236,38 @@ gemm_scalar_16x64:
   v_readfirstlane_b32 s5, v21
   v_and_b32 v21, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x50
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 16
+  s_mul_i32 s1, s3, 16
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_scalar_16x64_done
+  s_mul_i32 s2, s2, 64
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_scalar_16x64_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_scalar_16x64_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -2211,7 +2284,6 @@ gemm_scalar_16x64:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s5
-  s_mul_i32 s2, s2, 64
   s_sub_u32 s5, s25, 1
   v_add_u32 v20, vcc, s2, v21
   v_min_u32 v20, s5, v20
@@ -2556,7 +2628,7 @@ gemm_scalar_8x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 80
+    kernarg_segment_byte_size = 88
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 18
     kernarg_segment_alignment = 4
@@ -2571,19 +2643,38 @@ gemm_scalar_8x64:
   v_readfirstlane_b32 s5, v13
   v_and_b32 v13, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x50
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 8
+  s_mul_i32 s1, s3, 8
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_scalar_8x64_done
+  s_mul_i32 s2, s2, 64
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_scalar_8x64_done
   s_sub_u32 s3, s24, 8
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_scalar_8x64_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -2600,7 +2691,6 @@ gemm_scalar_8x64:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s5
-  s_mul_i32 s2, s2, 64
   s_sub_u32 s5, s25, 1
   v_add_u32 v12, vcc, s2, v13
   v_min_u32 v12, s5, v12
@@ -2983,7 +3073,7 @@ gemm_gather_32x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 96
+    kernarg_segment_byte_size = 104
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 79
     kernarg_segment_alignment = 4
@@ -3000,19 +3090,38 @@ gemm_gather_32x128:
   v_readfirstlane_b32 s5, v74
   v_and_b32 v74, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x60
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 32
+  s_mul_i32 s1, s3, 32
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_32x128_done
+  s_mul_i32 s2, s2, 128
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_gather_32x128_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_gather_32x128_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -3023,7 +3132,6 @@ gemm_gather_32x128:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s28
-  s_mul_i32 s2, s2, 128
   s_sub_u32 s5, s25, 1
   s_mov_b32 s40, s34
   s_and_b32 s41, s35, 0xffff
@@ -3958,7 +4066,7 @@ gemm_gather_32x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 96
+    kernarg_segment_byte_size = 104
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
@@ -3975,19 +4083,38 @@ gemm_gather_32x64:
   v_readfirstlane_b32 s5, v37
   v_and_b32 v37, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x60
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 32
+  s_mul_i32 s1, s3, 32
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_32x64_done
+  s_mul_i32 s2, s2, 64
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_gather_32x64_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_gather_32x64_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -3998,7 +4125,6 @@ gemm_gather_32x64:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s28
-  s_mul_i32 s2, s2, 64
   s_sub_u32 s5, s25, 1
   s_mov_b32 s40, s34
   s_and_b32 s41, s35, 0xffff
@@ -4537,7 +4663,7 @@ gemm_gather_16x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 96
+    kernarg_segment_byte_size = 104
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 47
     kernarg_segment_alignment = 4
@@ -4554,19 +4680,38 @@ gemm_gather_16x128:
   v_readfirstlane_b32 s5, v42
   v_and_b32 v42, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x60
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 16
+  s_mul_i32 s1, s3, 16
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_16x128_done
+  s_mul_i32 s2, s2, 128
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_gather_16x128_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_gather_16x128_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -4577,7 +4722,6 @@ gemm_gather_16x128:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s28
-  s_mul_i32 s2, s2, 128
   s_sub_u32 s5, s25, 1
   s_mov_b32 s40, s34
   s_and_b32 s41, s35, 0xffff
@@ -5154,7 +5298,7 @@ gemm_gather_16x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 96
+    kernarg_segment_byte_size = 104
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 26
     kernarg_segment_alignment = 4
@@ -5171,19 +5315,38 @@ gemm_gather_16x64:
   v_readfirstlane_b32 s5, v21
   v_and_b32 v21, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[40:41], s[0:1], 0x60
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s40
+  s_lshl_b32 s4, s4, s41
+  s_lshr_b32 s99, s99, s40
+  s_lshr_b32 s99, s99, s41
+  s_mul_i32 s3, s3, s99
+  s_bfm_b32 s99, s40, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s2, s2, s99
+  s_lshr_b32 s5, s5, s40
+  s_bfm_b32 s99, s41, 0
+  s_and_b32 s99, s5, s99
+  s_add_u32 s4, s4, s99
+  s_lshr_b32 s5, s5, s41
+  s_add_u32 s3, s3, s5
   s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
-  s_mul_i32 s1, s3, s99
-  s_add_u32 s1, s1, s5
-  s_mul_i32 s1, s1, 16
+  s_mul_i32 s1, s3, 16
   s_cmp_ge_u32 s1, s24
+  s_cbranch_scc1 .Lgemm_gather_16x64_done
+  s_mul_i32 s2, s2, 64
+  s_cmp_ge_u32 s2, s25
   s_cbranch_scc1 .Lgemm_gather_16x64_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
   ; slice of K: s4 is the slice, STEPS its length
   s_mul_i32 s3, s4, s97
+  s_cmp_ge_u32 s3, s26
+  s_cbranch_scc1 .Lgemm_gather_16x64_done
   s_sub_u32 s0, s26, s3
   s_min_u32 s0, s0, s97
   s_lshl_b32 s27, s27, 2
@@ -5194,7 +5357,6 @@ gemm_gather_16x64:
   s_mov_b32 s14, 0xffffffff
   s_mov_b32 s15, 0x27fac
   s_mov_b32 s14, s28
-  s_mul_i32 s2, s2, 64
   s_sub_u32 s5, s25, 1
   s_mov_b32 s40, s34
   s_and_b32 s41, s35, 0xffff
@@ -5624,8 +5786,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 80
+        KernargSegmentSize: 88
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -5721,8 +5893,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 80
+        KernargSegmentSize: 88
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -5818,8 +6000,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 80
+        KernargSegmentSize: 88
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -5915,8 +6107,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 80
+        KernargSegmentSize: 88
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -6012,8 +6214,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 80
+        KernargSegmentSize: 88
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -6121,8 +6333,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 96
+        KernargSegmentSize: 104
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -6230,8 +6452,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 96
+        KernargSegmentSize: 104
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -6339,8 +6571,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 96
+        KernargSegmentSize: 104
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -6448,8 +6690,18 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 96
+        KernargSegmentSize: 104
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8

@@ -22,7 +22,7 @@ sparse_gemm_32x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 100
+    kernarg_segment_byte_size = 108
     wavefront_sgpr_count = 108
     workitem_vgpr_count = 82
     kernarg_segment_alignment = 4
@@ -36,19 +36,38 @@ sparse_gemm_32x128:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
-  s_mov_b32 s60, s4
   v_lshrrev_b32 v80, 6, v0
   v_readfirstlane_b32 s5, v80
   v_and_b32 v80, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[46:47], s[0:1], 0x64
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s46
+  s_lshl_b32 s4, s4, s47
+  s_lshr_b32 s44, s44, s46
+  s_lshr_b32 s44, s44, s47
+  s_mul_i32 s3, s3, s44
+  s_bfm_b32 s44, s46, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s2, s2, s44
+  s_lshr_b32 s5, s5, s46
+  s_bfm_b32 s44, s47, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s4, s4, s44
+  s_lshr_b32 s5, s5, s47
+  s_add_u32 s3, s3, s5
+  s_mov_b32 s60, s4
   ; first column of the wavefront: nothing to do beyond N
-  s_mul_i32 s2, s2, s44
-  s_add_u32 s2, s2, s5
   s_mul_i32 s2, s2, 128
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_32x128_done
+  s_mul_i32 s4, s3, 32
+  s_cmp_ge_u32 s4, s32
+  s_cbranch_scc1 .Lsparse_gemm_32x128_done
   ; slice of K, in tiles
   s_mul_i32 s4, s60, s41
+  s_cmp_ge_u32 s4, s34
+  s_cbranch_scc1 .Lsparse_gemm_32x128_done
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -3506,7 +3525,7 @@ sparse_gemm_32x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 100
+    kernarg_segment_byte_size = 108
     wavefront_sgpr_count = 108
     workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
@@ -3520,19 +3539,38 @@ sparse_gemm_32x64:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
-  s_mov_b32 s60, s4
   v_lshrrev_b32 v40, 6, v0
   v_readfirstlane_b32 s5, v40
   v_and_b32 v40, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[46:47], s[0:1], 0x64
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s46
+  s_lshl_b32 s4, s4, s47
+  s_lshr_b32 s44, s44, s46
+  s_lshr_b32 s44, s44, s47
+  s_mul_i32 s3, s3, s44
+  s_bfm_b32 s44, s46, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s2, s2, s44
+  s_lshr_b32 s5, s5, s46
+  s_bfm_b32 s44, s47, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s4, s4, s44
+  s_lshr_b32 s5, s5, s47
+  s_add_u32 s3, s3, s5
+  s_mov_b32 s60, s4
   ; first column of the wavefront: nothing to do beyond N
-  s_mul_i32 s2, s2, s44
-  s_add_u32 s2, s2, s5
   s_mul_i32 s2, s2, 64
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_32x64_done
+  s_mul_i32 s4, s3, 32
+  s_cmp_ge_u32 s4, s32
+  s_cbranch_scc1 .Lsparse_gemm_32x64_done
   ; slice of K, in tiles
   s_mul_i32 s4, s60, s41
+  s_cmp_ge_u32 s4, s34
+  s_cbranch_scc1 .Lsparse_gemm_32x64_done
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -5874,7 +5912,7 @@ sparse_gemm_16x256:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 100
+    kernarg_segment_byte_size = 108
     wavefront_sgpr_count = 108
     workitem_vgpr_count = 82
     kernarg_segment_alignment = 4
@@ -5888,19 +5926,38 @@ sparse_gemm_16x256:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
-  s_mov_b32 s60, s4
   v_lshrrev_b32 v80, 6, v0
   v_readfirstlane_b32 s5, v80
   v_and_b32 v80, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[46:47], s[0:1], 0x64
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s46
+  s_lshl_b32 s4, s4, s47
+  s_lshr_b32 s44, s44, s46
+  s_lshr_b32 s44, s44, s47
+  s_mul_i32 s3, s3, s44
+  s_bfm_b32 s44, s46, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s2, s2, s44
+  s_lshr_b32 s5, s5, s46
+  s_bfm_b32 s44, s47, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s4, s4, s44
+  s_lshr_b32 s5, s5, s47
+  s_add_u32 s3, s3, s5
+  s_mov_b32 s60, s4
   ; first column of the wavefront: nothing to do beyond N
-  s_mul_i32 s2, s2, s44
-  s_add_u32 s2, s2, s5
   s_mul_i32 s2, s2, 256
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_16x256_done
+  s_mul_i32 s4, s3, 16
+  s_cmp_ge_u32 s4, s32
+  s_cbranch_scc1 .Lsparse_gemm_16x256_done
   ; slice of K, in tiles
   s_mul_i32 s4, s60, s41
+  s_cmp_ge_u32 s4, s34
+  s_cbranch_scc1 .Lsparse_gemm_16x256_done
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -8462,7 +8519,7 @@ sparse_gemm_16x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 100
+    kernarg_segment_byte_size = 108
     wavefront_sgpr_count = 108
     workitem_vgpr_count = 50
     kernarg_segment_alignment = 4
@@ -8476,19 +8533,38 @@ sparse_gemm_16x128:
   s_load_dwordx8 s[48:55], s[0:1], 0x0
   s_load_dwordx4 s[56:59], s[0:1], 0x20
   s_mov_b64 flat_scratch, s[0:1]
-  s_mov_b32 s60, s4
   v_lshrrev_b32 v48, 6, v0
   v_readfirstlane_b32 s5, v48
   v_and_b32 v48, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_load_dwordx2 s[46:47], s[0:1], 0x64
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s2, s2, s46
+  s_lshl_b32 s4, s4, s47
+  s_lshr_b32 s44, s44, s46
+  s_lshr_b32 s44, s44, s47
+  s_mul_i32 s3, s3, s44
+  s_bfm_b32 s44, s46, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s2, s2, s44
+  s_lshr_b32 s5, s5, s46
+  s_bfm_b32 s44, s47, 0
+  s_and_b32 s44, s5, s44
+  s_add_u32 s4, s4, s44
+  s_lshr_b32 s5, s5, s47
+  s_add_u32 s3, s3, s5
+  s_mov_b32 s60, s4
   ; first column of the wavefront: nothing to do beyond N
-  s_mul_i32 s2, s2, s44
-  s_add_u32 s2, s2, s5
   s_mul_i32 s2, s2, 128
   s_cmp_ge_u32 s2, s33
   s_cbranch_scc1 .Lsparse_gemm_16x128_done
+  s_mul_i32 s4, s3, 16
+  s_cmp_ge_u32 s4, s32
+  s_cbranch_scc1 .Lsparse_gemm_16x128_done
   ; slice of K, in tiles
   s_mul_i32 s4, s60, s41
+  s_cmp_ge_u32 s4, s34
+  s_cbranch_scc1 .Lsparse_gemm_16x128_done
   s_sub_u32 s19, s34, s4
   s_min_u32 s19, s19, s41
   s_lshl_b32 s26, s35, 2
@@ -10384,8 +10460,18 @@ sparse_gemm_16x128:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 100
+        KernargSegmentSize: 108
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -10498,8 +10584,18 @@ sparse_gemm_16x128:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 100
+        KernargSegmentSize: 108
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -10612,8 +10708,18 @@ sparse_gemm_16x128:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 100
+        KernargSegmentSize: 108
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -10726,8 +10832,18 @@ sparse_gemm_16x128:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: column_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 100
+        KernargSegmentSize: 108
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
