@@ -240,7 +240,7 @@ func loadToLDS(w *Wavefront, op *Op, a *MemoryAccess) {
 		}
 		var buffer [4]byte
 		if a.Mask>>lane&1 != 0 {
-			if err := w.Launch.Memory.Load(w.Launch.Now, a.Addr[lane], buffer[:m.bytes]); err != nil {
+			if err := w.Launch.Memory.Load(w.Now, a.Addr[lane], buffer[:m.bytes]); err != nil {
 				w.FailLane(op, lane, a.Addr[lane], "%v", err)
 				return
 			}

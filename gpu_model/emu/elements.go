@@ -27,7 +27,7 @@ func loadElements(w *Wavefront, op *Op, a *MemoryAccess) {
 			b := v.at(address, 4)
 			if b == nil {
 				b = make([]byte, 4)
-				if err := v.mem.Load(w.Launch.Now, address, b); err != nil {
+				if err := v.mem.Load(w.Now, address, b); err != nil {
 					w.FailLane(op, lane, address, "%v", err)
 					return
 				}
@@ -40,7 +40,7 @@ func loadElements(w *Wavefront, op *Op, a *MemoryAccess) {
 // storeElements is performStore for lanes whose dwords do not lie together.
 func storeElements(w *Wavefront, op *Op, a *MemoryAccess) {
 	m, v := op.mem, w.window(false)
-	lines := memory.LineWriter{M: v.mem, Now: w.Launch.Now}
+	lines := memory.LineWriter{M: v.mem, Now: w.Now}
 	defer lines.Flush()
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)

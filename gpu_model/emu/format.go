@@ -200,7 +200,7 @@ func performFormatLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 		for i := 0; i < int(a.Bytes); i += 4 {
 			n := min(4, int(a.Bytes)-i)
 			at := a.DwordAddress(lane, i/4)
-			if err := w.Launch.Memory.Load(w.Launch.Now, at, raw[i:i+n]); err != nil {
+			if err := w.Launch.Memory.Load(w.Now, at, raw[i:i+n]); err != nil {
 				w.FailLane(op, lane, at, "%v", err)
 				return
 			}
@@ -263,7 +263,7 @@ func performFormatStore(w *Wavefront, op *Op, a *MemoryAccess) {
 			var b [4]byte
 			binary.LittleEndian.PutUint32(b[:], a.Data[lane][i/4])
 			at := a.DwordAddress(lane, i/4)
-			if err := w.Launch.Memory.Store(w.Launch.Now, at, b[:min(4, int(a.Bytes)-i)]); err != nil {
+			if err := w.Launch.Memory.Store(w.Now, at, b[:min(4, int(a.Bytes)-i)]); err != nil {
 				w.FailLane(op, lane, at, "%v", err)
 				return
 			}

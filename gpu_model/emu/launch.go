@@ -21,8 +21,7 @@ type Launch struct {
 	DynamicLDS                    uint32
 	DispatchID                    uint64
 
-	// Now is the virtual time in picoseconds at which the access being performed takes effect; observers and
-	// s_memtime read it.
+	// Now is the virtual time in picoseconds at which the launch begins; see Wavefront.Now for the time of an access.
 	Now uint64
 	// Functional tells that no timing model keeps Now: s_memtime then counts the wavefront's own instructions.
 	Functional bool
@@ -176,5 +175,5 @@ func (l *Launch) clock(w *Wavefront) uint64 {
 	if l.Functional {
 		return w.Executed
 	}
-	return l.Now / 1000
+	return w.Now / 1000
 }

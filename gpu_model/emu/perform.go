@@ -78,7 +78,7 @@ func performLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 		b := v.at(a.Addr[lane], n)
 		if b == nil {
 			b = buffer[:n]
-			if err := v.mem.Load(w.Launch.Now, a.Addr[lane], b); err != nil {
+			if err := v.mem.Load(w.Now, a.Addr[lane], b); err != nil {
 				w.FailLane(op, lane, a.Addr[lane], "%v", err)
 				return
 			}
@@ -173,7 +173,7 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 		}
 	}
 	v := w.window(false)
-	lines := memory.LineWriter{M: v.mem, Now: w.Launch.Now}
+	lines := memory.LineWriter{M: v.mem, Now: w.Now}
 	n := int(m.bytes)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
@@ -212,7 +212,7 @@ func performAtomic(w *Wavefront, op *Op, a *MemoryAccess) {
 		atomicLocal(w, op, a)
 	}
 	v := w.window(false)
-	lines := memory.LineWriter{M: v.mem, Now: w.Launch.Now}
+	lines := memory.LineWriter{M: v.mem, Now: w.Now}
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
 		address := a.Addr[lane]
@@ -243,7 +243,7 @@ func atomicLane(w *Wavefront, m *memOp, a *MemoryAccess, lane int, v *window, li
 	}
 	var buffer [8]byte
 	b := buffer[:n]
-	if err := v.mem.Load(w.Launch.Now, address, b); err != nil {
+	if err := v.mem.Load(w.Now, address, b); err != nil {
 		return err
 	}
 	m.modify(w, a, lane, b)

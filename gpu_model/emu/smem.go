@@ -139,7 +139,7 @@ func performScalarLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 	b := w.Launch.Memory.Loadable(a.Addr[0], uint64(m.bytes))
 	if b == nil {
 		b = make([]byte, m.bytes)
-		if err := w.Launch.Memory.Load(w.Launch.Now, a.Addr[0], b); err != nil {
+		if err := w.Launch.Memory.Load(w.Now, a.Addr[0], b); err != nil {
 			w.failAt(op, -1, a.Addr[0], true, err.Error())
 			return
 		}
@@ -152,7 +152,7 @@ func performScalarLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 func performScalarBufferLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 	m := op.mem
 	b := make([]byte, m.bytes)
-	if err := w.Launch.Memory.Load(w.Launch.Now, a.Addr[0], b[:a.ScalarBytes]); err != nil {
+	if err := w.Launch.Memory.Load(w.Now, a.Addr[0], b[:a.ScalarBytes]); err != nil {
 		w.failAt(op, -1, a.Addr[0], true, err.Error())
 		return
 	}
@@ -166,7 +166,7 @@ func performScalarStore(w *Wavefront, op *Op, a *MemoryAccess) {
 	for _, x := range a.Data[0][:op.mem.dwords] {
 		b = binary.LittleEndian.AppendUint32(b, x)
 	}
-	if err := w.Launch.Memory.Store(w.Launch.Now, a.Addr[0], b[:a.ScalarBytes]); err != nil {
+	if err := w.Launch.Memory.Store(w.Now, a.Addr[0], b[:a.ScalarBytes]); err != nil {
 		w.failAt(op, -1, a.Addr[0], true, err.Error())
 	}
 }

@@ -91,7 +91,7 @@ func TestClocksAndCacheControl(t *testing.T) {
 	covers("s_memtime")
 	covers("s_memrealtime")
 	b := newBench(t)
-	b.launch.Now = 5_000_000_123_000
+	b.w.Now = 5_000_000_123_000
 	b.ok(b.op("s_memtime", isa.SMEM, func(in *isa.Inst) { in.Dst = 16 }))
 	if got := read(b.scalars(16, 2), 8); got != 5_000_000_123 {
 		t.Errorf("expected s_memtime to read 5000000123 cycles, got %d", got)

@@ -29,6 +29,10 @@ type Wavefront struct {
 	Fault     error  // a *Fault once the wavefront did something the machine refuses
 	Executed  uint64 // instructions executed
 
+	// Now is the virtual time in picoseconds at which the access being performed takes effect: the timing model keeps it, in functional mode it
+	// stays at the launch's time. Observers, views and s_memtime see it.
+	Now uint64
+
 	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform.
 	Access MemoryAccess
 

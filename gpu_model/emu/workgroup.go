@@ -70,6 +70,7 @@ func (l *Launch) initialise(w *Wavefront, size [3]uint32, items, slot int) {
 	clear(w.S[:])
 	clear(w.V)
 	w.SCC, w.Ended, w.AtBarrier, w.Fault = false, false, false, nil
+	w.Now = l.Now
 	w.Executed, w.TrapStatus, w.GPRIndex = 0, 0, GPRIndexMode{}
 	w.Slot = HardwareSlot{}
 	w.PC = l.Program.Entry

@@ -7,8 +7,9 @@ import (
 
 // Ports of a shader array: its compute units' L1V come first, by number.
 const (
-	portL1S = 62
-	portL1I = 63
+	portL1S    = 62
+	portL1I    = 63
+	portEngine = 64 // the units beside the L2
 )
 
 // miss is a line on its way from L2 to an L1 cache.
@@ -45,8 +46,7 @@ type shaderArray struct {
 	lastInstruction  uint64
 
 	// Out-boxes, emptied between windows.
-	out      [][]request // by L2 bank, arrival at any time from the window on
-	outNext  []uint64    // earliest arrival in each
+	mailbox
 	pages    []pageRequest
 	deferred []deferredAccess
 	finished []finishedGroup
@@ -54,7 +54,6 @@ type shaderArray struct {
 	faultAt  uint64
 
 	// In-boxes, read at the start of a window.
-	boxes       [][]reply // by L2 bank
 	pageReplies []pageReply
 	arrivals    []*residentGroup
 	inNext      uint64 // earliest translation or arrival
@@ -87,11 +86,8 @@ func newShaderArray(g *GPU, index int) *shaderArray {
 	a := &shaderArray{gpu: g, spec: s, lat: &g.lat, index: index,
 		l1s: newTags(s.L1S.Bytes, s.L1S.Ways, 0), l1i: newTags(s.L1I.Bytes, s.L1I.Ways, 0),
 		l1sTLB: newTLB(s.L1STLB), l1iTLB: newTLB(s.L1ITLB),
-		out: make([][]request, s.L2.Banks), boxes: make([][]reply, s.L2.Banks), inNext: never, next: never, firstInstruction: never,
-		outNext: make([]uint64, s.L2.Banks), fetchSlots: make([]uint64, s.L1I.MSHRs), units: make([]computeUnit, s.Core.UnitsPerArray)}
-	for i := range a.outNext {
-		a.outNext[i] = never
-	}
+		mailbox: newMailbox(s.L2.Banks), inNext: never, next: never, firstInstruction: never,
+		fetchSlots: make([]uint64, s.L1I.MSHRs), units: make([]computeUnit, s.Core.UnitsPerArray)}
 	for i := range a.units {
 		a.units[i].init(a, i)
 	}
@@ -180,11 +176,7 @@ func (a *shaderArray) receiveGroups(to uint64) {
 
 // send puts a request for the L2 into its out-box.
 func (a *shaderArray) send(at uint64, line, mask uint64, id int32, kind accessKind, port uint8) {
-	bank := a.gpu.bankOf(line)
-	if at < a.outNext[bank] {
-		a.outNext[bank] = at
-	}
-	a.out[bank] = append(a.out[bank], request{at: at, line: line, mask: mask, id: id, kind: kind, from: port})
+	a.post(a.gpu.bankOf(line), request{at: at, line: line, mask: mask, id: id, kind: kind, from: port})
 }
 
 // allocateMiss makes room for a line that is not in the cache; the caller sends the request.

@@ -216,5 +216,8 @@ func (d *dispatcher) dispatch(c uint64) error {
 	a := d.gpu.arrays[unit/per]
 	a.arrivals = append(a.arrivals, g)
 	a.inNext = min(a.inNext, g.at)
+	if u := d.gpu.run.options.Units; u != nil && u.WantsDispatch() {
+		return u.Dispatched(g.at, number, unit)
+	}
 	return nil
 }

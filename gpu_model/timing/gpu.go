@@ -2,6 +2,7 @@ package timing
 
 import (
 	"math/bits"
+	"sync"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
@@ -19,6 +20,9 @@ type GPU struct {
 	arrays []*shaderArray
 	banks  []l2Bank
 	mmu    mmu
+	mail   []*mailbox // of the shader arrays, then of the units' engine
+	engine mailbox
+	viewMu sync.Mutex // one load through a view at a time
 	run    *run
 
 	bankShift, bankBits uint
@@ -45,6 +49,8 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	for i := range spec.Core.ShaderArrays {
 		g.arrays = append(g.arrays, newShaderArray(g, i))
 	}
+	g.engine = newMailbox(spec.L2.Banks)
+	g.sortMail()
 	return g, nil
 }
 
@@ -63,3 +69,30 @@ func (g *GPU) Now() uint64 { return g.now }
 
 // Advance moves the clock forward, for what happens outside launches (copies, register reads).
 func (g *GPU) Advance(cycles uint64) { g.now += cycles }
+
+// sortMail lists the mailboxes in the order in which simultaneous requests are carried out.
+func (g *GPU) sortMail() {
+	g.mail = g.mail[:0]
+	for _, a := range g.arrays {
+		g.mail = append(g.mail, &a.mailbox)
+	}
+	g.mail = append(g.mail, &g.engine)
+}
+
+// Invalidate drops the lines of [address, address+bytes) from the L1 caches: what a compacted view showed there is no longer valid. It
+// must not be called during a launch.
+func (g *GPU) Invalidate(address, bytes uint64) {
+	drop := func(t *tags) {
+		for i := range t.lines {
+			if at := t.lines[i].line << lineShift; t.lines[i].line != noLine && at+lineBytes > address && at < address+bytes {
+				t.lines[i].line = noLine
+			}
+		}
+	}
+	for _, a := range g.arrays {
+		drop(&a.l1s)
+		for i := range a.units {
+			drop(&a.units[i].l1v)
+		}
+	}
+}

@@ -49,7 +49,7 @@ type l2Bank struct {
 // arrival is a request with its sender, as gathered for a window.
 type arrival struct {
 	request
-	array *shaderArray
+	from *mailbox
 }
 
 // l2Timing holds the fixed times of a bank in cycles.

@@ -137,6 +137,8 @@ func (g *GPU) evict() {
 			fresh.units[j].counts = a.units[j].counts
 		}
 	}
+	g.engine = newMailbox(len(g.banks))
+	g.sortMail()
 }
 
 func (g *GPU) firstFault() error {

@@ -19,6 +19,7 @@ type run struct {
 
 	pages    []pageRequest // not carried out yet
 	deferred []*deferredAccess
+	unit     unitState
 }
 
 // Launch runs one kernel to its end and advances the clock. A fault of the kernel, a deadlock, a cancelled context and a failed
@@ -35,10 +36,15 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	for i := range r.d.rooms {
 		r.d.rooms[i].init(&g.spec)
 	}
+	l.Now = g.now * g.picoseconds
 	g.resetCounters()
+	if err := g.beginUnits(r); err != nil {
+		return Result{}, err
+	}
 	workers := newWorkers(g, o.Threads)
 	defer workers.stop()
 	err := g.simulate(ctx, r, workers)
+	err = g.endUnits(r, err)
 	return g.finish(r, err), err
 }
 
@@ -51,7 +57,7 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 			}
 			g.reportProgress(r)
 		}
-		from := g.nextEvent(r)
+		from := min(g.nextEvent(r), g.nextUnitEvent(r))
 		if r.d.done == r.d.total {
 			if from >= r.end() {
 				return nil
@@ -61,6 +67,9 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		}
 		to := from + g.window
 		r.window++
+		if err := g.waitForUnits(r, to); err != nil {
+			return err
+		}
 		if err := r.d.run(from); err != nil {
 			return err
 		}
@@ -75,6 +84,9 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		}
 		g.translate(r, to)
 		w.banks(to)
+		if err := g.runUnits(r, to); err != nil {
+			return err
+		}
 		g.now = to
 		if limit := r.launch.MaxInstructions; limit != 0 && round&63 == 0 && g.instructions() > limit {
 			return fmt.Errorf("kernel %q exceeds its budget of %d wavefront instructions", r.launch.Kernel.Name, limit)
@@ -99,9 +111,12 @@ func (g *GPU) nextEvent(r *run) uint64 {
 	}
 	for i := range g.banks {
 		at = min(at, g.banks[i].replied)
-		for _, a := range g.arrays {
-			at = min(at, a.outNext[i])
+		for _, m := range g.mail {
+			at = min(at, m.outNext[i])
 		}
+	}
+	if at == never {
+		return never
 	}
 	return max(at, g.now)
 }
@@ -120,7 +135,7 @@ func (g *GPU) performDeferred(r *run) {
 	}
 	sortDeferred(list)
 	for _, x := range list {
-		r.launch.Now = x.at * g.picoseconds
+		x.wave.Now = x.at * g.picoseconds
 		x.op.Perform(x.wave, x.op, x.access)
 	}
 	for _, a := range g.arrays {
@@ -184,36 +199,31 @@ func (g *GPU) translate(r *run, to uint64) {
 func (g *GPU) runBank(index int, to uint64) {
 	b := &g.banks[index]
 	list := b.arrived[:0]
-	pending := never
-	for _, a := range g.arrays {
-		if a.outNext[index] >= to {
-			pending = min(pending, a.outNext[index])
-			continue
-		}
-		box := a.out[index]
-		keep, next := box[:0], never
-		for i := range box {
-			if box[i].at < to {
-				list = append(list, arrival{box[i], a})
-			} else {
-				next = min(next, box[i].at)
-				keep = append(keep, box[i])
-			}
-		}
-		a.out[index], a.outNext[index] = keep, next
-		pending = min(pending, next)
+	for _, m := range g.mail {
+		list, _ = m.collect(index, to, list)
 	}
-	b.pending, b.arrived = pending, list
+	b.arrived = list
 	for i := 1; i < len(list); i++ {
 		for j := i; j > 0 && list[j].at < list[j-1].at; j-- {
 			list[j], list[j-1] = list[j-1], list[j]
 		}
 	}
 	b.replied = never
+	units := g.run.options.Units
 	for i := range list {
 		x := &list[i]
-		at := b.perform(&x.request, 0)
+		at, extra := never, uint64(0)
+		if units != nil {
+			at, extra = g.askUnits(index, x)
+			if at == pending {
+				continue
+			}
+		}
+		if at == never {
+			at = b.perform(&x.request, extra)
+		}
+		b.bytes += lineBytes
 		b.replied = min(b.replied, at)
-		x.array.boxes[index] = append(x.array.boxes[index], reply{at: at, id: x.id, kind: x.kind})
+		x.from.boxes[index] = append(x.from.boxes[index], reply{at: at, id: x.id, kind: x.kind})
 	}
 }

@@ -1,6 +1,9 @@
 package timing
 
-import "github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+import (
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
+)
 
 // scalarMemory issues an s_load (or s_store, s_memtime, …) at cycle t. Its lines go through the L1S that the shader array shares.
 func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
@@ -11,15 +14,19 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 		return
 	}
 	x := &e.Access
+	e.Now = t * a.gpu.picoseconds
 	w.smem.issue()
 	if x.ScalarBytes == 0 {
 		op.Perform(e, op, x)
 		w.smem.completeEmpty(t + u.lat.scalarMemory)
 		return
 	}
-	if x.Kind == emu.AccessScalarLoad && w.stored != a.window {
+	switch {
+	case x.Kind == emu.AccessScalarLoad && a.gpu.run.views && a.viewRange(x.Addr[0], uint64(x.ScalarBytes)):
+		w.late = append(w.late, lateLoad{op: op, access: a.keepAccess(e), number: w.smem.issued, scalar: true})
+	case x.Kind == emu.AccessScalarLoad && w.stored != a.window:
 		op.Perform(e, op, x)
-	} else {
+	default:
 		a.deferAccess(t, u, slot, w, op)
 	}
 	kind := readLine
@@ -97,10 +104,19 @@ func (a *shaderArray) drainScalar() {
 		w := &u.waves[slot]
 		if x.last && w.gen == x.gen && w.emu != nil {
 			w.smem.complete(at)
+			if len(w.late) != 0 {
+				a.performLate(w, &w.smem, true)
+			}
 			if w.state == waitVector {
 				u.waitCount(slot, w, w.at)
 			}
 		}
 		a.transactions.put(tx)
 	}
+}
+
+// viewRange reports whether the bytes touch a compacted view.
+func (a *shaderArray) viewRange(address, bytes uint64) bool {
+	m := a.gpu.mem
+	return (m.Flags(address)|m.Flags(address+bytes-1))&memory.PageView != 0
 }

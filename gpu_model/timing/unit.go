@@ -88,7 +88,8 @@ type wave struct {
 	smem  completions // scalar memory
 	wait  [2]int      // s_waitcnt being waited for: vm and lgkm counts
 
-	ending bool   // s_endpgm has issued
+	ending bool // s_endpgm has issued
+	late   []lateLoad
 	stored uint64 // number of the window of its latest store
 }
 

@@ -4,8 +4,10 @@ package timing
 // goroutine, between windows, in canonical order (time, shader array, compute unit, wavefront, sequence); every time is an absolute
 // cycle of the GPU clock, which keeps counting across launches. An error ends the launch and is returned by Launch as it is.
 //
-// Stores into watched pages are not reported here but to the memory.Observer, in the same order, with emu.Launch.Now as the
-// virtual time in picoseconds at which they take effect.
+// Stores into watched pages are not reported here but to the memory.Observer, in the same order, with the virtual time in
+// picoseconds at which they take effect.
+//
+// A line is named by the byte address of its first byte.
 type Units interface {
 	// Begin is called before a launch's first cycle. The engine is valid until End.
 	Begin(e Engine) error
@@ -42,7 +44,8 @@ type Units interface {
 }
 
 // Answer releases the lines that wait for a token: their content is there from cycle Ready on. Loads take their data when
-// they complete, so memory.ViewReader must know the content once Wait has returned.
+// they complete, so memory.ViewReader must know the content once Wait has returned. ViewReader.Read is called from any
+// simulating goroutine, one at a time.
 type Answer struct {
 	Token uint64
 	Ready uint64

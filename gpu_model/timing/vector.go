@@ -21,16 +21,19 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	c := &u.coalescer
 	c.gather(x)
 	load := x.Kind == emu.AccessLoad
-	deferred := !load || a.touchesView(c.lines) || w.stored == a.window
-	if !load {
+	e.Now = t * a.gpu.picoseconds
+	w.vm.issue()
+	switch {
+	case !load:
 		w.stored = a.window
-	}
-	if deferred {
 		a.deferAccess(t, u, slot, w, op)
-	} else {
+	case a.touchesView(c.lines):
+		w.late = append(w.late, lateLoad{op: op, access: a.keepAccess(e), number: w.vm.issued})
+	case w.stored == a.window:
+		a.deferAccess(t, u, slot, w, op)
+	default:
 		op.Perform(e, op, x)
 	}
-	w.vm.issue()
 	kind := readLine
 	switch x.Kind {
 	case emu.AccessStore:
@@ -118,6 +121,9 @@ func (u *computeUnit) drainVector() {
 		w := &u.waves[slot]
 		if x.last && w.gen == x.gen && w.emu != nil {
 			w.vm.complete(at)
+			if len(w.late) != 0 {
+				a.performLate(w, &w.vm, false)
+			}
 			if w.state == waitVector {
 				u.waitCount(slot, w, w.at)
 			}
@@ -141,6 +147,11 @@ func (a *shaderArray) touchesView(lines []coalesced) bool {
 
 // deferAccess keeps a copy of the wavefront's access, to be carried out at the end of the window.
 func (a *shaderArray) deferAccess(t uint64, u *computeUnit, slot int, w *wave, op *emu.Op) {
+	a.deferred = append(a.deferred, deferredAccess{at: t, wave: w.emu, op: op, access: a.keepAccess(w.emu), unit: uint8(u.index), slot: uint8(slot)})
+}
+
+// keepAccess copies the wavefront's access.
+func (a *shaderArray) keepAccess(e *emu.Wavefront) *emu.MemoryAccess {
 	var c *emu.MemoryAccess
 	if n := len(a.freeDeferred); n > 0 {
 		c = a.freeDeferred[n-1]
@@ -148,6 +159,35 @@ func (a *shaderArray) deferAccess(t uint64, u *computeUnit, slot int, w *wave, o
 	} else {
 		c = new(emu.MemoryAccess)
 	}
-	*c = w.emu.Access
-	a.deferred = append(a.deferred, deferredAccess{at: t, wave: w.emu, op: op, access: c, unit: uint8(u.index), slot: uint8(slot)})
+	*c = e.Access
+	return c
+}
+
+// lateLoad is a load through a view, which takes its data when it completes.
+type lateLoad struct {
+	op     *emu.Op
+	access *emu.MemoryAccess
+	number uint32 // it is the number-th instruction of its counter
+	scalar bool
+}
+
+// performLate carries out the loads through views that have completed.
+func (a *shaderArray) performLate(w *wave, c *completions, scalar bool) {
+	keep := w.late[:0]
+	for _, l := range w.late {
+		if l.scalar != scalar || int32(l.number-c.known) > 0 {
+			keep = append(keep, l)
+			continue
+		}
+		e := w.emu
+		e.Now = c.times[(l.number-1)%64] * a.gpu.picoseconds
+		a.gpu.viewMu.Lock()
+		l.op.Perform(e, l.op, l.access)
+		a.gpu.viewMu.Unlock()
+		a.freeDeferred = append(a.freeDeferred, l.access)
+		if e.Fault != nil && a.fault == nil {
+			a.fault, a.faultAt = e.Fault, a.clock
+		}
+	}
+	w.late = keep
 }

@@ -117,22 +117,18 @@ func (w *workers) banks(to uint64) {
 	w.active = w.active[:0]
 	for i := range w.gpu.banks {
 		w.gpu.banks[i].replied = never
-		for _, a := range w.gpu.arrays {
-			if a.outNext[i] < to {
+		for _, m := range w.gpu.mail {
+			if m.outNext[i] < to {
 				w.active = append(w.active, i)
 				break
 			}
 		}
 	}
-	w.do(len(w.active), func(i int) { w.gpu.runBank(w.active[i], to) })
-}
-
-// answered reports whether L2 replies wait.
-func (a *shaderArray) answered() bool {
-	for _, b := range a.boxes {
-		if len(b) != 0 {
-			return true
+	if w.gpu.run.options.Units != nil {
+		for _, i := range w.active { // units are called from one goroutine
+			w.gpu.runBank(i, to)
 		}
+		return
 	}
-	return false
+	w.do(len(w.active), func(i int) { w.gpu.runBank(w.active[i], to) })
 }
