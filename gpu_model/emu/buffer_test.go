@@ -312,7 +312,7 @@ func TestFormatLoads(t *testing.T) {
 								bit += width
 							}
 							for i := range components {
-								want := values[3]
+								var want float64
 								switch s := selectors[i]; {
 								case s == one:
 									want = 1

@@ -211,18 +211,13 @@ func (b *bench) checkAtomic(op *Op, name string, n int, returns bool, dst int) {
 			b.setPair(4, lane, b.buffer+uint64(at))
 			old := read(want[at:], n)
 			data := read(b.registers(before, 8, words, lane), n)
-			data1 := read(b.registers(before, 8+words, words, lane), n)
-			if lane%3 == 0 { // make comparisons succeed and inc/dec meet their bound now and then
-				data1 = old
-				for i, x := range []uint32{uint32(old), uint32(old >> 32)}[:words] {
-					if name == "cmpswap" {
+			data1 := uint64(0)
+			if name == "cmpswap" {
+				if lane%3 == 0 { // make comparisons succeed now and then
+					for i, x := range []uint32{uint32(old), uint32(old >> 32)}[:words] {
 						b.w.V[(8+words+i)*64+lane] = x
 					}
 				}
-			}
-			if name != "cmpswap" {
-				data1 = 0
-			} else {
 				data1 = read(b.registers(b.w.V, 8+words, words, lane), n)
 			}
 			if exec>>lane&1 != 0 {

@@ -66,7 +66,6 @@ type vector struct {
 	dpp    *isa.DPP
 	plain  bool // no modifier, SDWA or DPP: sources and results are registers as they are
 	tied   bool // the destination is a source too (v_mac)
-	carry  bool // reads a mask from Src[2], writes one to SDst
 	sdst   int  // first SGPR of a mask result
 	mask   int  // first SGPR of a mask source
 	cmpx   bool

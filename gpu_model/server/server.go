@@ -48,7 +48,6 @@ type Server struct {
 	kernels  []*loadedKernel
 	launches uint64
 	modelled time.Duration // wall time inside launches, waiting for units left out
-	ended    []*wire.SeatStatistics
 }
 
 // loadedKernel is a kernel whose program is placed on its first launch.

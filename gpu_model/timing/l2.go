@@ -34,12 +34,8 @@ type l2Bank struct {
 
 	mshrs []uint64 // min-heap of the cycles at which the MSHRs in use are released
 
-	local     func(line uint64) uint64 // number of a line within the bank's part of the address space
-	inFree    uint64                   // link: when the bank's input and output are free, in 1/64 cycle
-	outFree   uint64
-	linkBytes float64
-	header    int
-	bytes     uint64 // moved between L1 caches and the bank
+	local func(line uint64) uint64 // number of a line within the bank's part of the address space
+	bytes uint64                   // moved between L1 caches and the bank
 
 	arrived []arrival
 	pending uint64 // arrival of the earliest request that waits, never if none
