@@ -11,6 +11,7 @@ import (
 const usage = `usage: gpusim COMMAND [ARGUMENTS]
 
   serve --socket PATH   serve the GPU model on a Unix socket until standard input closes
+  bench reference       compare with figures measured on upstream MGPUSim
   gpu PRESET            print the parameters of a GPU preset as JSON
   version               print the version
 
@@ -20,6 +21,7 @@ Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage,
 // commands maps a command to its function, which returns the exit status.
 var commands = map[string]func(arguments []string) int{
 	"serve": serve,
+	"bench": bench,
 	"gpu":   printPreset,
 	"version": func([]string) int {
 		fmt.Println(server.Version)

@@ -83,6 +83,15 @@ func (l *Launch) Counter(group string) map[string]uint64 {
 	return nil
 }
 
+// Decode puts all counters into a struct that has their names as JSON names.
+func (l *Launch) Decode(counters any) error {
+	text, err := json.Marshal(l.Counters)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, counters)
+}
+
 // Directory looks for shared/reference beside the repository, in this and all parent folders.
 func Directory() (string, bool) {
 	dir, err := os.Getwd()
