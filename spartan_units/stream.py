@@ -32,7 +32,7 @@ from spartan_units.wire import common_pb2, units_pb2
 __all__ = ["PROTOCOL_MAJOR", "PROTOCOL_MINOR", "UnitFactory", "UnitStream"]
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_MINOR = 0
+PROTOCOL_MINOR = 1
 
 UnitFactory = Callable[[str, UnitKind, Machine, dict[str, Any]], Unit]
 """Makes a unit from its name in the server, the seat, the machine and the parameters."""

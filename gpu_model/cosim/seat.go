@@ -11,7 +11,7 @@ import (
 // ProtocolMajor and ProtocolMinor are the version of the wire contract that this model speaks.
 const (
 	ProtocolMajor = 1
-	ProtocolMinor = 0
+	ProtocolMinor = 1
 )
 
 // SeatOptions says how a unit is attached.

@@ -73,16 +73,18 @@ func (Mode) EnumDescriptor() ([]byte, []int) {
 }
 
 type HandshakeRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Protocol        *Version               `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	DriverVersion   string                 `protobuf:"bytes,2,opt,name=driver_version,json=driverVersion,proto3" json:"driver_version,omitempty"`
-	Mode            Mode                   `protobuf:"varint,3,opt,name=mode,proto3,enum=spartan.cosim.v1.Mode" json:"mode,omitempty"`
-	Gpu             string                 `protobuf:"bytes,4,opt,name=gpu,proto3" json:"gpu,omitempty"`                                                                                                                 // preset name
-	GpuOverrides    map[string]string      `protobuf:"bytes,5,rep,name=gpu_overrides,json=gpuOverrides,proto3" json:"gpu_overrides,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // dotted key → TOML value
-	HostThreads     uint32                 `protobuf:"varint,6,opt,name=host_threads,json=hostThreads,proto3" json:"host_threads,omitempty"`                                                                             // 0: all cores
-	MaxInstructions uint64                 `protobuf:"varint,7,opt,name=max_instructions,json=maxInstructions,proto3" json:"max_instructions,omitempty"`                                                                 // per launch; 0: no limit
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Protocol         *Version               `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	DriverVersion    string                 `protobuf:"bytes,2,opt,name=driver_version,json=driverVersion,proto3" json:"driver_version,omitempty"`
+	Mode             Mode                   `protobuf:"varint,3,opt,name=mode,proto3,enum=spartan.cosim.v1.Mode" json:"mode,omitempty"`
+	Gpu              string                 `protobuf:"bytes,4,opt,name=gpu,proto3" json:"gpu,omitempty"`                                                                                                                 // preset name
+	GpuOverrides     map[string]string      `protobuf:"bytes,5,rep,name=gpu_overrides,json=gpuOverrides,proto3" json:"gpu_overrides,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // dotted key → TOML value
+	HostThreads      uint32                 `protobuf:"varint,6,opt,name=host_threads,json=hostThreads,proto3" json:"host_threads,omitempty"`                                                                             // 0: all cores
+	MaxInstructions  uint64                 `protobuf:"varint,7,opt,name=max_instructions,json=maxInstructions,proto3" json:"max_instructions,omitempty"`                                                                 // per launch; 0: no limit
+	PrivateDirectory string                 `protobuf:"bytes,8,opt,name=private_directory,json=privateDirectory,proto3" json:"private_directory,omitempty"`                                                               // of the session, mode 0700: shared payloads live there; empty: none are used
+	RecordDirectory  string                 `protobuf:"bytes,9,opt,name=record_directory,json=recordDirectory,proto3" json:"record_directory,omitempty"`                                                                  // where to record all events and replies; empty: nowhere
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *HandshakeRequest) Reset() {
@@ -162,6 +164,20 @@ func (x *HandshakeRequest) GetMaxInstructions() uint64 {
 		return x.MaxInstructions
 	}
 	return 0
+}
+
+func (x *HandshakeRequest) GetPrivateDirectory() string {
+	if x != nil {
+		return x.PrivateDirectory
+	}
+	return ""
+}
+
+func (x *HandshakeRequest) GetRecordDirectory() string {
+	if x != nil {
+		return x.RecordDirectory
+	}
+	return ""
 }
 
 type GpuParameter struct {
@@ -1030,10 +1046,15 @@ type AttachUnitRequest struct {
 	MaxBatchEvents uint32                 `protobuf:"varint,6,opt,name=max_batch_events,json=maxBatchEvents,proto3" json:"max_batch_events,omitempty"`
 	ReplyDeadlineS float64                `protobuf:"fixed64,7,opt,name=reply_deadline_s,json=replyDeadlineS,proto3" json:"reply_deadline_s,omitempty"` // wall time without an answer that counts as a failed unit
 	Shadow         bool                   `protobuf:"varint,8,opt,name=shadow,proto3" json:"shadow,omitempty"`                                          // receives events; its answers are compared, not applied
-	TlsCa          []byte                 `protobuf:"bytes,9,opt,name=tls_ca,json=tlsCa,proto3" json:"tls_ca,omitempty"`
-	Token          string                 `protobuf:"bytes,10,opt,name=token,proto3" json:"token,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// TCP targets. Either mutual TLS (tls_ca, tls_certificate, tls_key: PEM), or a token over TLS (tls_ca, token), or,
+	// to a loopback address only, neither with insecure_loopback.
+	TlsCa            []byte `protobuf:"bytes,9,opt,name=tls_ca,json=tlsCa,proto3" json:"tls_ca,omitempty"`
+	Token            string `protobuf:"bytes,10,opt,name=token,proto3" json:"token,omitempty"`
+	TlsCertificate   []byte `protobuf:"bytes,11,opt,name=tls_certificate,json=tlsCertificate,proto3" json:"tls_certificate,omitempty"`
+	TlsKey           []byte `protobuf:"bytes,12,opt,name=tls_key,json=tlsKey,proto3" json:"tls_key,omitempty"`
+	InsecureLoopback bool   `protobuf:"varint,13,opt,name=insecure_loopback,json=insecureLoopback,proto3" json:"insecure_loopback,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AttachUnitRequest) Reset() {
@@ -1136,6 +1157,27 @@ func (x *AttachUnitRequest) GetToken() string {
 	return ""
 }
 
+func (x *AttachUnitRequest) GetTlsCertificate() []byte {
+	if x != nil {
+		return x.TlsCertificate
+	}
+	return nil
+}
+
+func (x *AttachUnitRequest) GetTlsKey() []byte {
+	if x != nil {
+		return x.TlsKey
+	}
+	return nil
+}
+
+func (x *AttachUnitRequest) GetInsecureLoopback() bool {
+	if x != nil {
+		return x.InsecureLoopback
+	}
+	return false
+}
+
 type AttachUnitReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Unit          *UnitHello             `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
@@ -1235,6 +1277,7 @@ func (x *DetachUnitRequest) GetSeat() uint32 {
 type DetachUnitReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CountersJson  string                 `protobuf:"bytes,1,opt,name=counters_json,json=countersJson,proto3" json:"counters_json,omitempty"`
+	Statistics    *SeatStatistics        `protobuf:"bytes,2,opt,name=statistics,proto3" json:"statistics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1276,6 +1319,189 @@ func (x *DetachUnitReply) GetCountersJson() string {
 	return ""
 }
 
+func (x *DetachUnitReply) GetStatistics() *SeatStatistics {
+	if x != nil {
+		return x.Statistics
+	}
+	return nil
+}
+
+type SnapshotUnitRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seat          uint32                 `protobuf:"varint,1,opt,name=seat,proto3" json:"seat,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotUnitRequest) Reset() {
+	*x = SnapshotUnitRequest{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotUnitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotUnitRequest) ProtoMessage() {}
+
+func (x *SnapshotUnitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotUnitRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotUnitRequest) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SnapshotUnitRequest) GetSeat() uint32 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+type SnapshotUnitReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot      []byte                 `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotUnitReply) Reset() {
+	*x = SnapshotUnitReply{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotUnitReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotUnitReply) ProtoMessage() {}
+
+func (x *SnapshotUnitReply) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotUnitReply.ProtoReflect.Descriptor instead.
+func (*SnapshotUnitReply) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SnapshotUnitReply) GetSnapshot() []byte {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+type RestoreUnitRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seat          uint32                 `protobuf:"varint,1,opt,name=seat,proto3" json:"seat,omitempty"`
+	Snapshot      []byte                 `protobuf:"bytes,2,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreUnitRequest) Reset() {
+	*x = RestoreUnitRequest{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreUnitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreUnitRequest) ProtoMessage() {}
+
+func (x *RestoreUnitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreUnitRequest.ProtoReflect.Descriptor instead.
+func (*RestoreUnitRequest) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RestoreUnitRequest) GetSeat() uint32 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+func (x *RestoreUnitRequest) GetSnapshot() []byte {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+type RestoreUnitReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreUnitReply) Reset() {
+	*x = RestoreUnitReply{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreUnitReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreUnitReply) ProtoMessage() {}
+
+func (x *RestoreUnitReply) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreUnitReply.ProtoReflect.Descriptor instead.
+func (*RestoreUnitReply) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{22}
+}
+
 type WatchTensorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tensor        *Tensor                `protobuf:"bytes,1,opt,name=tensor,proto3" json:"tensor,omitempty"`
@@ -1285,7 +1511,7 @@ type WatchTensorRequest struct {
 
 func (x *WatchTensorRequest) Reset() {
 	*x = WatchTensorRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[19]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1523,7 @@ func (x *WatchTensorRequest) String() string {
 func (*WatchTensorRequest) ProtoMessage() {}
 
 func (x *WatchTensorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[19]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1536,7 @@ func (x *WatchTensorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTensorRequest.ProtoReflect.Descriptor instead.
 func (*WatchTensorRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{19}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchTensorRequest) GetTensor() *Tensor {
@@ -1329,7 +1555,7 @@ type WatchTensorReply struct {
 
 func (x *WatchTensorReply) Reset() {
 	*x = WatchTensorReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[20]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1567,7 @@ func (x *WatchTensorReply) String() string {
 func (*WatchTensorReply) ProtoMessage() {}
 
 func (x *WatchTensorReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[20]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1580,7 @@ func (x *WatchTensorReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchTensorReply.ProtoReflect.Descriptor instead.
 func (*WatchTensorReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{20}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchTensorReply) GetId() uint32 {
@@ -1373,7 +1599,7 @@ type UnwatchTensorRequest struct {
 
 func (x *UnwatchTensorRequest) Reset() {
 	*x = UnwatchTensorRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[21]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1611,7 @@ func (x *UnwatchTensorRequest) String() string {
 func (*UnwatchTensorRequest) ProtoMessage() {}
 
 func (x *UnwatchTensorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[21]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1624,7 @@ func (x *UnwatchTensorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnwatchTensorRequest.ProtoReflect.Descriptor instead.
 func (*UnwatchTensorRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{21}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *UnwatchTensorRequest) GetId() uint32 {
@@ -1416,7 +1642,7 @@ type UnwatchTensorReply struct {
 
 func (x *UnwatchTensorReply) Reset() {
 	*x = UnwatchTensorReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[22]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1654,7 @@ func (x *UnwatchTensorReply) String() string {
 func (*UnwatchTensorReply) ProtoMessage() {}
 
 func (x *UnwatchTensorReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[22]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1667,7 @@ func (x *UnwatchTensorReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnwatchTensorReply.ProtoReflect.Descriptor instead.
 func (*UnwatchTensorReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{22}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{26}
 }
 
 type CreateViewRequest struct {
@@ -1455,7 +1681,7 @@ type CreateViewRequest struct {
 
 func (x *CreateViewRequest) Reset() {
 	*x = CreateViewRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[23]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1693,7 @@ func (x *CreateViewRequest) String() string {
 func (*CreateViewRequest) ProtoMessage() {}
 
 func (x *CreateViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[23]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1706,7 @@ func (x *CreateViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateViewRequest.ProtoReflect.Descriptor instead.
 func (*CreateViewRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{23}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CreateViewRequest) GetTensor() *Tensor {
@@ -1513,7 +1739,7 @@ type CreateViewReply struct {
 
 func (x *CreateViewReply) Reset() {
 	*x = CreateViewReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[24]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1751,7 @@ func (x *CreateViewReply) String() string {
 func (*CreateViewReply) ProtoMessage() {}
 
 func (x *CreateViewReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[24]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1764,7 @@ func (x *CreateViewReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateViewReply.ProtoReflect.Descriptor instead.
 func (*CreateViewReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{24}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CreateViewReply) GetView() *View {
@@ -1557,7 +1783,7 @@ type DestroyViewRequest struct {
 
 func (x *DestroyViewRequest) Reset() {
 	*x = DestroyViewRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[25]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1795,7 @@ func (x *DestroyViewRequest) String() string {
 func (*DestroyViewRequest) ProtoMessage() {}
 
 func (x *DestroyViewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[25]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1808,7 @@ func (x *DestroyViewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyViewRequest.ProtoReflect.Descriptor instead.
 func (*DestroyViewRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{25}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DestroyViewRequest) GetId() uint32 {
@@ -1603,7 +1829,7 @@ type DestroyViewReply struct {
 
 func (x *DestroyViewReply) Reset() {
 	*x = DestroyViewReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[26]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1841,7 @@ func (x *DestroyViewReply) String() string {
 func (*DestroyViewReply) ProtoMessage() {}
 
 func (x *DestroyViewReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[26]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1854,7 @@ func (x *DestroyViewReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyViewReply.ProtoReflect.Descriptor instead.
 func (*DestroyViewReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{26}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DestroyViewReply) GetConversions() uint64 {
@@ -1661,7 +1887,7 @@ type ReadCountsRequest struct {
 
 func (x *ReadCountsRequest) Reset() {
 	*x = ReadCountsRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[27]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1899,7 @@ func (x *ReadCountsRequest) String() string {
 func (*ReadCountsRequest) ProtoMessage() {}
 
 func (x *ReadCountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[27]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1912,7 @@ func (x *ReadCountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadCountsRequest.ProtoReflect.Descriptor instead.
 func (*ReadCountsRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{27}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ReadCountsRequest) GetTensor() uint32 {
@@ -1706,7 +1932,7 @@ type ReadCountsReply struct {
 
 func (x *ReadCountsReply) Reset() {
 	*x = ReadCountsReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[28]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1944,7 @@ func (x *ReadCountsReply) String() string {
 func (*ReadCountsReply) ProtoMessage() {}
 
 func (x *ReadCountsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[28]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1957,7 @@ func (x *ReadCountsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadCountsReply.ProtoReflect.Descriptor instead.
 func (*ReadCountsReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{28}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ReadCountsReply) GetCounts() *CountsReply {
@@ -1758,7 +1984,7 @@ type MarkLayerRequest struct {
 
 func (x *MarkLayerRequest) Reset() {
 	*x = MarkLayerRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[29]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1770,7 +1996,7 @@ func (x *MarkLayerRequest) String() string {
 func (*MarkLayerRequest) ProtoMessage() {}
 
 func (x *MarkLayerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[29]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1783,7 +2009,7 @@ func (x *MarkLayerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkLayerRequest.ProtoReflect.Descriptor instead.
 func (*MarkLayerRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{29}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MarkLayerRequest) GetBegin() bool {
@@ -1809,7 +2035,7 @@ type MarkLayerReply struct {
 
 func (x *MarkLayerReply) Reset() {
 	*x = MarkLayerReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[30]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1821,7 +2047,7 @@ func (x *MarkLayerReply) String() string {
 func (*MarkLayerReply) ProtoMessage() {}
 
 func (x *MarkLayerReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[30]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1834,7 +2060,7 @@ func (x *MarkLayerReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkLayerReply.ProtoReflect.Descriptor instead.
 func (*MarkLayerReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{30}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MarkLayerReply) GetTimePs() uint64 {
@@ -1857,7 +2083,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[31]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +2095,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[31]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +2108,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{31}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Schedule) GetAsk() bool {
@@ -1930,13 +2156,14 @@ type LaunchRequest struct {
 	Schedule        *Schedule              `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`
 	Label           string                 `protobuf:"bytes,7,opt,name=label,proto3" json:"label,omitempty"`
 	GlobalOffset    []uint32               `protobuf:"varint,8,rep,packed,name=global_offset,json=globalOffset,proto3" json:"global_offset,omitempty"`
+	Prefetch        []*Prefetch            `protobuf:"bytes,9,rep,name=prefetch,proto3" json:"prefetch,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *LaunchRequest) Reset() {
 	*x = LaunchRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[32]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1948,7 +2175,7 @@ func (x *LaunchRequest) String() string {
 func (*LaunchRequest) ProtoMessage() {}
 
 func (x *LaunchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[32]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1961,7 +2188,7 @@ func (x *LaunchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaunchRequest.ProtoReflect.Descriptor instead.
 func (*LaunchRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{32}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LaunchRequest) GetKernel() uint32 {
@@ -2020,6 +2247,75 @@ func (x *LaunchRequest) GetGlobalOffset() []uint32 {
 	return nil
 }
 
+func (x *LaunchRequest) GetPrefetch() []*Prefetch {
+	if x != nil {
+		return x.Prefetch
+	}
+	return nil
+}
+
+// The tiles of a view that each work-group reads, in the order of use: what the engine may convert ahead of demand when
+// a work-group is dispatched, as deep as the unit's prefetch_depth. Costs buffers and time like any conversion.
+type Prefetch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	View          uint32                 `protobuf:"varint,1,opt,name=view,proto3" json:"view,omitempty"`
+	First         []byte                 `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"` // uint32[workgroups + 1]: work-group i reads tiles[first[i]] up to tiles[first[i+1] - 1]
+	Tiles         []byte                 `protobuf:"bytes,3,opt,name=tiles,proto3" json:"tiles,omitempty"` // uint32[first[workgroups]]
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Prefetch) Reset() {
+	*x = Prefetch{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prefetch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prefetch) ProtoMessage() {}
+
+func (x *Prefetch) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prefetch.ProtoReflect.Descriptor instead.
+func (*Prefetch) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Prefetch) GetView() uint32 {
+	if x != nil {
+		return x.View
+	}
+	return 0
+}
+
+func (x *Prefetch) GetFirst() []byte {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Prefetch) GetTiles() []byte {
+	if x != nil {
+		return x.Tiles
+	}
+	return nil
+}
+
 type LaunchUpdate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Body:
@@ -2033,7 +2329,7 @@ type LaunchUpdate struct {
 
 func (x *LaunchUpdate) Reset() {
 	*x = LaunchUpdate{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[33]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2341,7 @@ func (x *LaunchUpdate) String() string {
 func (*LaunchUpdate) ProtoMessage() {}
 
 func (x *LaunchUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[33]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2354,7 @@ func (x *LaunchUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaunchUpdate.ProtoReflect.Descriptor instead.
 func (*LaunchUpdate) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{33}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LaunchUpdate) GetBody() isLaunchUpdate_Body {
@@ -2108,13 +2404,15 @@ type Progress struct {
 	WorkgroupsTotal uint64                 `protobuf:"varint,2,opt,name=workgroups_total,json=workgroupsTotal,proto3" json:"workgroups_total,omitempty"`
 	Instructions    uint64                 `protobuf:"varint,3,opt,name=instructions,proto3" json:"instructions,omitempty"`
 	Cycle           uint64                 `protobuf:"varint,4,opt,name=cycle,proto3" json:"cycle,omitempty"`
+	WaitingFor      string                 `protobuf:"bytes,5,opt,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"` // unit and event that the model waits for; empty: it simulates
+	WaitingS        float64                `protobuf:"fixed64,6,opt,name=waiting_s,json=waitingS,proto3" json:"waiting_s,omitempty"`     // wall time since that wait began
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[34]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2424,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[34]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2437,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{34}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Progress) GetWorkgroupsDone() uint64 {
@@ -2170,6 +2468,20 @@ func (x *Progress) GetCycle() uint64 {
 	return 0
 }
 
+func (x *Progress) GetWaitingFor() string {
+	if x != nil {
+		return x.WaitingFor
+	}
+	return ""
+}
+
+func (x *Progress) GetWaitingS() float64 {
+	if x != nil {
+		return x.WaitingS
+	}
+	return 0
+}
+
 type LaunchResult struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Cycles            uint64                 `protobuf:"varint,1,opt,name=cycles,proto3" json:"cycles,omitempty"`                                               // kernel time with the launch tail; 0 in functional mode
@@ -2191,7 +2503,7 @@ type LaunchResult struct {
 
 func (x *LaunchResult) Reset() {
 	*x = LaunchResult{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[35]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2515,7 @@ func (x *LaunchResult) String() string {
 func (*LaunchResult) ProtoMessage() {}
 
 func (x *LaunchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[35]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2528,7 @@ func (x *LaunchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaunchResult.ProtoReflect.Descriptor instead.
 func (*LaunchResult) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{35}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LaunchResult) GetCycles() uint64 {
@@ -2323,7 +2635,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[36]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2647,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[36]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2660,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{36}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Metric) GetLocation() string {
@@ -2387,7 +2699,7 @@ type StatisticsRequest struct {
 
 func (x *StatisticsRequest) Reset() {
 	*x = StatisticsRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[37]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2399,7 +2711,7 @@ func (x *StatisticsRequest) String() string {
 func (*StatisticsRequest) ProtoMessage() {}
 
 func (x *StatisticsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[37]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2412,7 +2724,7 @@ func (x *StatisticsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsRequest.ProtoReflect.Descriptor instead.
 func (*StatisticsRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{37}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{42}
 }
 
 type StatisticsReply struct {
@@ -2433,7 +2745,7 @@ type StatisticsReply struct {
 
 func (x *StatisticsReply) Reset() {
 	*x = StatisticsReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[38]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2445,7 +2757,7 @@ func (x *StatisticsReply) String() string {
 func (*StatisticsReply) ProtoMessage() {}
 
 func (x *StatisticsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[38]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2458,7 +2770,7 @@ func (x *StatisticsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsReply.ProtoReflect.Descriptor instead.
 func (*StatisticsReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{38}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StatisticsReply) GetPostedEvents() uint64 {
@@ -2532,24 +2844,33 @@ func (x *StatisticsReply) GetSeats() []*SeatStatistics {
 }
 
 type SeatStatistics struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          UnitKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=spartan.cosim.v1.UnitKind" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	Placement     string                 `protobuf:"bytes,4,opt,name=placement,proto3" json:"placement,omitempty"`
-	PostedEvents  uint64                 `protobuf:"varint,5,opt,name=posted_events,json=postedEvents,proto3" json:"posted_events,omitempty"`
-	Requests      uint64                 `protobuf:"varint,6,opt,name=requests,proto3" json:"requests,omitempty"`
-	Batches       uint64                 `protobuf:"varint,7,opt,name=batches,proto3" json:"batches,omitempty"`
-	WaitS         float64                `protobuf:"fixed64,8,opt,name=wait_s,json=waitS,proto3" json:"wait_s,omitempty"`
-	BusyS         float64                `protobuf:"fixed64,9,opt,name=busy_s,json=busyS,proto3" json:"busy_s,omitempty"`
-	CountersJson  string                 `protobuf:"bytes,10,opt,name=counters_json,json=countersJson,proto3" json:"counters_json,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	Kind                  UnitKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=spartan.cosim.v1.UnitKind" json:"kind,omitempty"`
+	Name                  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Version               string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	Placement             string                 `protobuf:"bytes,4,opt,name=placement,proto3" json:"placement,omitempty"`
+	PostedEvents          uint64                 `protobuf:"varint,5,opt,name=posted_events,json=postedEvents,proto3" json:"posted_events,omitempty"`
+	Requests              uint64                 `protobuf:"varint,6,opt,name=requests,proto3" json:"requests,omitempty"`
+	Batches               uint64                 `protobuf:"varint,7,opt,name=batches,proto3" json:"batches,omitempty"`
+	WaitS                 float64                `protobuf:"fixed64,8,opt,name=wait_s,json=waitS,proto3" json:"wait_s,omitempty"`
+	BusyS                 float64                `protobuf:"fixed64,9,opt,name=busy_s,json=busyS,proto3" json:"busy_s,omitempty"`
+	CountersJson          string                 `protobuf:"bytes,10,opt,name=counters_json,json=countersJson,proto3" json:"counters_json,omitempty"`
+	Seat                  uint32                 `protobuf:"varint,11,opt,name=seat,proto3" json:"seat,omitempty"`
+	Shadow                bool                   `protobuf:"varint,12,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	Events                []*EventStatistics     `protobuf:"bytes,13,rep,name=events,proto3" json:"events,omitempty"`
+	ShadowCompared        uint64                 `protobuf:"varint,14,opt,name=shadow_compared,json=shadowCompared,proto3" json:"shadow_compared,omitempty"` // answers of a shadow compared with those applied
+	ShadowDifferent       uint64                 `protobuf:"varint,15,opt,name=shadow_different,json=shadowDifferent,proto3" json:"shadow_different,omitempty"`
+	ShadowFirstDifference string                 `protobuf:"bytes,16,opt,name=shadow_first_difference,json=shadowFirstDifference,proto3" json:"shadow_first_difference,omitempty"` // one sentence; empty: none
+	SerialiseS            float64                `protobuf:"fixed64,17,opt,name=serialise_s,json=serialiseS,proto3" json:"serialise_s,omitempty"`
+	RoundTripS            float64                `protobuf:"fixed64,18,opt,name=round_trip_s,json=roundTripS,proto3" json:"round_trip_s,omitempty"` // sum over batches of requests: sent to answered
+	HookS                 float64                `protobuf:"fixed64,19,opt,name=hook_s,json=hookS,proto3" json:"hook_s,omitempty"`                  // part of busy_s inside the unit's own code
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *SeatStatistics) Reset() {
 	*x = SeatStatistics{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[39]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2561,7 +2882,7 @@ func (x *SeatStatistics) String() string {
 func (*SeatStatistics) ProtoMessage() {}
 
 func (x *SeatStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[39]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2574,7 +2895,7 @@ func (x *SeatStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeatStatistics.ProtoReflect.Descriptor instead.
 func (*SeatStatistics) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{39}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SeatStatistics) GetKind() UnitKind {
@@ -2647,6 +2968,186 @@ func (x *SeatStatistics) GetCountersJson() string {
 	return ""
 }
 
+func (x *SeatStatistics) GetSeat() uint32 {
+	if x != nil {
+		return x.Seat
+	}
+	return 0
+}
+
+func (x *SeatStatistics) GetShadow() bool {
+	if x != nil {
+		return x.Shadow
+	}
+	return false
+}
+
+func (x *SeatStatistics) GetEvents() []*EventStatistics {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *SeatStatistics) GetShadowCompared() uint64 {
+	if x != nil {
+		return x.ShadowCompared
+	}
+	return 0
+}
+
+func (x *SeatStatistics) GetShadowDifferent() uint64 {
+	if x != nil {
+		return x.ShadowDifferent
+	}
+	return 0
+}
+
+func (x *SeatStatistics) GetShadowFirstDifference() string {
+	if x != nil {
+		return x.ShadowFirstDifference
+	}
+	return ""
+}
+
+func (x *SeatStatistics) GetSerialiseS() float64 {
+	if x != nil {
+		return x.SerialiseS
+	}
+	return 0
+}
+
+func (x *SeatStatistics) GetRoundTripS() float64 {
+	if x != nil {
+		return x.RoundTripS
+	}
+	return 0
+}
+
+func (x *SeatStatistics) GetHookS() float64 {
+	if x != nil {
+		return x.HookS
+	}
+	return 0
+}
+
+// Where the wall time of one kind of event went.
+type EventStatistics struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          EventKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=spartan.cosim.v1.EventKind" json:"kind,omitempty"`
+	Events        uint64                 `protobuf:"varint,2,opt,name=events,proto3" json:"events,omitempty"`
+	Batches       uint64                 `protobuf:"varint,3,opt,name=batches,proto3" json:"batches,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`                                 // of the batches sent
+	SerialiseS    float64                `protobuf:"fixed64,5,opt,name=serialise_s,json=serialiseS,proto3" json:"serialise_s,omitempty"`    // building and sending, on the model's side
+	UnitS         float64                `protobuf:"fixed64,6,opt,name=unit_s,json=unitS,proto3" json:"unit_s,omitempty"`                   // in the unit's process
+	HookS         float64                `protobuf:"fixed64,7,opt,name=hook_s,json=hookS,proto3" json:"hook_s,omitempty"`                   // part of it inside the unit's own code
+	TransportS    float64                `protobuf:"fixed64,8,opt,name=transport_s,json=transportS,proto3" json:"transport_s,omitempty"`    // sent to acknowledged, less unit_s
+	WaitS         float64                `protobuf:"fixed64,9,opt,name=wait_s,json=waitS,proto3" json:"wait_s,omitempty"`                   // the model stood still for it
+	RoundTripS    float64                `protobuf:"fixed64,10,opt,name=round_trip_s,json=roundTripS,proto3" json:"round_trip_s,omitempty"` // requests: sent to answered, summed over batches
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventStatistics) Reset() {
+	*x = EventStatistics{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventStatistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventStatistics) ProtoMessage() {}
+
+func (x *EventStatistics) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventStatistics.ProtoReflect.Descriptor instead.
+func (*EventStatistics) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *EventStatistics) GetKind() EventKind {
+	if x != nil {
+		return x.Kind
+	}
+	return EventKind_EVENT_KIND_UNSPECIFIED
+}
+
+func (x *EventStatistics) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetBatches() uint64 {
+	if x != nil {
+		return x.Batches
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetSerialiseS() float64 {
+	if x != nil {
+		return x.SerialiseS
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetUnitS() float64 {
+	if x != nil {
+		return x.UnitS
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetHookS() float64 {
+	if x != nil {
+		return x.HookS
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetTransportS() float64 {
+	if x != nil {
+		return x.TransportS
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetWaitS() float64 {
+	if x != nil {
+		return x.WaitS
+	}
+	return 0
+}
+
+func (x *EventStatistics) GetRoundTripS() float64 {
+	if x != nil {
+		return x.RoundTripS
+	}
+	return 0
+}
+
 type ShutdownRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2655,7 +3156,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[40]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +3168,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[40]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +3181,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{40}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{46}
 }
 
 type ShutdownReply struct {
@@ -2691,7 +3192,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2703,7 +3204,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2716,14 +3217,14 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{41}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{47}
 }
 
 var File_spartan_cosim_v1_gpu_model_proto protoreflect.FileDescriptor
 
 const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\n" +
-	" spartan/cosim/v1/gpu_model.proto\x12\x10spartan.cosim.v1\x1a\x1dspartan/cosim/v1/common.proto\x1a\x1cspartan/cosim/v1/units.proto\"\x98\x03\n" +
+	" spartan/cosim/v1/gpu_model.proto\x12\x10spartan.cosim.v1\x1a\x1dspartan/cosim/v1/common.proto\x1a\x1cspartan/cosim/v1/units.proto\"\xf0\x03\n" +
 	"\x10HandshakeRequest\x125\n" +
 	"\bprotocol\x18\x01 \x01(\v2\x19.spartan.cosim.v1.VersionR\bprotocol\x12%\n" +
 	"\x0edriver_version\x18\x02 \x01(\tR\rdriverVersion\x12*\n" +
@@ -2731,7 +3232,9 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x03gpu\x18\x04 \x01(\tR\x03gpu\x12Y\n" +
 	"\rgpu_overrides\x18\x05 \x03(\v24.spartan.cosim.v1.HandshakeRequest.GpuOverridesEntryR\fgpuOverrides\x12!\n" +
 	"\fhost_threads\x18\x06 \x01(\rR\vhostThreads\x12)\n" +
-	"\x10max_instructions\x18\a \x01(\x04R\x0fmaxInstructions\x1a?\n" +
+	"\x10max_instructions\x18\a \x01(\x04R\x0fmaxInstructions\x12+\n" +
+	"\x11private_directory\x18\b \x01(\tR\x10privateDirectory\x12)\n" +
+	"\x10record_directory\x18\t \x01(\tR\x0frecordDirectory\x1a?\n" +
 	"\x11GpuOverridesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\x01\n" +
@@ -2798,7 +3301,7 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"sharedName\"S\n" +
 	"\tReadReply\x12-\n" +
 	"\x04data\x18\x01 \x01(\v2\x19.spartan.cosim.v1.PayloadR\x04data\x12\x17\n" +
-	"\atime_ps\x18\x02 \x01(\x04R\x06timePs\"\xd6\x02\n" +
+	"\atime_ps\x18\x02 \x01(\x04R\x06timePs\"\xc5\x03\n" +
 	"\x11AttachUnitRequest\x12.\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.spartan.cosim.v1.UnitKindR\x04kind\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x12\n" +
@@ -2810,14 +3313,28 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x06shadow\x18\b \x01(\bR\x06shadow\x12\x15\n" +
 	"\x06tls_ca\x18\t \x01(\fR\x05tlsCa\x12\x14\n" +
 	"\x05token\x18\n" +
-	" \x01(\tR\x05token\"V\n" +
+	" \x01(\tR\x05token\x12'\n" +
+	"\x0ftls_certificate\x18\v \x01(\fR\x0etlsCertificate\x12\x17\n" +
+	"\atls_key\x18\f \x01(\fR\x06tlsKey\x12+\n" +
+	"\x11insecure_loopback\x18\r \x01(\bR\x10insecureLoopback\"V\n" +
 	"\x0fAttachUnitReply\x12/\n" +
 	"\x04unit\x18\x01 \x01(\v2\x1b.spartan.cosim.v1.UnitHelloR\x04unit\x12\x12\n" +
 	"\x04seat\x18\x02 \x01(\rR\x04seat\"'\n" +
 	"\x11DetachUnitRequest\x12\x12\n" +
-	"\x04seat\x18\x01 \x01(\rR\x04seat\"6\n" +
+	"\x04seat\x18\x01 \x01(\rR\x04seat\"x\n" +
 	"\x0fDetachUnitReply\x12#\n" +
-	"\rcounters_json\x18\x01 \x01(\tR\fcountersJson\"F\n" +
+	"\rcounters_json\x18\x01 \x01(\tR\fcountersJson\x12@\n" +
+	"\n" +
+	"statistics\x18\x02 \x01(\v2 .spartan.cosim.v1.SeatStatisticsR\n" +
+	"statistics\")\n" +
+	"\x13SnapshotUnitRequest\x12\x12\n" +
+	"\x04seat\x18\x01 \x01(\rR\x04seat\"/\n" +
+	"\x11SnapshotUnitReply\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\fR\bsnapshot\"D\n" +
+	"\x12RestoreUnitRequest\x12\x12\n" +
+	"\x04seat\x18\x01 \x01(\rR\x04seat\x12\x1a\n" +
+	"\bsnapshot\x18\x02 \x01(\fR\bsnapshot\"\x12\n" +
+	"\x10RestoreUnitReply\"F\n" +
 	"\x12WatchTensorRequest\x120\n" +
 	"\x06tensor\x18\x01 \x01(\v2\x18.spartan.cosim.v1.TensorR\x06tensor\"\"\n" +
 	"\x10WatchTensorReply\x12\x0e\n" +
@@ -2854,7 +3371,7 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x13tiles_per_workgroup\x18\x02 \x01(\rR\x11tilesPerWorkgroup\x12#\n" +
 	"\rtile_nonzeros\x18\x03 \x01(\fR\ftileNonzeros\x12#\n" +
 	"\rtile_elements\x18\x04 \x01(\rR\ftileElements\x12,\n" +
-	"\x12path_table_address\x18\x05 \x01(\x04R\x10pathTableAddress\"\x96\x02\n" +
+	"\x12path_table_address\x18\x05 \x01(\x04R\x10pathTableAddress\"\xce\x02\n" +
 	"\rLaunchRequest\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\rR\x06kernel\x12\x12\n" +
 	"\x04grid\x18\x02 \x03(\rR\x04grid\x12\x1c\n" +
@@ -2863,16 +3380,24 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x11dynamic_lds_bytes\x18\x05 \x01(\rR\x0fdynamicLdsBytes\x126\n" +
 	"\bschedule\x18\x06 \x01(\v2\x1a.spartan.cosim.v1.ScheduleR\bschedule\x12\x14\n" +
 	"\x05label\x18\a \x01(\tR\x05label\x12#\n" +
-	"\rglobal_offset\x18\b \x03(\rR\fglobalOffset\"\x8a\x01\n" +
+	"\rglobal_offset\x18\b \x03(\rR\fglobalOffset\x126\n" +
+	"\bprefetch\x18\t \x03(\v2\x1a.spartan.cosim.v1.PrefetchR\bprefetch\"J\n" +
+	"\bPrefetch\x12\x12\n" +
+	"\x04view\x18\x01 \x01(\rR\x04view\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\fR\x05first\x12\x14\n" +
+	"\x05tiles\x18\x03 \x01(\fR\x05tiles\"\x8a\x01\n" +
 	"\fLaunchUpdate\x128\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1a.spartan.cosim.v1.ProgressH\x00R\bprogress\x128\n" +
 	"\x06result\x18\x02 \x01(\v2\x1e.spartan.cosim.v1.LaunchResultH\x00R\x06resultB\x06\n" +
-	"\x04body\"\x98\x01\n" +
+	"\x04body\"\xd6\x01\n" +
 	"\bProgress\x12'\n" +
 	"\x0fworkgroups_done\x18\x01 \x01(\x04R\x0eworkgroupsDone\x12)\n" +
 	"\x10workgroups_total\x18\x02 \x01(\x04R\x0fworkgroupsTotal\x12\"\n" +
 	"\finstructions\x18\x03 \x01(\x04R\finstructions\x12\x14\n" +
-	"\x05cycle\x18\x04 \x01(\x04R\x05cycle\"\xd6\x03\n" +
+	"\x05cycle\x18\x04 \x01(\x04R\x05cycle\x12\x1f\n" +
+	"\vwaiting_for\x18\x05 \x01(\tR\n" +
+	"waitingFor\x12\x1b\n" +
+	"\twaiting_s\x18\x06 \x01(\x01R\bwaitingS\"\xd6\x03\n" +
 	"\fLaunchResult\x12\x16\n" +
 	"\x06cycles\x18\x01 \x01(\x04R\x06cycles\x12,\n" +
 	"\x12launch_tail_cycles\x18\x02 \x01(\x04R\x10launchTailCycles\x12\"\n" +
@@ -2912,7 +3437,7 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\funits_busy_s\x18\t \x01(\x01R\n" +
 	"unitsBusyS\x126\n" +
 	"\x05seats\x18\n" +
-	" \x03(\v2 .spartan.cosim.v1.SeatStatisticsR\x05seats\"\xba\x02\n" +
+	" \x03(\v2 .spartan.cosim.v1.SeatStatisticsR\x05seats\"\x87\x05\n" +
 	"\x0eSeatStatistics\x12.\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.spartan.cosim.v1.UnitKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -2924,13 +3449,39 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x06wait_s\x18\b \x01(\x01R\x05waitS\x12\x15\n" +
 	"\x06busy_s\x18\t \x01(\x01R\x05busyS\x12#\n" +
 	"\rcounters_json\x18\n" +
-	" \x01(\tR\fcountersJson\"\x11\n" +
+	" \x01(\tR\fcountersJson\x12\x12\n" +
+	"\x04seat\x18\v \x01(\rR\x04seat\x12\x16\n" +
+	"\x06shadow\x18\f \x01(\bR\x06shadow\x129\n" +
+	"\x06events\x18\r \x03(\v2!.spartan.cosim.v1.EventStatisticsR\x06events\x12'\n" +
+	"\x0fshadow_compared\x18\x0e \x01(\x04R\x0eshadowCompared\x12)\n" +
+	"\x10shadow_different\x18\x0f \x01(\x04R\x0fshadowDifferent\x126\n" +
+	"\x17shadow_first_difference\x18\x10 \x01(\tR\x15shadowFirstDifference\x12\x1f\n" +
+	"\vserialise_s\x18\x11 \x01(\x01R\n" +
+	"serialiseS\x12 \n" +
+	"\fround_trip_s\x18\x12 \x01(\x01R\n" +
+	"roundTripS\x12\x15\n" +
+	"\x06hook_s\x18\x13 \x01(\x01R\x05hookS\"\xb3\x02\n" +
+	"\x0fEventStatistics\x12/\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1b.spartan.cosim.v1.EventKindR\x04kind\x12\x16\n" +
+	"\x06events\x18\x02 \x01(\x04R\x06events\x12\x18\n" +
+	"\abatches\x18\x03 \x01(\x04R\abatches\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x1f\n" +
+	"\vserialise_s\x18\x05 \x01(\x01R\n" +
+	"serialiseS\x12\x15\n" +
+	"\x06unit_s\x18\x06 \x01(\x01R\x05unitS\x12\x15\n" +
+	"\x06hook_s\x18\a \x01(\x01R\x05hookS\x12\x1f\n" +
+	"\vtransport_s\x18\b \x01(\x01R\n" +
+	"transportS\x12\x15\n" +
+	"\x06wait_s\x18\t \x01(\x01R\x05waitS\x12 \n" +
+	"\fround_trip_s\x18\n" +
+	" \x01(\x01R\n" +
+	"roundTripS\"\x11\n" +
 	"\x0fShutdownRequest\"\x0f\n" +
 	"\rShutdownReply*B\n" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMODE_TIMING\x10\x01\x12\x13\n" +
-	"\x0fMODE_FUNCTIONAL\x10\x022\x8d\v\n" +
+	"\x0fMODE_FUNCTIONAL\x10\x022\xc2\f\n" +
 	"\bGpuModel\x12Q\n" +
 	"\tHandshake\x12\".spartan.cosim.v1.HandshakeRequest\x1a .spartan.cosim.v1.HandshakeReply\x12`\n" +
 	"\x0eLoadCodeObject\x12'.spartan.cosim.v1.LoadCodeObjectRequest\x1a%.spartan.cosim.v1.LoadCodeObjectReply\x12N\n" +
@@ -2941,7 +3492,9 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\n" +
 	"AttachUnit\x12#.spartan.cosim.v1.AttachUnitRequest\x1a!.spartan.cosim.v1.AttachUnitReply\x12T\n" +
 	"\n" +
-	"DetachUnit\x12#.spartan.cosim.v1.DetachUnitRequest\x1a!.spartan.cosim.v1.DetachUnitReply\x12W\n" +
+	"DetachUnit\x12#.spartan.cosim.v1.DetachUnitRequest\x1a!.spartan.cosim.v1.DetachUnitReply\x12Z\n" +
+	"\fSnapshotUnit\x12%.spartan.cosim.v1.SnapshotUnitRequest\x1a#.spartan.cosim.v1.SnapshotUnitReply\x12W\n" +
+	"\vRestoreUnit\x12$.spartan.cosim.v1.RestoreUnitRequest\x1a\".spartan.cosim.v1.RestoreUnitReply\x12W\n" +
 	"\vWatchTensor\x12$.spartan.cosim.v1.WatchTensorRequest\x1a\".spartan.cosim.v1.WatchTensorReply\x12]\n" +
 	"\rUnwatchTensor\x12&.spartan.cosim.v1.UnwatchTensorRequest\x1a$.spartan.cosim.v1.UnwatchTensorReply\x12T\n" +
 	"\n" +
@@ -2968,7 +3521,7 @@ func file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP() []byte {
 }
 
 var file_spartan_cosim_v1_gpu_model_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spartan_cosim_v1_gpu_model_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_spartan_cosim_v1_gpu_model_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_spartan_cosim_v1_gpu_model_proto_goTypes = []any{
 	(Mode)(0),                     // 0: spartan.cosim.v1.Mode
 	(*HandshakeRequest)(nil),      // 1: spartan.cosim.v1.HandshakeRequest
@@ -2990,99 +3543,114 @@ var file_spartan_cosim_v1_gpu_model_proto_goTypes = []any{
 	(*AttachUnitReply)(nil),       // 17: spartan.cosim.v1.AttachUnitReply
 	(*DetachUnitRequest)(nil),     // 18: spartan.cosim.v1.DetachUnitRequest
 	(*DetachUnitReply)(nil),       // 19: spartan.cosim.v1.DetachUnitReply
-	(*WatchTensorRequest)(nil),    // 20: spartan.cosim.v1.WatchTensorRequest
-	(*WatchTensorReply)(nil),      // 21: spartan.cosim.v1.WatchTensorReply
-	(*UnwatchTensorRequest)(nil),  // 22: spartan.cosim.v1.UnwatchTensorRequest
-	(*UnwatchTensorReply)(nil),    // 23: spartan.cosim.v1.UnwatchTensorReply
-	(*CreateViewRequest)(nil),     // 24: spartan.cosim.v1.CreateViewRequest
-	(*CreateViewReply)(nil),       // 25: spartan.cosim.v1.CreateViewReply
-	(*DestroyViewRequest)(nil),    // 26: spartan.cosim.v1.DestroyViewRequest
-	(*DestroyViewReply)(nil),      // 27: spartan.cosim.v1.DestroyViewReply
-	(*ReadCountsRequest)(nil),     // 28: spartan.cosim.v1.ReadCountsRequest
-	(*ReadCountsReply)(nil),       // 29: spartan.cosim.v1.ReadCountsReply
-	(*MarkLayerRequest)(nil),      // 30: spartan.cosim.v1.MarkLayerRequest
-	(*MarkLayerReply)(nil),        // 31: spartan.cosim.v1.MarkLayerReply
-	(*Schedule)(nil),              // 32: spartan.cosim.v1.Schedule
-	(*LaunchRequest)(nil),         // 33: spartan.cosim.v1.LaunchRequest
-	(*LaunchUpdate)(nil),          // 34: spartan.cosim.v1.LaunchUpdate
-	(*Progress)(nil),              // 35: spartan.cosim.v1.Progress
-	(*LaunchResult)(nil),          // 36: spartan.cosim.v1.LaunchResult
-	(*Metric)(nil),                // 37: spartan.cosim.v1.Metric
-	(*StatisticsRequest)(nil),     // 38: spartan.cosim.v1.StatisticsRequest
-	(*StatisticsReply)(nil),       // 39: spartan.cosim.v1.StatisticsReply
-	(*SeatStatistics)(nil),        // 40: spartan.cosim.v1.SeatStatistics
-	(*ShutdownRequest)(nil),       // 41: spartan.cosim.v1.ShutdownRequest
-	(*ShutdownReply)(nil),         // 42: spartan.cosim.v1.ShutdownReply
-	nil,                           // 43: spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
-	(*Version)(nil),               // 44: spartan.cosim.v1.Version
-	(*Payload)(nil),               // 45: spartan.cosim.v1.Payload
-	(UnitKind)(0),                 // 46: spartan.cosim.v1.UnitKind
-	(*UnitHello)(nil),             // 47: spartan.cosim.v1.UnitHello
-	(*Tensor)(nil),                // 48: spartan.cosim.v1.Tensor
-	(*View)(nil),                  // 49: spartan.cosim.v1.View
-	(*CountsReply)(nil),           // 50: spartan.cosim.v1.CountsReply
+	(*SnapshotUnitRequest)(nil),   // 20: spartan.cosim.v1.SnapshotUnitRequest
+	(*SnapshotUnitReply)(nil),     // 21: spartan.cosim.v1.SnapshotUnitReply
+	(*RestoreUnitRequest)(nil),    // 22: spartan.cosim.v1.RestoreUnitRequest
+	(*RestoreUnitReply)(nil),      // 23: spartan.cosim.v1.RestoreUnitReply
+	(*WatchTensorRequest)(nil),    // 24: spartan.cosim.v1.WatchTensorRequest
+	(*WatchTensorReply)(nil),      // 25: spartan.cosim.v1.WatchTensorReply
+	(*UnwatchTensorRequest)(nil),  // 26: spartan.cosim.v1.UnwatchTensorRequest
+	(*UnwatchTensorReply)(nil),    // 27: spartan.cosim.v1.UnwatchTensorReply
+	(*CreateViewRequest)(nil),     // 28: spartan.cosim.v1.CreateViewRequest
+	(*CreateViewReply)(nil),       // 29: spartan.cosim.v1.CreateViewReply
+	(*DestroyViewRequest)(nil),    // 30: spartan.cosim.v1.DestroyViewRequest
+	(*DestroyViewReply)(nil),      // 31: spartan.cosim.v1.DestroyViewReply
+	(*ReadCountsRequest)(nil),     // 32: spartan.cosim.v1.ReadCountsRequest
+	(*ReadCountsReply)(nil),       // 33: spartan.cosim.v1.ReadCountsReply
+	(*MarkLayerRequest)(nil),      // 34: spartan.cosim.v1.MarkLayerRequest
+	(*MarkLayerReply)(nil),        // 35: spartan.cosim.v1.MarkLayerReply
+	(*Schedule)(nil),              // 36: spartan.cosim.v1.Schedule
+	(*LaunchRequest)(nil),         // 37: spartan.cosim.v1.LaunchRequest
+	(*Prefetch)(nil),              // 38: spartan.cosim.v1.Prefetch
+	(*LaunchUpdate)(nil),          // 39: spartan.cosim.v1.LaunchUpdate
+	(*Progress)(nil),              // 40: spartan.cosim.v1.Progress
+	(*LaunchResult)(nil),          // 41: spartan.cosim.v1.LaunchResult
+	(*Metric)(nil),                // 42: spartan.cosim.v1.Metric
+	(*StatisticsRequest)(nil),     // 43: spartan.cosim.v1.StatisticsRequest
+	(*StatisticsReply)(nil),       // 44: spartan.cosim.v1.StatisticsReply
+	(*SeatStatistics)(nil),        // 45: spartan.cosim.v1.SeatStatistics
+	(*EventStatistics)(nil),       // 46: spartan.cosim.v1.EventStatistics
+	(*ShutdownRequest)(nil),       // 47: spartan.cosim.v1.ShutdownRequest
+	(*ShutdownReply)(nil),         // 48: spartan.cosim.v1.ShutdownReply
+	nil,                           // 49: spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
+	(*Version)(nil),               // 50: spartan.cosim.v1.Version
+	(*Payload)(nil),               // 51: spartan.cosim.v1.Payload
+	(UnitKind)(0),                 // 52: spartan.cosim.v1.UnitKind
+	(*UnitHello)(nil),             // 53: spartan.cosim.v1.UnitHello
+	(*Tensor)(nil),                // 54: spartan.cosim.v1.Tensor
+	(*View)(nil),                  // 55: spartan.cosim.v1.View
+	(*CountsReply)(nil),           // 56: spartan.cosim.v1.CountsReply
+	(EventKind)(0),                // 57: spartan.cosim.v1.EventKind
 }
 var file_spartan_cosim_v1_gpu_model_proto_depIdxs = []int32{
-	44, // 0: spartan.cosim.v1.HandshakeRequest.protocol:type_name -> spartan.cosim.v1.Version
+	50, // 0: spartan.cosim.v1.HandshakeRequest.protocol:type_name -> spartan.cosim.v1.Version
 	0,  // 1: spartan.cosim.v1.HandshakeRequest.mode:type_name -> spartan.cosim.v1.Mode
-	43, // 2: spartan.cosim.v1.HandshakeRequest.gpu_overrides:type_name -> spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
-	44, // 3: spartan.cosim.v1.HandshakeReply.protocol:type_name -> spartan.cosim.v1.Version
+	49, // 2: spartan.cosim.v1.HandshakeRequest.gpu_overrides:type_name -> spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
+	50, // 3: spartan.cosim.v1.HandshakeReply.protocol:type_name -> spartan.cosim.v1.Version
 	2,  // 4: spartan.cosim.v1.HandshakeReply.parameters:type_name -> spartan.cosim.v1.GpuParameter
 	5,  // 5: spartan.cosim.v1.Kernel.arguments:type_name -> spartan.cosim.v1.KernelArgument
 	6,  // 6: spartan.cosim.v1.LoadCodeObjectReply.kernels:type_name -> spartan.cosim.v1.Kernel
-	45, // 7: spartan.cosim.v1.WriteRequest.data:type_name -> spartan.cosim.v1.Payload
-	45, // 8: spartan.cosim.v1.ReadReply.data:type_name -> spartan.cosim.v1.Payload
-	46, // 9: spartan.cosim.v1.AttachUnitRequest.kind:type_name -> spartan.cosim.v1.UnitKind
-	47, // 10: spartan.cosim.v1.AttachUnitReply.unit:type_name -> spartan.cosim.v1.UnitHello
-	48, // 11: spartan.cosim.v1.WatchTensorRequest.tensor:type_name -> spartan.cosim.v1.Tensor
-	48, // 12: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
-	49, // 13: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
-	50, // 14: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
-	32, // 15: spartan.cosim.v1.LaunchRequest.schedule:type_name -> spartan.cosim.v1.Schedule
-	35, // 16: spartan.cosim.v1.LaunchUpdate.progress:type_name -> spartan.cosim.v1.Progress
-	36, // 17: spartan.cosim.v1.LaunchUpdate.result:type_name -> spartan.cosim.v1.LaunchResult
-	37, // 18: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
-	40, // 19: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
-	46, // 20: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
-	1,  // 21: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
-	4,  // 22: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
-	8,  // 23: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
-	10, // 24: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
-	12, // 25: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
-	14, // 26: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
-	16, // 27: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
-	18, // 28: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
-	20, // 29: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
-	22, // 30: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
-	24, // 31: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
-	26, // 32: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
-	28, // 33: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
-	30, // 34: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
-	33, // 35: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
-	38, // 36: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
-	41, // 37: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
-	3,  // 38: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
-	7,  // 39: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
-	9,  // 40: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
-	11, // 41: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
-	13, // 42: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
-	15, // 43: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
-	17, // 44: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
-	19, // 45: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
-	21, // 46: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
-	23, // 47: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
-	25, // 48: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
-	27, // 49: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
-	29, // 50: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
-	31, // 51: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
-	34, // 52: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
-	39, // 53: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
-	42, // 54: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
-	38, // [38:55] is the sub-list for method output_type
-	21, // [21:38] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	51, // 7: spartan.cosim.v1.WriteRequest.data:type_name -> spartan.cosim.v1.Payload
+	51, // 8: spartan.cosim.v1.ReadReply.data:type_name -> spartan.cosim.v1.Payload
+	52, // 9: spartan.cosim.v1.AttachUnitRequest.kind:type_name -> spartan.cosim.v1.UnitKind
+	53, // 10: spartan.cosim.v1.AttachUnitReply.unit:type_name -> spartan.cosim.v1.UnitHello
+	45, // 11: spartan.cosim.v1.DetachUnitReply.statistics:type_name -> spartan.cosim.v1.SeatStatistics
+	54, // 12: spartan.cosim.v1.WatchTensorRequest.tensor:type_name -> spartan.cosim.v1.Tensor
+	54, // 13: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
+	55, // 14: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
+	56, // 15: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
+	36, // 16: spartan.cosim.v1.LaunchRequest.schedule:type_name -> spartan.cosim.v1.Schedule
+	38, // 17: spartan.cosim.v1.LaunchRequest.prefetch:type_name -> spartan.cosim.v1.Prefetch
+	40, // 18: spartan.cosim.v1.LaunchUpdate.progress:type_name -> spartan.cosim.v1.Progress
+	41, // 19: spartan.cosim.v1.LaunchUpdate.result:type_name -> spartan.cosim.v1.LaunchResult
+	42, // 20: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
+	45, // 21: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
+	52, // 22: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
+	46, // 23: spartan.cosim.v1.SeatStatistics.events:type_name -> spartan.cosim.v1.EventStatistics
+	57, // 24: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
+	1,  // 25: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
+	4,  // 26: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
+	8,  // 27: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
+	10, // 28: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
+	12, // 29: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
+	14, // 30: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
+	16, // 31: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
+	18, // 32: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
+	20, // 33: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
+	22, // 34: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
+	24, // 35: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
+	26, // 36: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
+	28, // 37: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
+	30, // 38: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
+	32, // 39: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
+	34, // 40: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
+	37, // 41: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
+	43, // 42: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
+	47, // 43: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
+	3,  // 44: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
+	7,  // 45: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
+	9,  // 46: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
+	11, // 47: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
+	13, // 48: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
+	15, // 49: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
+	17, // 50: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
+	19, // 51: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
+	21, // 52: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
+	23, // 53: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
+	25, // 54: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
+	27, // 55: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
+	29, // 56: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
+	31, // 57: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
+	33, // 58: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
+	35, // 59: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
+	39, // 60: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
+	44, // 61: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
+	48, // 62: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
+	44, // [44:63] is the sub-list for method output_type
+	25, // [25:44] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_spartan_cosim_v1_gpu_model_proto_init() }
@@ -3092,7 +3660,7 @@ func file_spartan_cosim_v1_gpu_model_proto_init() {
 	}
 	file_spartan_cosim_v1_common_proto_init()
 	file_spartan_cosim_v1_units_proto_init()
-	file_spartan_cosim_v1_gpu_model_proto_msgTypes[33].OneofWrappers = []any{
+	file_spartan_cosim_v1_gpu_model_proto_msgTypes[38].OneofWrappers = []any{
 		(*LaunchUpdate_Progress)(nil),
 		(*LaunchUpdate_Result)(nil),
 	}
@@ -3102,7 +3670,7 @@ func file_spartan_cosim_v1_gpu_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spartan_cosim_v1_gpu_model_proto_rawDesc), len(file_spartan_cosim_v1_gpu_model_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   43,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,8 @@ const (
 	GpuModel_Read_FullMethodName           = "/spartan.cosim.v1.GpuModel/Read"
 	GpuModel_AttachUnit_FullMethodName     = "/spartan.cosim.v1.GpuModel/AttachUnit"
 	GpuModel_DetachUnit_FullMethodName     = "/spartan.cosim.v1.GpuModel/DetachUnit"
+	GpuModel_SnapshotUnit_FullMethodName   = "/spartan.cosim.v1.GpuModel/SnapshotUnit"
+	GpuModel_RestoreUnit_FullMethodName    = "/spartan.cosim.v1.GpuModel/RestoreUnit"
 	GpuModel_WatchTensor_FullMethodName    = "/spartan.cosim.v1.GpuModel/WatchTensor"
 	GpuModel_UnwatchTensor_FullMethodName  = "/spartan.cosim.v1.GpuModel/UnwatchTensor"
 	GpuModel_CreateView_FullMethodName     = "/spartan.cosim.v1.GpuModel/CreateView"
@@ -56,6 +58,8 @@ type GpuModelClient interface {
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (*ReadReply, error)
 	AttachUnit(ctx context.Context, in *AttachUnitRequest, opts ...grpc.CallOption) (*AttachUnitReply, error)
 	DetachUnit(ctx context.Context, in *DetachUnitRequest, opts ...grpc.CallOption) (*DetachUnitReply, error)
+	SnapshotUnit(ctx context.Context, in *SnapshotUnitRequest, opts ...grpc.CallOption) (*SnapshotUnitReply, error)
+	RestoreUnit(ctx context.Context, in *RestoreUnitRequest, opts ...grpc.CallOption) (*RestoreUnitReply, error)
 	WatchTensor(ctx context.Context, in *WatchTensorRequest, opts ...grpc.CallOption) (*WatchTensorReply, error)
 	UnwatchTensor(ctx context.Context, in *UnwatchTensorRequest, opts ...grpc.CallOption) (*UnwatchTensorReply, error)
 	CreateView(ctx context.Context, in *CreateViewRequest, opts ...grpc.CallOption) (*CreateViewReply, error)
@@ -150,6 +154,26 @@ func (c *gpuModelClient) DetachUnit(ctx context.Context, in *DetachUnitRequest, 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DetachUnitReply)
 	err := c.cc.Invoke(ctx, GpuModel_DetachUnit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gpuModelClient) SnapshotUnit(ctx context.Context, in *SnapshotUnitRequest, opts ...grpc.CallOption) (*SnapshotUnitReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SnapshotUnitReply)
+	err := c.cc.Invoke(ctx, GpuModel_SnapshotUnit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gpuModelClient) RestoreUnit(ctx context.Context, in *RestoreUnitRequest, opts ...grpc.CallOption) (*RestoreUnitReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestoreUnitReply)
+	err := c.cc.Invoke(ctx, GpuModel_RestoreUnit_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -271,6 +295,8 @@ type GpuModelServer interface {
 	Read(context.Context, *ReadRequest) (*ReadReply, error)
 	AttachUnit(context.Context, *AttachUnitRequest) (*AttachUnitReply, error)
 	DetachUnit(context.Context, *DetachUnitRequest) (*DetachUnitReply, error)
+	SnapshotUnit(context.Context, *SnapshotUnitRequest) (*SnapshotUnitReply, error)
+	RestoreUnit(context.Context, *RestoreUnitRequest) (*RestoreUnitReply, error)
 	WatchTensor(context.Context, *WatchTensorRequest) (*WatchTensorReply, error)
 	UnwatchTensor(context.Context, *UnwatchTensorRequest) (*UnwatchTensorReply, error)
 	CreateView(context.Context, *CreateViewRequest) (*CreateViewReply, error)
@@ -314,6 +340,12 @@ func (UnimplementedGpuModelServer) AttachUnit(context.Context, *AttachUnitReques
 }
 func (UnimplementedGpuModelServer) DetachUnit(context.Context, *DetachUnitRequest) (*DetachUnitReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method DetachUnit not implemented")
+}
+func (UnimplementedGpuModelServer) SnapshotUnit(context.Context, *SnapshotUnitRequest) (*SnapshotUnitReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SnapshotUnit not implemented")
+}
+func (UnimplementedGpuModelServer) RestoreUnit(context.Context, *RestoreUnitRequest) (*RestoreUnitReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RestoreUnit not implemented")
 }
 func (UnimplementedGpuModelServer) WatchTensor(context.Context, *WatchTensorRequest) (*WatchTensorReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method WatchTensor not implemented")
@@ -503,6 +535,42 @@ func _GpuModel_DetachUnit_Handler(srv interface{}, ctx context.Context, dec func
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(GpuModelServer).DetachUnit(ctx, req.(*DetachUnitRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GpuModel_SnapshotUnit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SnapshotUnitRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GpuModelServer).SnapshotUnit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GpuModel_SnapshotUnit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GpuModelServer).SnapshotUnit(ctx, req.(*SnapshotUnitRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GpuModel_RestoreUnit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreUnitRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GpuModelServer).RestoreUnit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GpuModel_RestoreUnit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GpuModelServer).RestoreUnit(ctx, req.(*RestoreUnitRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -700,6 +768,14 @@ var GpuModel_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DetachUnit",
 			Handler:    _GpuModel_DetachUnit_Handler,
+		},
+		{
+			MethodName: "SnapshotUnit",
+			Handler:    _GpuModel_SnapshotUnit_Handler,
+		},
+		{
+			MethodName: "RestoreUnit",
+			Handler:    _GpuModel_RestoreUnit_Handler,
 		},
 		{
 			MethodName: "WatchTensor",

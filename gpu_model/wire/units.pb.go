@@ -541,8 +541,12 @@ type UnitHello struct {
 	BuffersPerInstance   uint32                 `protobuf:"varint,12,opt,name=buffers_per_instance,json=buffersPerInstance,proto3" json:"buffers_per_instance,omitempty"`         // compaction: finite tile buffers, in tiles; 0: the model's default
 	PrefetchDepth        uint32                 `protobuf:"varint,13,opt,name=prefetch_depth,json=prefetchDepth,proto3" json:"prefetch_depth,omitempty"`                          // compaction: tiles converted ahead of demand
 	LineRequestsInFlight uint32                 `protobuf:"varint,14,opt,name=line_requests_in_flight,json=lineRequestsInFlight,proto3" json:"line_requests_in_flight,omitempty"` // compaction: MSHRs of an instance
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	Formats              []string               `protobuf:"bytes,15,rep,name=formats,proto3" json:"formats,omitempty"`                                                            // compaction: formats it converts to; empty: any, it will say so itself
+	// Compaction: an answer is a function of the parameters and the tile's content and shape alone. Then the model may ask
+	// ahead of time (CompactTileColumns.speculative) and tells what took effect with CompactTileColumns.confirmed.
+	Stateless     bool `protobuf:"varint,16,opt,name=stateless,proto3" json:"stateless,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UnitHello) Reset() {
@@ -671,6 +675,20 @@ func (x *UnitHello) GetLineRequestsInFlight() uint32 {
 		return x.LineRequestsInFlight
 	}
 	return 0
+}
+
+func (x *UnitHello) GetFormats() []string {
+	if x != nil {
+		return x.Formats
+	}
+	return nil
+}
+
+func (x *UnitHello) GetStateless() bool {
+	if x != nil {
+		return x.Stateless
+	}
+	return false
 }
 
 type UnitFailure struct {
@@ -1357,8 +1375,12 @@ type CompactTileColumns struct {
 	Columns []byte                 `protobuf:"bytes,4,opt,name=columns,proto3" json:"columns,omitempty"` // uint32[count]
 	// Dense elements, row-major tile_rows × tile_columns of the view's element type, zero beyond the tensor's edge,
 	// one tile after the other. time_ps is when the dense lines are complete in the engine.
-	Dense         *Payload `protobuf:"bytes,5,opt,name=dense,proto3" json:"dense,omitempty"`
-	Speculative   bool     `protobuf:"varint,6,opt,name=speculative,proto3" json:"speculative,omitempty"` // asked ahead of time on the host: must not change the unit's observable state
+	Dense       *Payload `protobuf:"bytes,5,opt,name=dense,proto3" json:"dense,omitempty"`
+	Speculative bool     `protobuf:"varint,6,opt,name=speculative,proto3" json:"speculative,omitempty"` // asked ahead of time on the host: must not change the unit's observable state
+	// Posted, not a request: tiles that a speculative answer has served take effect now. dense is empty, encoded_bytes says
+	// what the answer's size was.
+	Confirmed     bool   `protobuf:"varint,7,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	EncodedBytes  []byte `protobuf:"bytes,8,opt,name=encoded_bytes,json=encodedBytes,proto3" json:"encoded_bytes,omitempty"` // uint32[count], with confirmed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1433,6 +1455,20 @@ func (x *CompactTileColumns) GetSpeculative() bool {
 		return x.Speculative
 	}
 	return false
+}
+
+func (x *CompactTileColumns) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
+	}
+	return false
+}
+
+func (x *CompactTileColumns) GetEncodedBytes() []byte {
+	if x != nil {
+		return x.EncodedBytes
+	}
+	return nil
 }
 
 // One request (count = 1): a launch whose work-groups work on the tiles of a tensor.
@@ -1834,7 +1870,8 @@ func (x *ScheduleReply) GetTilePath() []byte {
 type Acknowledge struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	ThroughSequence uint64                 `protobuf:"varint,1,opt,name=through_sequence,json=throughSequence,proto3" json:"through_sequence,omitempty"` // all events below this number are handled
-	BusyNs          uint64                 `protobuf:"varint,2,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`                            // wall time spent in the unit since the last acknowledgement
+	BusyNs          uint64                 `protobuf:"varint,2,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`                            // wall time spent on the batch in the unit's process, translation included
+	HookNs          uint64                 `protobuf:"varint,3,opt,name=hook_ns,json=hookNs,proto3" json:"hook_ns,omitempty"`                            // the part of it inside the unit's own code
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1883,6 +1920,13 @@ func (x *Acknowledge) GetBusyNs() uint64 {
 	return 0
 }
 
+func (x *Acknowledge) GetHookNs() uint64 {
+	if x != nil {
+		return x.HookNs
+	}
+	return 0
+}
+
 var File_spartan_cosim_v1_units_proto protoreflect.FileDescriptor
 
 const file_spartan_cosim_v1_units_proto_rawDesc = "" +
@@ -1915,7 +1959,7 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x10shared_directory\x18\n" +
 	" \x01(\tR\x0fsharedDirectory\x12#\n" +
 	"\rcompute_units\x18\v \x01(\rR\fcomputeUnits\x12\x19\n" +
-	"\bl2_banks\x18\f \x01(\rR\al2Banks\"\xd3\x04\n" +
+	"\bl2_banks\x18\f \x01(\rR\al2Banks\"\x8b\x05\n" +
 	"\tUnitHello\x125\n" +
 	"\bprotocol\x18\x01 \x01(\v2\x19.spartan.cosim.v1.VersionR\bprotocol\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1931,7 +1975,9 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x0fparameters_json\x18\v \x01(\tR\x0eparametersJson\x120\n" +
 	"\x14buffers_per_instance\x18\f \x01(\rR\x12buffersPerInstance\x12%\n" +
 	"\x0eprefetch_depth\x18\r \x01(\rR\rprefetchDepth\x125\n" +
-	"\x17line_requests_in_flight\x18\x0e \x01(\rR\x14lineRequestsInFlight\"U\n" +
+	"\x17line_requests_in_flight\x18\x0e \x01(\rR\x14lineRequestsInFlight\x12\x18\n" +
+	"\aformats\x18\x0f \x03(\tR\aformats\x12\x1c\n" +
+	"\tstateless\x18\x10 \x01(\bR\tstateless\"U\n" +
 	"\vUnitFailure\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x16\n" +
@@ -1992,14 +2038,16 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\fR\x04kind\x12\x14\n" +
 	"\x05label\x18\x02 \x03(\tR\x05label\"+\n" +
 	"\x11ReadCountsColumns\x12\x16\n" +
-	"\x06tensor\x18\x01 \x01(\fR\x06tensor\"\xbd\x01\n" +
+	"\x06tensor\x18\x01 \x01(\fR\x06tensor\"\x80\x02\n" +
 	"\x12CompactTileColumns\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\fR\x04view\x12\x12\n" +
 	"\x04tile\x18\x02 \x01(\fR\x04tile\x12\x12\n" +
 	"\x04rows\x18\x03 \x01(\fR\x04rows\x12\x18\n" +
 	"\acolumns\x18\x04 \x01(\fR\acolumns\x12/\n" +
 	"\x05dense\x18\x05 \x01(\v2\x19.spartan.cosim.v1.PayloadR\x05dense\x12 \n" +
-	"\vspeculative\x18\x06 \x01(\bR\vspeculative\"\x9f\x02\n" +
+	"\vspeculative\x18\x06 \x01(\bR\vspeculative\x12\x1c\n" +
+	"\tconfirmed\x18\a \x01(\bR\tconfirmed\x12#\n" +
+	"\rencoded_bytes\x18\b \x01(\fR\fencodedBytes\"\x9f\x02\n" +
 	"\x0fScheduleRequest\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\tR\x06kernel\x12\x1e\n" +
 	"\n" +
@@ -2031,10 +2079,11 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\rScheduleReply\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\fR\x05order\x12\x1c\n" +
 	"\tplacement\x18\x02 \x01(\fR\tplacement\x12\x1b\n" +
-	"\ttile_path\x18\x03 \x01(\fR\btilePath\"Q\n" +
+	"\ttile_path\x18\x03 \x01(\fR\btilePath\"j\n" +
 	"\vAcknowledge\x12)\n" +
 	"\x10through_sequence\x18\x01 \x01(\x04R\x0fthroughSequence\x12\x17\n" +
-	"\abusy_ns\x18\x02 \x01(\x04R\x06busyNs*\x8f\x01\n" +
+	"\abusy_ns\x18\x02 \x01(\x04R\x06busyNs\x12\x17\n" +
+	"\ahook_ns\x18\x03 \x01(\x04R\x06hookNs*\x8f\x01\n" +
 	"\bMarkKind\x12\x19\n" +
 	"\x15MARK_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16MARK_KIND_KERNEL_BEGIN\x10\x01\x12\x18\n" +

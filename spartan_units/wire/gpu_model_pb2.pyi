@@ -18,7 +18,7 @@ MODE_TIMING: Mode
 MODE_FUNCTIONAL: Mode
 
 class HandshakeRequest(_message.Message):
-    __slots__ = ("protocol", "driver_version", "mode", "gpu", "gpu_overrides", "host_threads", "max_instructions")
+    __slots__ = ("protocol", "driver_version", "mode", "gpu", "gpu_overrides", "host_threads", "max_instructions", "private_directory", "record_directory")
     class GpuOverridesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,8 @@ class HandshakeRequest(_message.Message):
     GPU_OVERRIDES_FIELD_NUMBER: _ClassVar[int]
     HOST_THREADS_FIELD_NUMBER: _ClassVar[int]
     MAX_INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    RECORD_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     protocol: _common_pb2.Version
     driver_version: str
     mode: Mode
@@ -40,7 +42,9 @@ class HandshakeRequest(_message.Message):
     gpu_overrides: _containers.ScalarMap[str, str]
     host_threads: int
     max_instructions: int
-    def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., driver_version: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., gpu: _Optional[str] = ..., gpu_overrides: _Optional[_Mapping[str, str]] = ..., host_threads: _Optional[int] = ..., max_instructions: _Optional[int] = ...) -> None: ...
+    private_directory: str
+    record_directory: str
+    def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., driver_version: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ..., gpu: _Optional[str] = ..., gpu_overrides: _Optional[_Mapping[str, str]] = ..., host_threads: _Optional[int] = ..., max_instructions: _Optional[int] = ..., private_directory: _Optional[str] = ..., record_directory: _Optional[str] = ...) -> None: ...
 
 class GpuParameter(_message.Message):
     __slots__ = ("key", "value", "unit", "source", "description")
@@ -187,7 +191,7 @@ class ReadReply(_message.Message):
     def __init__(self, data: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., time_ps: _Optional[int] = ...) -> None: ...
 
 class AttachUnitRequest(_message.Message):
-    __slots__ = ("kind", "target", "unit", "parameters_json", "credit_window", "max_batch_events", "reply_deadline_s", "shadow", "tls_ca", "token")
+    __slots__ = ("kind", "target", "unit", "parameters_json", "credit_window", "max_batch_events", "reply_deadline_s", "shadow", "tls_ca", "token", "tls_certificate", "tls_key", "insecure_loopback")
     KIND_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +202,9 @@ class AttachUnitRequest(_message.Message):
     SHADOW_FIELD_NUMBER: _ClassVar[int]
     TLS_CA_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TLS_CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    TLS_KEY_FIELD_NUMBER: _ClassVar[int]
+    INSECURE_LOOPBACK_FIELD_NUMBER: _ClassVar[int]
     kind: _common_pb2.UnitKind
     target: str
     unit: str
@@ -208,7 +215,10 @@ class AttachUnitRequest(_message.Message):
     shadow: bool
     tls_ca: bytes
     token: str
-    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., target: _Optional[str] = ..., unit: _Optional[str] = ..., parameters_json: _Optional[str] = ..., credit_window: _Optional[int] = ..., max_batch_events: _Optional[int] = ..., reply_deadline_s: _Optional[float] = ..., shadow: bool = ..., tls_ca: _Optional[bytes] = ..., token: _Optional[str] = ...) -> None: ...
+    tls_certificate: bytes
+    tls_key: bytes
+    insecure_loopback: bool
+    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., target: _Optional[str] = ..., unit: _Optional[str] = ..., parameters_json: _Optional[str] = ..., credit_window: _Optional[int] = ..., max_batch_events: _Optional[int] = ..., reply_deadline_s: _Optional[float] = ..., shadow: bool = ..., tls_ca: _Optional[bytes] = ..., token: _Optional[str] = ..., tls_certificate: _Optional[bytes] = ..., tls_key: _Optional[bytes] = ..., insecure_loopback: bool = ...) -> None: ...
 
 class AttachUnitReply(_message.Message):
     __slots__ = ("unit", "seat")
@@ -225,10 +235,36 @@ class DetachUnitRequest(_message.Message):
     def __init__(self, seat: _Optional[int] = ...) -> None: ...
 
 class DetachUnitReply(_message.Message):
-    __slots__ = ("counters_json",)
+    __slots__ = ("counters_json", "statistics")
     COUNTERS_JSON_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
     counters_json: str
-    def __init__(self, counters_json: _Optional[str] = ...) -> None: ...
+    statistics: SeatStatistics
+    def __init__(self, counters_json: _Optional[str] = ..., statistics: _Optional[_Union[SeatStatistics, _Mapping]] = ...) -> None: ...
+
+class SnapshotUnitRequest(_message.Message):
+    __slots__ = ("seat",)
+    SEAT_FIELD_NUMBER: _ClassVar[int]
+    seat: int
+    def __init__(self, seat: _Optional[int] = ...) -> None: ...
+
+class SnapshotUnitReply(_message.Message):
+    __slots__ = ("snapshot",)
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    snapshot: bytes
+    def __init__(self, snapshot: _Optional[bytes] = ...) -> None: ...
+
+class RestoreUnitRequest(_message.Message):
+    __slots__ = ("seat", "snapshot")
+    SEAT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    seat: int
+    snapshot: bytes
+    def __init__(self, seat: _Optional[int] = ..., snapshot: _Optional[bytes] = ...) -> None: ...
+
+class RestoreUnitReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class WatchTensorRequest(_message.Message):
     __slots__ = ("tensor",)
@@ -327,7 +363,7 @@ class Schedule(_message.Message):
     def __init__(self, ask: bool = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., path_table_address: _Optional[int] = ...) -> None: ...
 
 class LaunchRequest(_message.Message):
-    __slots__ = ("kernel", "grid", "workgroup", "arguments", "dynamic_lds_bytes", "schedule", "label", "global_offset")
+    __slots__ = ("kernel", "grid", "workgroup", "arguments", "dynamic_lds_bytes", "schedule", "label", "global_offset", "prefetch")
     KERNEL_FIELD_NUMBER: _ClassVar[int]
     GRID_FIELD_NUMBER: _ClassVar[int]
     WORKGROUP_FIELD_NUMBER: _ClassVar[int]
@@ -336,6 +372,7 @@ class LaunchRequest(_message.Message):
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    PREFETCH_FIELD_NUMBER: _ClassVar[int]
     kernel: int
     grid: _containers.RepeatedScalarFieldContainer[int]
     workgroup: _containers.RepeatedScalarFieldContainer[int]
@@ -344,7 +381,18 @@ class LaunchRequest(_message.Message):
     schedule: Schedule
     label: str
     global_offset: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, kernel: _Optional[int] = ..., grid: _Optional[_Iterable[int]] = ..., workgroup: _Optional[_Iterable[int]] = ..., arguments: _Optional[bytes] = ..., dynamic_lds_bytes: _Optional[int] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., label: _Optional[str] = ..., global_offset: _Optional[_Iterable[int]] = ...) -> None: ...
+    prefetch: _containers.RepeatedCompositeFieldContainer[Prefetch]
+    def __init__(self, kernel: _Optional[int] = ..., grid: _Optional[_Iterable[int]] = ..., workgroup: _Optional[_Iterable[int]] = ..., arguments: _Optional[bytes] = ..., dynamic_lds_bytes: _Optional[int] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., label: _Optional[str] = ..., global_offset: _Optional[_Iterable[int]] = ..., prefetch: _Optional[_Iterable[_Union[Prefetch, _Mapping]]] = ...) -> None: ...
+
+class Prefetch(_message.Message):
+    __slots__ = ("view", "first", "tiles")
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    TILES_FIELD_NUMBER: _ClassVar[int]
+    view: int
+    first: bytes
+    tiles: bytes
+    def __init__(self, view: _Optional[int] = ..., first: _Optional[bytes] = ..., tiles: _Optional[bytes] = ...) -> None: ...
 
 class LaunchUpdate(_message.Message):
     __slots__ = ("progress", "result")
@@ -355,16 +403,20 @@ class LaunchUpdate(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., result: _Optional[_Union[LaunchResult, _Mapping]] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ("workgroups_done", "workgroups_total", "instructions", "cycle")
+    __slots__ = ("workgroups_done", "workgroups_total", "instructions", "cycle", "waiting_for", "waiting_s")
     WORKGROUPS_DONE_FIELD_NUMBER: _ClassVar[int]
     WORKGROUPS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
     CYCLE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FOR_FIELD_NUMBER: _ClassVar[int]
+    WAITING_S_FIELD_NUMBER: _ClassVar[int]
     workgroups_done: int
     workgroups_total: int
     instructions: int
     cycle: int
-    def __init__(self, workgroups_done: _Optional[int] = ..., workgroups_total: _Optional[int] = ..., instructions: _Optional[int] = ..., cycle: _Optional[int] = ...) -> None: ...
+    waiting_for: str
+    waiting_s: float
+    def __init__(self, workgroups_done: _Optional[int] = ..., workgroups_total: _Optional[int] = ..., instructions: _Optional[int] = ..., cycle: _Optional[int] = ..., waiting_for: _Optional[str] = ..., waiting_s: _Optional[float] = ...) -> None: ...
 
 class LaunchResult(_message.Message):
     __slots__ = ("cycles", "launch_tail_cycles", "instructions", "begin_ps", "end_ps", "metrics", "l2_bytes", "dram_bytes", "posted_events", "requests", "workgroups", "workgroups_skipped", "busy_compute_units")
@@ -437,7 +489,7 @@ class StatisticsReply(_message.Message):
     def __init__(self, posted_events: _Optional[int] = ..., requests: _Optional[int] = ..., batches: _Optional[int] = ..., trace_hash: _Optional[str] = ..., time_ps: _Optional[int] = ..., model_s: _Optional[float] = ..., units_wait_s: _Optional[float] = ..., serialise_s: _Optional[float] = ..., units_busy_s: _Optional[float] = ..., seats: _Optional[_Iterable[_Union[SeatStatistics, _Mapping]]] = ...) -> None: ...
 
 class SeatStatistics(_message.Message):
-    __slots__ = ("kind", "name", "version", "placement", "posted_events", "requests", "batches", "wait_s", "busy_s", "counters_json")
+    __slots__ = ("kind", "name", "version", "placement", "posted_events", "requests", "batches", "wait_s", "busy_s", "counters_json", "seat", "shadow", "events", "shadow_compared", "shadow_different", "shadow_first_difference", "serialise_s", "round_trip_s", "hook_s")
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -448,6 +500,15 @@ class SeatStatistics(_message.Message):
     WAIT_S_FIELD_NUMBER: _ClassVar[int]
     BUSY_S_FIELD_NUMBER: _ClassVar[int]
     COUNTERS_JSON_FIELD_NUMBER: _ClassVar[int]
+    SEAT_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_COMPARED_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_DIFFERENT_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIRST_DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    SERIALISE_S_FIELD_NUMBER: _ClassVar[int]
+    ROUND_TRIP_S_FIELD_NUMBER: _ClassVar[int]
+    HOOK_S_FIELD_NUMBER: _ClassVar[int]
     kind: _common_pb2.UnitKind
     name: str
     version: str
@@ -458,7 +519,40 @@ class SeatStatistics(_message.Message):
     wait_s: float
     busy_s: float
     counters_json: str
-    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., placement: _Optional[str] = ..., posted_events: _Optional[int] = ..., requests: _Optional[int] = ..., batches: _Optional[int] = ..., wait_s: _Optional[float] = ..., busy_s: _Optional[float] = ..., counters_json: _Optional[str] = ...) -> None: ...
+    seat: int
+    shadow: bool
+    events: _containers.RepeatedCompositeFieldContainer[EventStatistics]
+    shadow_compared: int
+    shadow_different: int
+    shadow_first_difference: str
+    serialise_s: float
+    round_trip_s: float
+    hook_s: float
+    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., placement: _Optional[str] = ..., posted_events: _Optional[int] = ..., requests: _Optional[int] = ..., batches: _Optional[int] = ..., wait_s: _Optional[float] = ..., busy_s: _Optional[float] = ..., counters_json: _Optional[str] = ..., seat: _Optional[int] = ..., shadow: bool = ..., events: _Optional[_Iterable[_Union[EventStatistics, _Mapping]]] = ..., shadow_compared: _Optional[int] = ..., shadow_different: _Optional[int] = ..., shadow_first_difference: _Optional[str] = ..., serialise_s: _Optional[float] = ..., round_trip_s: _Optional[float] = ..., hook_s: _Optional[float] = ...) -> None: ...
+
+class EventStatistics(_message.Message):
+    __slots__ = ("kind", "events", "batches", "bytes", "serialise_s", "unit_s", "hook_s", "transport_s", "wait_s", "round_trip_s")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    SERIALISE_S_FIELD_NUMBER: _ClassVar[int]
+    UNIT_S_FIELD_NUMBER: _ClassVar[int]
+    HOOK_S_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_S_FIELD_NUMBER: _ClassVar[int]
+    WAIT_S_FIELD_NUMBER: _ClassVar[int]
+    ROUND_TRIP_S_FIELD_NUMBER: _ClassVar[int]
+    kind: _common_pb2.EventKind
+    events: int
+    batches: int
+    bytes: int
+    serialise_s: float
+    unit_s: float
+    hook_s: float
+    transport_s: float
+    wait_s: float
+    round_trip_s: float
+    def __init__(self, kind: _Optional[_Union[_common_pb2.EventKind, str]] = ..., events: _Optional[int] = ..., batches: _Optional[int] = ..., bytes: _Optional[int] = ..., serialise_s: _Optional[float] = ..., unit_s: _Optional[float] = ..., hook_s: _Optional[float] = ..., transport_s: _Optional[float] = ..., wait_s: _Optional[float] = ..., round_trip_s: _Optional[float] = ...) -> None: ...
 
 class ShutdownRequest(_message.Message):
     __slots__ = ()

@@ -77,6 +77,16 @@ class GpuModelStub(object):
                 request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.DetachUnitRequest.SerializeToString,
                 response_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.DetachUnitReply.FromString,
                 _registered_method=True)
+        self.SnapshotUnit = channel.unary_unary(
+                '/spartan.cosim.v1.GpuModel/SnapshotUnit',
+                request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.SnapshotUnitRequest.SerializeToString,
+                response_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.SnapshotUnitReply.FromString,
+                _registered_method=True)
+        self.RestoreUnit = channel.unary_unary(
+                '/spartan.cosim.v1.GpuModel/RestoreUnit',
+                request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.RestoreUnitRequest.SerializeToString,
+                response_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.RestoreUnitReply.FromString,
+                _registered_method=True)
         self.WatchTensor = channel.unary_unary(
                 '/spartan.cosim.v1.GpuModel/WatchTensor',
                 request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.WatchTensorRequest.SerializeToString,
@@ -173,6 +183,18 @@ class GpuModelServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DetachUnit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SnapshotUnit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreUnit(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,6 +297,16 @@ def add_GpuModelServicer_to_server(servicer, server):
                     servicer.DetachUnit,
                     request_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.DetachUnitRequest.FromString,
                     response_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.DetachUnitReply.SerializeToString,
+            ),
+            'SnapshotUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SnapshotUnit,
+                    request_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.SnapshotUnitRequest.FromString,
+                    response_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.SnapshotUnitReply.SerializeToString,
+            ),
+            'RestoreUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreUnit,
+                    request_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.RestoreUnitRequest.FromString,
+                    response_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.RestoreUnitReply.SerializeToString,
             ),
             'WatchTensor': grpc.unary_unary_rpc_method_handler(
                     servicer.WatchTensor,
@@ -541,6 +573,60 @@ class GpuModel(object):
             '/spartan.cosim.v1.GpuModel/DetachUnit',
             spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.DetachUnitRequest.SerializeToString,
             spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.DetachUnitReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SnapshotUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/spartan.cosim.v1.GpuModel/SnapshotUnit',
+            spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.SnapshotUnitRequest.SerializeToString,
+            spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.SnapshotUnitReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/spartan.cosim.v1.GpuModel/RestoreUnit',
+            spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.RestoreUnitRequest.SerializeToString,
+            spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.RestoreUnitReply.FromString,
             options,
             channel_credentials,
             insecure,

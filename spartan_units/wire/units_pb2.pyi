@@ -75,7 +75,7 @@ class ModelHello(_message.Message):
     def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., unit: _Optional[str] = ..., parameters_json: _Optional[str] = ..., credit_window: _Optional[int] = ..., max_batch_events: _Optional[int] = ..., clock_hz: _Optional[int] = ..., shared_directory: _Optional[str] = ..., compute_units: _Optional[int] = ..., l2_banks: _Optional[int] = ...) -> None: ...
 
 class UnitHello(_message.Message):
-    __slots__ = ("protocol", "name", "version", "kind", "events", "lookahead_ps", "elements_per_cycle", "instances", "write_stall_cycles", "read_latency_ps", "parameters_json", "buffers_per_instance", "prefetch_depth", "line_requests_in_flight")
+    __slots__ = ("protocol", "name", "version", "kind", "events", "lookahead_ps", "elements_per_cycle", "instances", "write_stall_cycles", "read_latency_ps", "parameters_json", "buffers_per_instance", "prefetch_depth", "line_requests_in_flight", "formats", "stateless")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +90,8 @@ class UnitHello(_message.Message):
     BUFFERS_PER_INSTANCE_FIELD_NUMBER: _ClassVar[int]
     PREFETCH_DEPTH_FIELD_NUMBER: _ClassVar[int]
     LINE_REQUESTS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    STATELESS_FIELD_NUMBER: _ClassVar[int]
     protocol: _common_pb2.Version
     name: str
     version: str
@@ -104,7 +106,9 @@ class UnitHello(_message.Message):
     buffers_per_instance: int
     prefetch_depth: int
     line_requests_in_flight: int
-    def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., events: _Optional[_Iterable[_Union[_common_pb2.EventKind, str]]] = ..., lookahead_ps: _Optional[int] = ..., elements_per_cycle: _Optional[float] = ..., instances: _Optional[int] = ..., write_stall_cycles: _Optional[float] = ..., read_latency_ps: _Optional[int] = ..., parameters_json: _Optional[str] = ..., buffers_per_instance: _Optional[int] = ..., prefetch_depth: _Optional[int] = ..., line_requests_in_flight: _Optional[int] = ...) -> None: ...
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    stateless: bool
+    def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., events: _Optional[_Iterable[_Union[_common_pb2.EventKind, str]]] = ..., lookahead_ps: _Optional[int] = ..., elements_per_cycle: _Optional[float] = ..., instances: _Optional[int] = ..., write_stall_cycles: _Optional[float] = ..., read_latency_ps: _Optional[int] = ..., parameters_json: _Optional[str] = ..., buffers_per_instance: _Optional[int] = ..., prefetch_depth: _Optional[int] = ..., line_requests_in_flight: _Optional[int] = ..., formats: _Optional[_Iterable[str]] = ..., stateless: bool = ...) -> None: ...
 
 class UnitFailure(_message.Message):
     __slots__ = ("message", "event", "detail")
@@ -239,20 +243,24 @@ class ReadCountsColumns(_message.Message):
     def __init__(self, tensor: _Optional[bytes] = ...) -> None: ...
 
 class CompactTileColumns(_message.Message):
-    __slots__ = ("view", "tile", "rows", "columns", "dense", "speculative")
+    __slots__ = ("view", "tile", "rows", "columns", "dense", "speculative", "confirmed", "encoded_bytes")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TILE_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
     SPECULATIVE_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_FIELD_NUMBER: _ClassVar[int]
+    ENCODED_BYTES_FIELD_NUMBER: _ClassVar[int]
     view: bytes
     tile: bytes
     rows: bytes
     columns: bytes
     dense: _common_pb2.Payload
     speculative: bool
-    def __init__(self, view: _Optional[bytes] = ..., tile: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., columns: _Optional[bytes] = ..., dense: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., speculative: bool = ...) -> None: ...
+    confirmed: bool
+    encoded_bytes: bytes
+    def __init__(self, view: _Optional[bytes] = ..., tile: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., columns: _Optional[bytes] = ..., dense: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., speculative: bool = ..., confirmed: bool = ..., encoded_bytes: _Optional[bytes] = ...) -> None: ...
 
 class ScheduleRequest(_message.Message):
     __slots__ = ("kernel", "workgroups", "compute_units", "tiles_per_workgroup", "tile_nonzeros", "tile_elements", "tile_first_of_workgroup")
@@ -319,9 +327,11 @@ class ScheduleReply(_message.Message):
     def __init__(self, order: _Optional[bytes] = ..., placement: _Optional[bytes] = ..., tile_path: _Optional[bytes] = ...) -> None: ...
 
 class Acknowledge(_message.Message):
-    __slots__ = ("through_sequence", "busy_ns")
+    __slots__ = ("through_sequence", "busy_ns", "hook_ns")
     THROUGH_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     BUSY_NS_FIELD_NUMBER: _ClassVar[int]
+    HOOK_NS_FIELD_NUMBER: _ClassVar[int]
     through_sequence: int
     busy_ns: int
-    def __init__(self, through_sequence: _Optional[int] = ..., busy_ns: _Optional[int] = ...) -> None: ...
+    hook_ns: int
+    def __init__(self, through_sequence: _Optional[int] = ..., busy_ns: _Optional[int] = ..., hook_ns: _Optional[int] = ...) -> None: ...
