@@ -65,7 +65,7 @@ bench: build
 kernels:
 	$(MAKE) -C kernels
 
-protos: build
+protos: $(STAMP)
 	$(PY) tools/generate_protos.py
 
 clean:

@@ -243,6 +243,7 @@ class UnitStream:
     def _schedule(self, batch: Any, time_ps: Any) -> Any:
         request = batch.schedule
         nonzeros = np.frombuffer(request.tile_nonzeros, "<u4") if request.tile_nonzeros else None
+        tiles = np.frombuffer(request.workgroup_tiles, "<u4") if request.workgroup_tiles else None
         plan = self._need(TileScheduler).schedule(
             ScheduleQuery(
                 time_ps=int(time_ps[0]),
@@ -252,6 +253,7 @@ class UnitStream:
                 tiles_per_workgroup=request.tiles_per_workgroup,
                 tile_elements=request.tile_elements,
                 tile_nonzeros=nonzeros,
+                workgroup_tiles=None if tiles is None else tiles.reshape(request.workgroups, -1),
             )
         )
         placement = np.full(len(plan.order), -1, "<i4") if plan.placement is None else plan.placement

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "NO_TILE",
     "CompactedTiles",
     "Machine",
     "Mark",
@@ -27,6 +28,9 @@ __all__ = [
     "UnitKind",
     "ViewInfo",
 ]
+
+NO_TILE = 0xFFFFFFFF
+"""Stands in `ScheduleQuery.workgroup_tiles` where a work-group has fewer tiles than others."""
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
@@ -223,9 +227,10 @@ class ScheduleQuery:
         kernel: kernel name.
         workgroups: number of work-groups, in linear order.
         compute_units: compute units of the GPU.
-        tiles_per_workgroup: work-group i works on tiles [i·k, (i+1)·k).
+        tiles_per_workgroup: k: work-group i works on tiles [i·k, (i+1)·k), unless `workgroup_tiles` is given.
         tile_elements: elements of a full tile.
         tile_nonzeros: uint32[tiles] from the monitor, or None where nothing is known.
+        workgroup_tiles: uint32[workgroups, k], tiles that each work-group works on, `NO_TILE` for none; or None.
     """
 
     time_ps: int
@@ -235,14 +240,20 @@ class ScheduleQuery:
     tiles_per_workgroup: int
     tile_elements: int
     tile_nonzeros: U32 | None
+    workgroup_tiles: U32 | None = None
 
     def workgroup_nonzeros(self) -> U64 | None:
         """Return uint64[workgroups], the non-zeros of every work-group's tiles, or None where nothing is known."""
         if self.tile_nonzeros is None:
             return None
+        if self.workgroup_tiles is not None:
+            known = np.append(self.tile_nonzeros, np.uint32(0)).astype(np.uint64)  # the last one is NO_TILE's
+            tiles = np.minimum(self.workgroup_tiles, len(self.tile_nonzeros))
+            summed: U64 = known[tiles].sum(axis=1, dtype=np.uint64)
+            return summed
         padded = np.zeros(self.workgroups * self.tiles_per_workgroup, np.uint64)
-        known = min(len(padded), len(self.tile_nonzeros))
-        padded[:known] = self.tile_nonzeros[:known]
+        count = min(len(padded), len(self.tile_nonzeros))
+        padded[:count] = self.tile_nonzeros[:count]
         total: U64 = padded.reshape(self.workgroups, self.tiles_per_workgroup).sum(axis=1, dtype=np.uint64)
         return total
 

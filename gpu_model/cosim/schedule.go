@@ -22,7 +22,11 @@ func (s *Session) Plan(request *wire.ScheduleRequest) (*Plan, error) {
 		return nil, errors.New("the launch asks for a schedule, and no scheduler is attached")
 	}
 	request.ComputeUnits = uint32(s.machine.ComputeUnits)
+	if n := uint64(len(request.WorkgroupTiles)); n != 0 && n != 4*uint64(request.Workgroups)*uint64(request.TilesPerWorkgroup) {
+		return nil, fmt.Errorf("expected %d tile numbers for each of %d work-groups, got %d in all", request.TilesPerWorkgroup, request.Workgroups, n/4)
+	}
 	fields := append([]byte(request.Kernel), request.TileNonzeros...)
+	fields = append(fields, request.WorkgroupTiles...)
 	for _, n := range []uint32{request.Workgroups, request.TilesPerWorkgroup, request.TileElements} {
 		fields = binary.LittleEndian.AppendUint32(fields, n)
 	}

@@ -125,7 +125,7 @@ func (s *Server) plan(r *wire.LaunchRequest, l *emu.Launch) (plan *cosim.Plan, c
 		return nil, 0, nil
 	}
 	plan, err = s.session.Plan(&wire.ScheduleRequest{Kernel: l.Kernel.Name, Workgroups: uint32(l.Groups()), TilesPerWorkgroup: r.Schedule.TilesPerWorkgroup,
-		TileNonzeros: r.Schedule.TileNonzeros, TileElements: r.Schedule.TileElements})
+		TileNonzeros: r.Schedule.TileNonzeros, TileElements: r.Schedule.TileElements, WorkgroupTiles: r.Schedule.WorkgroupTiles})
 	if err != nil {
 		return nil, 0, err
 	}

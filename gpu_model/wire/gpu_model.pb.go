@@ -2077,6 +2077,7 @@ type Schedule struct {
 	TileNonzeros      []byte                 `protobuf:"bytes,3,opt,name=tile_nonzeros,json=tileNonzeros,proto3" json:"tile_nonzeros,omitempty"` // uint32[tiles]
 	TileElements      uint32                 `protobuf:"varint,4,opt,name=tile_elements,json=tileElements,proto3" json:"tile_elements,omitempty"`
 	PathTableAddress  uint64                 `protobuf:"varint,5,opt,name=path_table_address,json=pathTableAddress,proto3" json:"path_table_address,omitempty"` // device buffer that receives tile_path; 0: none
+	WorkgroupTiles    []byte                 `protobuf:"bytes,6,opt,name=workgroup_tiles,json=workgroupTiles,proto3" json:"workgroup_tiles,omitempty"`          // as in ScheduleRequest
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2144,6 +2145,13 @@ func (x *Schedule) GetPathTableAddress() uint64 {
 		return x.PathTableAddress
 	}
 	return 0
+}
+
+func (x *Schedule) GetWorkgroupTiles() []byte {
+	if x != nil {
+		return x.WorkgroupTiles
+	}
+	return nil
 }
 
 type LaunchRequest struct {
@@ -3365,13 +3373,14 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x05begin\x18\x01 \x01(\bR\x05begin\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\")\n" +
 	"\x0eMarkLayerReply\x12\x17\n" +
-	"\atime_ps\x18\x01 \x01(\x04R\x06timePs\"\xc4\x01\n" +
+	"\atime_ps\x18\x01 \x01(\x04R\x06timePs\"\xed\x01\n" +
 	"\bSchedule\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\bR\x03ask\x12.\n" +
 	"\x13tiles_per_workgroup\x18\x02 \x01(\rR\x11tilesPerWorkgroup\x12#\n" +
 	"\rtile_nonzeros\x18\x03 \x01(\fR\ftileNonzeros\x12#\n" +
 	"\rtile_elements\x18\x04 \x01(\rR\ftileElements\x12,\n" +
-	"\x12path_table_address\x18\x05 \x01(\x04R\x10pathTableAddress\"\xce\x02\n" +
+	"\x12path_table_address\x18\x05 \x01(\x04R\x10pathTableAddress\x12'\n" +
+	"\x0fworkgroup_tiles\x18\x06 \x01(\fR\x0eworkgroupTiles\"\xce\x02\n" +
 	"\rLaunchRequest\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\rR\x06kernel\x12\x12\n" +
 	"\x04grid\x18\x02 \x03(\rR\x04grid\x12\x1c\n" +

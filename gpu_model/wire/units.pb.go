@@ -1473,16 +1473,16 @@ func (x *CompactTileColumns) GetEncodedBytes() []byte {
 
 // One request (count = 1): a launch whose work-groups work on the tiles of a tensor.
 type ScheduleRequest struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Kernel               string                 `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
-	Workgroups           uint32                 `protobuf:"varint,2,opt,name=workgroups,proto3" json:"workgroups,omitempty"` // linear count
-	ComputeUnits         uint32                 `protobuf:"varint,3,opt,name=compute_units,json=computeUnits,proto3" json:"compute_units,omitempty"`
-	TilesPerWorkgroup    uint32                 `protobuf:"varint,4,opt,name=tiles_per_workgroup,json=tilesPerWorkgroup,proto3" json:"tiles_per_workgroup,omitempty"` // tiles [i*k, (i+1)*k) belong to work-group i, unless tile_of_workgroup is given
-	TileNonzeros         []byte                 `protobuf:"bytes,5,opt,name=tile_nonzeros,json=tileNonzeros,proto3" json:"tile_nonzeros,omitempty"`                   // uint32[tiles], from the monitor; empty: unknown
-	TileElements         uint32                 `protobuf:"varint,6,opt,name=tile_elements,json=tileElements,proto3" json:"tile_elements,omitempty"`
-	TileFirstOfWorkgroup []byte                 `protobuf:"bytes,7,opt,name=tile_first_of_workgroup,json=tileFirstOfWorkgroup,proto3" json:"tile_first_of_workgroup,omitempty"` // optional uint32[workgroups + 1]
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Kernel            string                 `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	Workgroups        uint32                 `protobuf:"varint,2,opt,name=workgroups,proto3" json:"workgroups,omitempty"` // linear count
+	ComputeUnits      uint32                 `protobuf:"varint,3,opt,name=compute_units,json=computeUnits,proto3" json:"compute_units,omitempty"`
+	TilesPerWorkgroup uint32                 `protobuf:"varint,4,opt,name=tiles_per_workgroup,json=tilesPerWorkgroup,proto3" json:"tiles_per_workgroup,omitempty"` // k: tiles [i*k, (i+1)*k) belong to work-group i, unless workgroup_tiles is given
+	TileNonzeros      []byte                 `protobuf:"bytes,5,opt,name=tile_nonzeros,json=tileNonzeros,proto3" json:"tile_nonzeros,omitempty"`                   // uint32[tiles], from the monitor; empty: unknown
+	TileElements      uint32                 `protobuf:"varint,6,opt,name=tile_elements,json=tileElements,proto3" json:"tile_elements,omitempty"`
+	WorkgroupTiles    []byte                 `protobuf:"bytes,7,opt,name=workgroup_tiles,json=workgroupTiles,proto3" json:"workgroup_tiles,omitempty"` // optional uint32[workgroups][k]: tiles that a work-group works on, 0xFFFFFFFF for none
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ScheduleRequest) Reset() {
@@ -1557,9 +1557,9 @@ func (x *ScheduleRequest) GetTileElements() uint32 {
 	return 0
 }
 
-func (x *ScheduleRequest) GetTileFirstOfWorkgroup() []byte {
+func (x *ScheduleRequest) GetWorkgroupTiles() []byte {
 	if x != nil {
-		return x.TileFirstOfWorkgroup
+		return x.WorkgroupTiles
 	}
 	return nil
 }
@@ -2047,7 +2047,7 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x05dense\x18\x05 \x01(\v2\x19.spartan.cosim.v1.PayloadR\x05dense\x12 \n" +
 	"\vspeculative\x18\x06 \x01(\bR\vspeculative\x12\x1c\n" +
 	"\tconfirmed\x18\a \x01(\bR\tconfirmed\x12#\n" +
-	"\rencoded_bytes\x18\b \x01(\fR\fencodedBytes\"\x9f\x02\n" +
+	"\rencoded_bytes\x18\b \x01(\fR\fencodedBytes\"\x91\x02\n" +
 	"\x0fScheduleRequest\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\tR\x06kernel\x12\x1e\n" +
 	"\n" +
@@ -2056,8 +2056,8 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\rcompute_units\x18\x03 \x01(\rR\fcomputeUnits\x12.\n" +
 	"\x13tiles_per_workgroup\x18\x04 \x01(\rR\x11tilesPerWorkgroup\x12#\n" +
 	"\rtile_nonzeros\x18\x05 \x01(\fR\ftileNonzeros\x12#\n" +
-	"\rtile_elements\x18\x06 \x01(\rR\ftileElements\x125\n" +
-	"\x17tile_first_of_workgroup\x18\a \x01(\fR\x14tileFirstOfWorkgroup\"\xa9\x02\n" +
+	"\rtile_elements\x18\x06 \x01(\rR\ftileElements\x12'\n" +
+	"\x0fworkgroup_tiles\x18\a \x01(\fR\x0eworkgroupTiles\"\xa9\x02\n" +
 	"\n" +
 	"ReplyBatch\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x1a\n" +

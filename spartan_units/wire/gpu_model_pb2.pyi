@@ -349,18 +349,20 @@ class MarkLayerReply(_message.Message):
     def __init__(self, time_ps: _Optional[int] = ...) -> None: ...
 
 class Schedule(_message.Message):
-    __slots__ = ("ask", "tiles_per_workgroup", "tile_nonzeros", "tile_elements", "path_table_address")
+    __slots__ = ("ask", "tiles_per_workgroup", "tile_nonzeros", "tile_elements", "path_table_address", "workgroup_tiles")
     ASK_FIELD_NUMBER: _ClassVar[int]
     TILES_PER_WORKGROUP_FIELD_NUMBER: _ClassVar[int]
     TILE_NONZEROS_FIELD_NUMBER: _ClassVar[int]
     TILE_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
     PATH_TABLE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    WORKGROUP_TILES_FIELD_NUMBER: _ClassVar[int]
     ask: bool
     tiles_per_workgroup: int
     tile_nonzeros: bytes
     tile_elements: int
     path_table_address: int
-    def __init__(self, ask: bool = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., path_table_address: _Optional[int] = ...) -> None: ...
+    workgroup_tiles: bytes
+    def __init__(self, ask: bool = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., path_table_address: _Optional[int] = ..., workgroup_tiles: _Optional[bytes] = ...) -> None: ...
 
 class LaunchRequest(_message.Message):
     __slots__ = ("kernel", "grid", "workgroup", "arguments", "dynamic_lds_bytes", "schedule", "label", "global_offset", "prefetch")

@@ -263,22 +263,22 @@ class CompactTileColumns(_message.Message):
     def __init__(self, view: _Optional[bytes] = ..., tile: _Optional[bytes] = ..., rows: _Optional[bytes] = ..., columns: _Optional[bytes] = ..., dense: _Optional[_Union[_common_pb2.Payload, _Mapping]] = ..., speculative: bool = ..., confirmed: bool = ..., encoded_bytes: _Optional[bytes] = ...) -> None: ...
 
 class ScheduleRequest(_message.Message):
-    __slots__ = ("kernel", "workgroups", "compute_units", "tiles_per_workgroup", "tile_nonzeros", "tile_elements", "tile_first_of_workgroup")
+    __slots__ = ("kernel", "workgroups", "compute_units", "tiles_per_workgroup", "tile_nonzeros", "tile_elements", "workgroup_tiles")
     KERNEL_FIELD_NUMBER: _ClassVar[int]
     WORKGROUPS_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_UNITS_FIELD_NUMBER: _ClassVar[int]
     TILES_PER_WORKGROUP_FIELD_NUMBER: _ClassVar[int]
     TILE_NONZEROS_FIELD_NUMBER: _ClassVar[int]
     TILE_ELEMENTS_FIELD_NUMBER: _ClassVar[int]
-    TILE_FIRST_OF_WORKGROUP_FIELD_NUMBER: _ClassVar[int]
+    WORKGROUP_TILES_FIELD_NUMBER: _ClassVar[int]
     kernel: str
     workgroups: int
     compute_units: int
     tiles_per_workgroup: int
     tile_nonzeros: bytes
     tile_elements: int
-    tile_first_of_workgroup: bytes
-    def __init__(self, kernel: _Optional[str] = ..., workgroups: _Optional[int] = ..., compute_units: _Optional[int] = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., tile_first_of_workgroup: _Optional[bytes] = ...) -> None: ...
+    workgroup_tiles: bytes
+    def __init__(self, kernel: _Optional[str] = ..., workgroups: _Optional[int] = ..., compute_units: _Optional[int] = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., workgroup_tiles: _Optional[bytes] = ...) -> None: ...
 
 class ReplyBatch(_message.Message):
     __slots__ = ("count", "sequence", "latency_ps", "counts", "compact_tile", "schedule")
