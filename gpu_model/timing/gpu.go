@@ -16,6 +16,7 @@ type GPU struct {
 	picoseconds uint64 // per cycle
 	now         uint64 // cycle
 	window      uint64 // cycles of a window
+	launches    uint64 // since the caches were empty
 
 	arrays []*shaderArray
 	banks  []l2Bank

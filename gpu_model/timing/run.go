@@ -38,6 +38,11 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	}
 	l.Now = g.now * g.picoseconds
 	g.resetCounters()
+	if o.Profile {
+		g.beginProfile(len(r.program.Ops))
+	}
+	cold := g.launches == 0
+	g.launches++
 	if err := g.beginUnits(r); err != nil {
 		return Result{}, err
 	}
@@ -45,7 +50,9 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	defer workers.stop()
 	err := g.simulate(ctx, r, workers)
 	err = g.endUnits(r, err)
-	return g.finish(r, err), err
+	res := g.finish(r, err)
+	res.Cold = cold
+	return res, err
 }
 
 // simulate runs windows until the launch is over, then what is still under way (fetches, write-backs) until its tail has passed.
