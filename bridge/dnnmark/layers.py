@@ -1,7 +1,7 @@
 """The layers that a `.dnnmark` file can describe, with DNNMark's keys, values and defaults.
 
-Every class says in `section` which heading it answers to and in `output_shape` what it makes of an NCHW input. Keys marked
-*ours* are not part of DNNMark's format.
+Every class says in `section` which heading it answers to and in `output_shape` what it makes of an NCHW input. Keys
+marked *ours* are not part of DNNMark's format.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "LAYERS",
+    "LRN",
     "Activation",
     "Add",
     "BatchNorm",
@@ -21,7 +22,6 @@ __all__ = [
     "Dropout",
     "FullyConnected",
     "GlobalAveragePooling",
-    "LRN",
     "Layer",
     "Pooling",
     "Shape",
@@ -188,7 +188,7 @@ class LRN(Layer):
 
 
 class Activation(Layer):
-    """An activation; `ceiling` (ours) is where clipped_relu clips: DNNMark always passes 0, which would clip everything."""
+    """An activation; `ceiling` (ours) is where clipped_relu clips, since DNNMark's own 0 would clip everything."""
 
     section: ClassVar[str] = "Activation"
 

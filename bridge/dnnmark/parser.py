@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import Literal, get_args
 
 from pydantic import ValidationError
 
@@ -64,8 +64,8 @@ def parse_text(text: str, file: str = "<text>", variables: Mapping[str, str] | N
     """Read the text of a `.dnnmark` file or template; see `parse_file`.
 
     Raises:
-        ConfigurationError: for an unknown section, key or value, a malformed line or a name that is used twice; the message
-            begins with file and line and tells the nearest known name.
+        ConfigurationError: for an unknown section, key or value, a malformed line or a name that is used twice; the
+            message begins with file and line and tells the nearest known name.
     """
     run_mode: RunMode = "none"
     layers: list[Layer] = []
@@ -78,7 +78,7 @@ def parse_text(text: str, file: str = "<text>", variables: Mapping[str, str] | N
         if not layer.name:
             layer = layer.model_copy(update={"name": f"{layer.section.lower()}{len(layers) + 1}"})
         if layer.name in names:
-            _fail(
+            raise _error(
                 file,
                 section.lines.get("name", section.line),
                 f"the name {layer.name!r} is taken by the layer of line {names[layer.name]}; give this one another",
@@ -98,24 +98,26 @@ def _sections(text: str, file: str, variables: Mapping[str, str]) -> list[_Secti
         try:
             line = substitute(raw, variables).strip()
         except ValueError as error:
-            _fail(file, number, str(error))
+            raise _error(file, number, str(error)) from None
         if not line:
             continue
         if line.startswith("["):
             heading = line[1:-1] if line.endswith("]") else line[1:]
             if not line.endswith("]") or heading not in ("DNNMark", *LAYERS):
-                _fail(file, number, f"there is no section {line}; {_near(heading, ['DNNMark', *LAYERS], '[{}]')}")
+                raise _error(
+                    file, number, f"there is no section {line}; {_near(heading, ['DNNMark', *LAYERS], '[{}]')}"
+                )
             sections.append(_Section(heading, number))
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
-            _fail(file, number, f"expected key=value or [Section], got {line!r}")
+            raise _error(file, number, f"expected key=value or [Section], got {line!r}")
         if not sections:
-            _fail(file, number, f"the key {key!r} stands before any section; begin the file with [DNNMark]")
+            raise _error(file, number, f"the key {key!r} stands before any section; begin the file with [DNNMark]")
         section = sections[-1]
         known = _keys(section.heading)
         if key not in known:
-            _fail(file, number, f"[{section.heading}] has no key {key!r}; {_near(key, known)}")
+            raise _error(file, number, f"[{section.heading}] has no key {key!r}; {_near(key, known)}")
         for name in _expand(section.heading, key):
             section.values[name] = value
             section.lines[name] = number
@@ -139,7 +141,7 @@ def _run_mode(section: _Section, file: str) -> RunMode:
         if value == mode:
             known: RunMode = mode
             return known
-    _fail(file, section.lines["run_mode"], f"run_mode can't be {value!r}; {_near(value, get_args(RunMode))}")
+    raise _error(file, section.lines["run_mode"], f"run_mode can't be {value!r}; {_near(value, get_args(RunMode))}")
 
 
 def _layer(section: _Section, file: str) -> Layer:
@@ -165,7 +167,7 @@ def _layer(section: _Section, file: str) -> Layer:
     if first["type"] == "literal_error":
         choices = _choices(section.heading, key)
         wanted = _near(value, choices)
-    _fail(file, section.lines[key], f"{key} can't be {value!r}; {wanted or first['msg']}")
+    raise _error(file, section.lines[key], f"{key} can't be {value!r}; {wanted or first['msg']}")
 
 
 def _choices(heading: str, key: str) -> list[str]:
@@ -185,5 +187,5 @@ def _near(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     return f"known: {', '.join(form.format(name) for name in names)}"
 
 
-def _fail(file: str, line: int, message: str) -> NoReturn:
-    raise ConfigurationError(f"{file}:{line}: {message}")
+def _error(file: str, line: int, message: str) -> ConfigurationError:
+    return ConfigurationError(f"{file}:{line}: {message}")

@@ -21,8 +21,8 @@ TEMPLATE_DEFAULTS: dict[str, str] = {
     "CUDNN_CBFA": "",
     "CUDNN_CBDA": "",
 }
-"""Variables of DNNMark's templates: batch, channels, height, width, filters, filter size, stride, padding. The two CUDNN
-ones stand for a whole line (algo=…, algod=…) that is empty where they have no value."""
+"""Variables of DNNMark's templates: batch, channels, height, width, filters, filter size, stride, padding. The two
+CUDNN ones stand for a whole line (algo=…, algod=…) that is empty where they have no value."""
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
