@@ -13,6 +13,16 @@ Array = NDArray[np.float64]
 Floats = NDArray[Any]
 
 
+def _softplus(x: Array) -> Array:
+    y: Array = np.logaddexp(0, x)
+    return y
+
+
+def _sigmoid(x: Array) -> Array:
+    y: Array = np.exp(-_softplus(-x))
+    return y
+
+
 def activation_forward(mode: str, x: Floats, ceiling: float = 6.0) -> Array:
     """Return relu, sigmoid, tanh, clipped_relu (at `ceiling`) or soft_relu, log(1 + e^x), of X."""
     x = x.astype(np.float64)
@@ -22,11 +32,11 @@ def activation_forward(mode: str, x: Floats, ceiling: float = 6.0) -> Array:
         clipped: Array = np.clip(x, 0, ceiling)
         return clipped
     if mode == "sigmoid":
-        return np.exp(-np.logaddexp(0, -x))
+        return _sigmoid(x)
     if mode == "tanh":
         squashed: Array = np.tanh(x)
         return squashed
-    return np.logaddexp(0, x)
+    return _softplus(x)
 
 
 def activation_backward(mode: str, x: Floats, dy: Floats, ceiling: float = 6.0) -> Array:
@@ -37,11 +47,11 @@ def activation_backward(mode: str, x: Floats, dy: Floats, ceiling: float = 6.0) 
     if mode == "clipped_relu":
         return np.where((x > 0) & (x < ceiling), dy, 0)
     if mode == "tanh":
-        return dy / np.cosh(x) ** 2
-    sigmoid = np.exp(-np.logaddexp(0, -x))
+        dx: Array = dy / np.cosh(x) ** 2
+        return dx
     if mode == "sigmoid":
-        return dy * sigmoid * np.exp(-np.logaddexp(0, x))
-    return dy * sigmoid
+        return dy * _sigmoid(x) * _sigmoid(-x)
+    return dy * _sigmoid(x)
 
 
 def philox(counters: NDArray[np.uint32], key: tuple[int, int]) -> NDArray[np.uint32]:
