@@ -13,6 +13,8 @@ type Options struct {
 	Units Units
 	// Threads is the number of host threads; 0 means one per host core. It never changes a result.
 	Threads int
+	// Cold drops the contents of all caches and TLBs before the launch begins.
+	Cold bool
 	// Profile asks for Result.Profile: issue counts and stall cycles per instruction address.
 	Profile bool
 	// Progress is called now and then from the simulating goroutine.

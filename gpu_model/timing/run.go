@@ -25,6 +25,9 @@ type run struct {
 // Launch runs one kernel to its end and advances the clock. A fault of the kernel, a deadlock, a cancelled context and a failed
 // unit are errors; the Result then holds what was counted until there.
 func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, error) {
+	if o.Cold {
+		g.dropCaches()
+	}
 	r := &run{launch: l, program: l.Program, options: &o, begin: g.now, views: g.mem.HasObservers()}
 	g.run = r
 	total := int(l.Groups())
