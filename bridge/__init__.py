@@ -1,1 +1,40 @@
 """Python side of the co-simulation: sessions, device arrays, layers, results and the `spartan` command."""
+
+from bridge._version import __version__
+from bridge.array import DeviceArray
+from bridge.errors import (
+    ConfigurationError,
+    DeviceMemoryError,
+    ModelFailedError,
+    SpartanError,
+    UnitFailedError,
+    VerificationError,
+)
+from bridge.kernel import Kernel, LaunchResult
+from bridge.session import AttachedUnit, CoSimulation, LaunchProgress, Schedule, SessionStatistics
+from bridge.tensors import CompactedView, Counts, Matrix, WatchedTensor
+from bridge.units import UnitChoice, default_choices
+
+__all__ = [
+    "AttachedUnit",
+    "CoSimulation",
+    "CompactedView",
+    "ConfigurationError",
+    "Counts",
+    "DeviceArray",
+    "DeviceMemoryError",
+    "Kernel",
+    "LaunchProgress",
+    "LaunchResult",
+    "Matrix",
+    "ModelFailedError",
+    "Schedule",
+    "SessionStatistics",
+    "SpartanError",
+    "UnitChoice",
+    "UnitFailedError",
+    "VerificationError",
+    "WatchedTensor",
+    "__version__",
+    "default_choices",
+]

@@ -23,6 +23,7 @@ import (
 func serve(arguments []string) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	socket := flags.String("socket", "", "path of the Unix socket")
+	private := flags.String("private", "", "the session's private directory, removed when the driver is gone")
 	if flags.Parse(arguments) != nil {
 		return 2
 	}
@@ -37,7 +38,7 @@ func serve(arguments []string) int {
 		fmt.Fprintf(os.Stderr, "gpusim serve: can't listen on %s: %v\n", *socket, err)
 		return 2
 	}
-	ended := make(chan struct{})
+	ended, orphaned := make(chan struct{}), false
 	stop := sync.OnceFunc(func() { close(ended) })
 	model := &server.Server{Stop: stop, Log: func(format string, arguments ...any) { fmt.Fprintf(os.Stderr, format+"\n", arguments...) }}
 	grpcServer := grpc.NewServer(grpc.MaxRecvMsgSize(cosim.MessageLimit), grpc.MaxSendMsgSize(cosim.MessageLimit))
@@ -46,6 +47,7 @@ func serve(arguments []string) int {
 	go func() { failed <- grpcServer.Serve(listener) }()
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
+		orphaned = true
 		stop()
 	}()
 	signals := make(chan os.Signal, 1)
@@ -60,13 +62,19 @@ func serve(arguments []string) int {
 		status = 4
 	}
 	// A launch under way is cancelled through its context when its connection goes.
-	timer := time.AfterFunc(2*time.Second, func() {
+	cleanUp := func() {
 		_ = os.Remove(*socket)
+		if orphaned && *private != "" {
+			_ = os.RemoveAll(*private)
+		}
+	}
+	timer := time.AfterFunc(2*time.Second, func() {
+		cleanUp()
 		os.Exit(status)
 	})
 	grpcServer.Stop()
 	model.Close()
 	timer.Stop()
-	_ = os.Remove(*socket)
+	cleanUp()
 	return status
 }

@@ -1,0 +1,139 @@
+"""Loaded kernels, their arguments, and what a launch returns."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bridge.array import DeviceArray
+from bridge.errors import ConfigurationError
+
+__all__ = ["Argument", "Kernel", "LaunchResult", "pack_arguments"]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One explicit kernel argument: `offset` and `size` in bytes; `kind` and `type_name` as the code object says."""
+
+    name: str
+    offset: int
+    size: int
+    kind: str
+    type_name: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel of a loaded code object; `id` is the model's."""
+
+    id: int
+    name: str
+    file: str
+    kernarg_bytes: int
+    arguments: tuple[Argument, ...]
+    required_workgroup: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LaunchResult:
+    """What one launch took.
+
+    Attributes:
+        kernel: kernel name.
+        label: what the launch was called by the driver.
+        cycles: GPU cycles with the constant launch tail; 0 in functional mode.
+        launch_tail_cycles: the constant part.
+        instructions: wavefront instructions.
+        begin_ps, end_ps: virtual time.
+        l2_bytes: bytes moved between L2 and the L1 caches and engines.
+        dram_bytes: bytes moved between L2 and DRAM.
+        posted_events, requests: what went to units.
+        workgroups, workgroups_skipped: numbers of work-groups run and left out by the scheduler.
+        busy_compute_units: mean busy share of the compute units, 0 to 1.
+        wall_s: wall time of the call.
+    """
+
+    kernel: str
+    label: str
+    cycles: int
+    launch_tail_cycles: int
+    instructions: int
+    begin_ps: int
+    end_ps: int
+    l2_bytes: int
+    dram_bytes: int
+    posted_events: int
+    requests: int
+    workgroups: int
+    workgroups_skipped: int
+    busy_compute_units: float
+    wall_s: float
+
+
+def pack_arguments(kernel: Kernel, arguments: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """Return the kernel-argument segment.
+
+    Args:
+        kernel: tells offset, size and type of each argument.
+        arguments: values by name, or in order. A DeviceArray, or an integer device address, fills a buffer; None is the
+            null pointer; numpy scalars keep their bytes; Python numbers take the argument's type.
+
+    Raises:
+        ConfigurationError: for a missing, surplus or ill-typed argument; kernel and argument are named.
+    """
+    explicit = [argument for argument in kernel.arguments if not argument.kind.startswith("hidden")]
+    if not isinstance(arguments, Mapping):
+        if len(arguments) != len(explicit):
+            raise ConfigurationError(f"kernel {kernel.name} takes {len(explicit)} arguments, got {len(arguments)}")
+        arguments = {argument.name: value for argument, value in zip(explicit, arguments, strict=True)}
+    names = [argument.name for argument in explicit]
+    for name in arguments:
+        if name not in names:
+            raise ConfigurationError(f"kernel {kernel.name} has no argument {name!r}; it takes {', '.join(names)}")
+    segment = bytearray(kernel.kernarg_bytes)
+    for argument in explicit:
+        if argument.name not in arguments:
+            raise ConfigurationError(f"kernel {kernel.name}: argument {argument.name} is missing")
+        data = _bytes(kernel, argument, arguments[argument.name])
+        segment[argument.offset : argument.offset + argument.size] = data
+    return bytes(segment)
+
+
+def _bytes(kernel: Kernel, argument: Argument, value: Any) -> bytes:
+    if isinstance(value, DeviceArray):
+        value = value.address
+    elif value is None:
+        value = 0
+    elif hasattr(value, "address"):  # a compacted view
+        value = value.address
+    if isinstance(value, (np.generic, np.ndarray)):
+        data = value.tobytes()
+    elif isinstance(value, bytes):
+        data = value
+    elif isinstance(value, float) or "float" in argument.type_name or "double" in argument.type_name:
+        try:
+            data = struct.pack({2: "<e", 4: "<f", 8: "<d"}[argument.size], value)
+        except (KeyError, struct.error, OverflowError, TypeError):
+            raise _mismatch(kernel, argument, value) from None
+    elif isinstance(value, int):
+        try:
+            data = value.to_bytes(argument.size, "little", signed=value < 0)
+        except OverflowError:
+            raise _mismatch(kernel, argument, value) from None
+    else:
+        raise _mismatch(kernel, argument, value)
+    if len(data) != argument.size:
+        raise _mismatch(kernel, argument, value)
+    return data
+
+
+def _mismatch(kernel: Kernel, argument: Argument, value: Any) -> ConfigurationError:
+    kind = argument.type_name or argument.kind
+    return ConfigurationError(
+        f"kernel {kernel.name}: argument {argument.name} is {argument.size} bytes of {kind}, "
+        f"got {value!r} of type {type(value).__name__}"
+    )

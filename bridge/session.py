@@ -1,0 +1,609 @@
+"""The co-simulation session: one GPU model, its units, device memory and launches."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from bridge._binary import gpusim
+from bridge._errors_from_rpc import CONNECTION_LOST, error_of
+from bridge._process import Child, ChildError
+from bridge._version import __version__
+from bridge.array import DeviceArray
+from bridge.catalogue import describe_kernel, kernel_folder
+from bridge.errors import ConfigurationError, ModelFailedError, SpartanError, UnitFailedError
+from bridge.kernel import Argument, Kernel, LaunchResult, pack_arguments
+from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
+from bridge.units import UnitChoice
+from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
+from spartan_units.types import UnitKind
+from spartan_units.wire import common_pb2, gpu_model_pb2, gpu_model_pb2_grpc
+
+__all__ = ["AttachedUnit", "CoSimulation", "LaunchProgress", "Schedule", "SessionStatistics"]
+
+_MESSAGE_LIMIT = 64 << 20
+_CHUNK = 32 << 20
+_START_TIMEOUT_S = 30.0
+_MODES = {"timing": gpu_model_pb2.MODE_TIMING, "functional": gpu_model_pb2.MODE_FUNCTIONAL}
+_TYPES = {"buffer": "pointer", "u32": "uint", "i32": "int", "f32": "float"}
+_KINDS = {
+    UnitKind.MONITOR: common_pb2.UNIT_KIND_MONITOR,
+    UnitKind.COMPACTION: common_pb2.UNIT_KIND_COMPACTION,
+    UnitKind.SCHEDULER: common_pb2.UNIT_KIND_SCHEDULER,
+}
+
+
+@dataclass(frozen=True)
+class LaunchProgress:
+    """How far a launch is."""
+
+    label: str
+    workgroups_done: int
+    workgroups_total: int
+    instructions: int
+    cycle: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Asks the scheduler for a launch's work-groups.
+
+    Attributes:
+        tile_nonzeros: uint32[tiles] of the sparse operand, None where nothing is known.
+        tile_elements: elements of a full tile.
+        workgroup_tiles: uint32[workgroups, k], the tiles that each work-group works on.
+        path_table: uint32[tiles] in device memory, receives the code path of each tile; None for no table.
+    """
+
+    tile_nonzeros: NDArray[np.uint32] | None
+    tile_elements: int
+    workgroup_tiles: NDArray[np.uint32]
+    path_table: DeviceArray | None = None
+
+
+@dataclass(frozen=True)
+class AttachedUnit:
+    """A unit in its seat: name and version as it declares them, where it runs, and its parameters with all defaults."""
+
+    kind: UnitKind
+    name: str
+    version: str
+    placement: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SessionStatistics:
+    """What the session did so far.
+
+    Attributes:
+        posted, requests, batches: events to all units.
+        trace_hash: hex, over all events and replies in virtual-time order.
+        time_ps: virtual time.
+        model_s: wall time inside launches, waiting for units left out.
+        wait_s: wall time that the model waited for units.
+        units_s: wall time inside units, as they report it.
+        serialise_s: wall time spent on building messages in the model.
+    """
+
+    posted: int
+    requests: int
+    batches: int
+    trace_hash: str
+    time_ps: int
+    model_s: float
+    wait_s: float
+    units_s: float
+    serialise_s: float
+
+
+class CoSimulation:
+    """A GPU model in a process of its own, with units attached; a context manager.
+
+    Args:
+        gpu: preset name (`spartan gpu list`).
+        gpu_set: parameters that differ from the preset, dotted key to value.
+        mode: "timing" counts cycles, "functional" only computes.
+        units: the units to attach at once; `attach` adds others.
+        host_threads: cores that the model may use, 0 for all. The result does not depend on it.
+        max_instructions: wavefront instructions that a launch may execute, 0 for any number.
+        reply_deadline_s: wall time without an answer after which a unit counts as failed.
+        log: file that receives what the processes say beyond their one sentence; None for nowhere.
+
+    Raises:
+        ConfigurationError: for an unknown preset, parameter, mode or unit.
+        ModelFailedError: where the GPU model does not start.
+        UnitFailedError: where a unit does not start.
+    """
+
+    def __init__(
+        self,
+        *,
+        gpu: str = "r9nano",
+        gpu_set: Mapping[str, Any] | None = None,
+        mode: str = "timing",
+        units: Sequence[UnitChoice] = (),
+        host_threads: int = 0,
+        max_instructions: int = 0,
+        reply_deadline_s: float = 30.0,
+        log: Path | None = None,
+    ) -> None:
+        if mode not in _MODES:
+            raise ConfigurationError(f"the mode is timing or functional, got {mode!r}")
+        self.mode = mode
+        self.gpu = gpu
+        self.units: dict[UnitKind, AttachedUnit] = {}
+        self.launches: list[LaunchResult] = []
+        self.on_progress: Callable[[LaunchProgress], None] | None = None
+        self._deadline_s = reply_deadline_s
+        self._seats: dict[UnitKind, int] = {}
+        self._servers: dict[UnitKind, Child] = {}
+        self._kernels: dict[str, Kernel] = {}
+        self._loaded: dict[str, dict[str, Kernel]] = {}
+        self._closed = False
+        self._model: Child | None = None
+        self._channel: grpc.Channel | None = None
+        # A short path: the address of a Unix socket has at most 107 bytes.
+        self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=_short_temporary_folder()))
+        self._log = log if log is not None else self._directory / "log"
+        try:
+            for choice in units:  # their processes start while the model does
+                self._serve(choice)
+            self._start(gpu_set or {}, host_threads, max_instructions)
+            for choice in units:
+                self.attach(choice)
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<CoSimulation {self.gpu} {self.mode} units={[unit.name for unit in self.units.values()]}{state}>"
+
+    def __enter__(self) -> CoSimulation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Processes
+
+    def _start(self, gpu_set: Mapping[str, Any], host_threads: int, max_instructions: int) -> None:
+        socket = self._directory / "gpu"
+        command = [str(gpusim()), "serve", "--socket", str(socket), "--private", str(self._directory)]
+        try:
+            self._model = Child(command, log=self._log)
+            self._model.wait_ready(_START_TIMEOUT_S)
+        except (ChildError, OSError) as error:
+            raise ModelFailedError(f"the GPU model did not start: {error}") from None
+        limits = [("grpc.max_send_message_length", _MESSAGE_LIMIT), ("grpc.max_receive_message_length", _MESSAGE_LIMIT)]
+        self._channel = grpc.insecure_channel(self._model.address, options=limits)
+        self._stub = gpu_model_pb2_grpc.GpuModelStub(self._channel)  # type: ignore[no-untyped-call]
+        reply = self._call(
+            self._stub.Handshake,
+            gpu_model_pb2.HandshakeRequest(
+                protocol=common_pb2.Version(major=PROTOCOL_MAJOR, minor=PROTOCOL_MINOR),
+                driver_version=__version__,
+                mode=_MODES[self.mode],
+                gpu=self.gpu,
+                gpu_overrides={key: _toml_value(value) for key, value in gpu_set.items()},
+                host_threads=host_threads,
+                max_instructions=max_instructions,
+            ),
+        )
+        self.model = reply.model
+        self.model_version = reply.model_version
+        self.clock_hz = int(reply.clock_hz)
+        self.compute_units = int(reply.compute_units)
+        self.parameters: dict[str, str] = {parameter.key: parameter.value for parameter in reply.parameters}
+
+    def attach(self, choice: UnitChoice) -> AttachedUnit | None:
+        """Fill a seat; return the unit, or None where the seat is to stay empty.
+
+        Raises:
+            ConfigurationError: for a unit that can't be found or refuses its parameters.
+            UnitFailedError: where it does not start or fails in the handshake.
+        """
+        if choice.empty:
+            return None
+        self._serve(choice)
+        server = self._servers.get(choice.kind)
+        if server is not None:
+            try:
+                server.wait_ready(_START_TIMEOUT_S)
+            except ChildError as error:
+                raise ConfigurationError(str(error)) from None
+        target = choice.spec if server is None else server.address
+        reply = self._call(
+            self._stub.AttachUnit,
+            gpu_model_pb2.AttachUnitRequest(
+                kind=_KINDS[choice.kind],
+                target=target,
+                parameters_json=json.dumps(dict(choice.parameters)),
+                reply_deadline_s=self._deadline_s,
+            ),
+        )
+        self._seats[choice.kind] = reply.seat
+        unit = AttachedUnit(
+            kind=choice.kind,
+            name=reply.unit.name,
+            version=reply.unit.version,
+            placement="grpc",
+            parameters=json.loads(reply.unit.parameters_json or "{}"),
+        )
+        self.units[choice.kind] = unit
+        return unit
+
+    def _serve(self, choice: UnitChoice) -> None:
+        """Start the process of a unit that is to have one, unless it runs already."""
+        if choice.empty or choice.spec.startswith("unix:") or choice.kind in self._servers:
+            return
+        command = [sys.executable, "-m", "spartan_units.serve", "--unit", choice.spec, "--kind", choice.kind.value]
+        command += ["--listen", f"unix:{self._directory / choice.kind.value}"]
+        try:
+            self._servers[choice.kind] = Child(command, log=self._log, env=_unit_environment())
+        except OSError as error:
+            raise UnitFailedError(f"the server of unit {choice.spec} did not start: {error}") from None
+
+    def process_ids(self) -> dict[str, int]:
+        """Return the process ids of the GPU model ("model") and of the unit servers (by kind)."""
+        found = {kind.value: server.pid for kind, server in self._servers.items()}
+        if self._model is not None:
+            found["model"] = self._model.pid
+        return found
+
+    def close(self) -> None:
+        """End all processes and remove the session's files; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        with _uninterrupted():
+            if self._channel is not None:
+                if self._model is not None and self._model.running():
+                    with contextlib.suppress(grpc.RpcError):
+                        self._stub.Shutdown(gpu_model_pb2.ShutdownRequest(), timeout=1.0)
+                self._channel.close()
+            if self._model is not None:
+                self._model.stop()
+            for server in self._servers.values():
+                server.stop()
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    # Calls
+
+    def _call(self, method: Any, request: Any) -> Any:
+        self._check_open()
+        try:
+            return method(request)
+        except grpc.RpcError as error:
+            raise self._failure(error) from None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError("the co-simulation session is closed")
+
+    def _failure(self, error: grpc.RpcError) -> SpartanError:
+        if error.code() in CONNECTION_LOST and self._model is not None and self._model.wait(2.0):
+            words = self._model.last_words()
+            return ModelFailedError(
+                f"the GPU model (process {self._model.pid}) ended in mid-run with {self._model.status()}"
+                + (f"; its last words: {words}" if words else "")
+            )
+        failure = error_of(error)
+        if isinstance(failure, UnitFailedError):
+            gone = [
+                f"{kind.value} ended with {server.status()}"
+                for kind, server in self._servers.items()
+                if server.wait(0.2)
+            ]
+            if gone:
+                return UnitFailedError(f"{failure} (the process of unit {' and '.join(gone)})")
+        return failure
+
+    # Memory
+
+    def empty(self, shape: int | Sequence[int], dtype: DTypeLike = np.float32, *, name: str) -> DeviceArray:
+        """Allocate an array; fresh device memory holds zeros.
+
+        Raises:
+            DeviceMemoryError: where the device has no room.
+        """
+        extents = (shape,) if isinstance(shape, int) else tuple(int(extent) for extent in shape)
+        element = np.dtype(dtype)
+        nbytes = int(np.prod(extents, dtype=np.int64)) * element.itemsize
+        reply = self._call(self._stub.Allocate, gpu_model_pb2.AllocateRequest(bytes=max(nbytes, 1), name=name))
+        return DeviceArray(self, name, reply.address, extents, element)
+
+    def array(self, values: NDArray[Any], *, name: str) -> DeviceArray:
+        """Allocate an array with the shape, dtype and contents of `values`."""
+        made = self.empty(values.shape, values.dtype, name=name)
+        made.write(values)
+        return made
+
+    def write(self, address: int, data: bytes) -> None:
+        """Copy bytes to a device address."""
+        for start in range(0, len(data), _CHUNK):
+            payload = common_pb2.Payload(inline=data[start : start + _CHUNK])
+            self._call(self._stub.Write, gpu_model_pb2.WriteRequest(address=address + start, data=payload))
+
+    def read(self, address: int, nbytes: int) -> bytes:
+        """Copy bytes from a device address."""
+        parts = []
+        for start in range(0, nbytes, _CHUNK):
+            count = min(_CHUNK, nbytes - start)
+            request = gpu_model_pb2.ReadRequest(address=address + start, bytes=count)
+            parts.append(self._call(self._stub.Read, request).data.inline)
+        return b"".join(parts)
+
+    def _free(self, address: int) -> None:
+        if not self._closed:
+            self._call(self._stub.Free, gpu_model_pb2.FreeRequest(address=address))
+
+    # Kernels
+
+    def load(self, path: Path | str) -> dict[str, Kernel]:
+        """Load a code object; return its kernels by name.
+
+        Raises:
+            ConfigurationError: where the file is missing or no code object for gfx803.
+        """
+        file = str(path)
+        if file not in self._loaded:
+            try:
+                content = Path(path).read_bytes()
+            except OSError as error:
+                raise ConfigurationError(f"the code object {file} can't be read: {error.strerror}") from None
+            reply = self._call(
+                self._stub.LoadCodeObject, gpu_model_pb2.LoadCodeObjectRequest(file=file, content=content)
+            )
+            self._loaded[file] = {kernel.name: _kernel(kernel, file) for kernel in reply.kernels}
+        return self._loaded[file]
+
+    def kernel(self, name: str) -> Kernel:
+        """Return a kernel that ships with the distribution (`bridge.catalogue`).
+
+        Raises:
+            ConfigurationError: for an unknown name.
+        """
+        description = describe_kernel(name)
+        loaded = self.load(kernel_folder() / description.object)[name]
+        # Code objects of version 2 may leave out names and types; the catalogue has them.
+        arguments = zip(loaded.arguments, description.arguments, strict=False)
+        named = [replace(argument, name=called, type_name=_TYPES[kind]) for argument, (called, kind) in arguments]
+        return replace(loaded, arguments=(*named, *loaded.arguments[len(named) :]))
+
+    def launch(
+        self,
+        kernel: Kernel | str,
+        grid: Sequence[int] | None = None,
+        workgroup: Sequence[int] | None = None,
+        args: Mapping[str, Any] | Sequence[Any] = (),
+        *,
+        sizes: Mapping[str, int] | None = None,
+        schedule: Schedule | None = None,
+        dynamic_lds_bytes: int = 0,
+        label: str | None = None,
+    ) -> LaunchResult:
+        """Run a kernel to its end.
+
+        Args:
+            kernel: a loaded kernel, or the name of a shipped one.
+            grid: work-items along 1 to 3 dimensions; for a shipped kernel it follows from its arguments.
+            workgroup: work-items of a work-group.
+            args: arguments by name or in order.
+            sizes: values of names that a shipped kernel's grid needs beyond its arguments.
+            schedule: asks the scheduler for order, placement and code paths.
+            dynamic_lds_bytes: local memory beyond what the kernel declares.
+            label: name in results and events; the kernel's by default.
+
+        Raises:
+            ConfigurationError: for a geometry or arguments that can't be right.
+            UnitFailedError, ModelFailedError: what ended the launch.
+        """
+        found = self.kernel(kernel) if isinstance(kernel, str) else kernel
+        arguments = pack_arguments(found, args)
+        if grid is None or workgroup is None:
+            derived = self._geometry(found, args, sizes or {})
+            grid, workgroup = grid or derived[0], workgroup or derived[1]
+        request = gpu_model_pb2.LaunchRequest(
+            kernel=found.id,
+            grid=grid,
+            workgroup=workgroup,
+            arguments=arguments,
+            dynamic_lds_bytes=dynamic_lds_bytes,
+            label=label or found.name,
+        )
+        if schedule is not None:
+            request.schedule.CopyFrom(_schedule(schedule))
+        result = self._run(found, request)
+        self.launches.append(result)
+        return result
+
+    def _geometry(
+        self, kernel: Kernel, args: Mapping[str, Any] | Sequence[Any], sizes: Mapping[str, int]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        description = describe_kernel(kernel.name)
+        values = (
+            args if isinstance(args, Mapping) else dict(zip((a.name for a in kernel.arguments), args, strict=False))
+        )
+        names = {name: int(value) for name, value in values.items() if isinstance(value, (int, np.integer))}
+        for shift, name in (("column_shift", "columns"), ("slice_shift", "slices")):
+            if shift in names:
+                names[name] = 1 << names[shift]
+        return description.geometry({**names, **sizes})
+
+    def _run(self, kernel: Kernel, request: Any) -> LaunchResult:
+        self._check_open()
+        begin = time.perf_counter()
+        stream = self._stub.Launch(request)
+        result = None
+        try:
+            for update in stream:
+                if update.WhichOneof("body") == "result":
+                    result = update.result
+                elif self.on_progress is not None:
+                    progress = update.progress
+                    self.on_progress(
+                        LaunchProgress(
+                            label=request.label,
+                            workgroups_done=progress.workgroups_done,
+                            workgroups_total=progress.workgroups_total,
+                            instructions=progress.instructions,
+                            cycle=progress.cycle,
+                        )
+                    )
+        except grpc.RpcError as error:
+            raise self._failure(error) from None
+        except BaseException:
+            stream.cancel()
+            raise
+        if result is None:
+            raise ModelFailedError(f"the GPU model ended the launch of {request.label} without a result")
+        return LaunchResult(
+            kernel=kernel.name,
+            label=request.label,
+            cycles=result.cycles,
+            launch_tail_cycles=result.launch_tail_cycles,
+            instructions=result.instructions,
+            begin_ps=result.begin_ps,
+            end_ps=result.end_ps,
+            l2_bytes=result.l2_bytes,
+            dram_bytes=result.dram_bytes,
+            posted_events=result.posted_events,
+            requests=result.requests,
+            workgroups=result.workgroups,
+            workgroups_skipped=result.workgroups_skipped,
+            busy_compute_units=result.busy_compute_units,
+            wall_s=time.perf_counter() - begin,
+        )
+
+    # Units' tensors
+
+    def watch(self, matrix: Matrix) -> WatchedTensor:
+        """Let the monitor count the zeros of a matrix from now on."""
+        reply = self._call(self._stub.WatchTensor, gpu_model_pb2.WatchTensorRequest(tensor=matrix.message()))
+        return WatchedTensor(self, matrix, reply.id)
+
+    def view(self, matrix: Matrix, format_name: str = "ellpack_dib") -> CompactedView:
+        """Map a compacted view of a matrix; while it exists, kernels can't store to the matrix's array."""
+        size = slot_bytes(format_name, matrix.tile_rows, matrix.tile_columns)
+        request = gpu_model_pb2.CreateViewRequest(tensor=matrix.message(), format=format_name, slot_bytes=size)
+        view = self._call(self._stub.CreateView, request).view
+        return CompactedView(self, matrix, view.id, view.address, view.slot_bytes)
+
+    def _read_counts(self, number: int) -> Any:
+        return self._call(self._stub.ReadCounts, gpu_model_pb2.ReadCountsRequest(tensor=number))
+
+    def _unwatch(self, number: int) -> None:
+        if not self._closed:
+            self._call(self._stub.UnwatchTensor, gpu_model_pb2.UnwatchTensorRequest(id=number))
+
+    def _destroy_view(self, number: int) -> ViewTraffic:
+        if self._closed:
+            return ViewTraffic(0, 0, 0)
+        reply = self._call(self._stub.DestroyView, gpu_model_pb2.DestroyViewRequest(id=number))
+        return ViewTraffic(reply.conversions, reply.dense_bytes, reply.encoded_bytes)
+
+    # The job
+
+    @contextlib.contextmanager
+    def layer(self, label: str) -> Iterator[None]:
+        """Mark a layer of the job, for units and traces."""
+        self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=True, label=label))
+        yield
+        self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=False, label=label))
+
+    def statistics(self) -> SessionStatistics:
+        """Return what the session did so far."""
+        reply = self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest())
+        return SessionStatistics(
+            posted=reply.posted_events,
+            requests=reply.requests,
+            batches=reply.batches,
+            trace_hash=reply.trace_hash,
+            time_ps=reply.time_ps,
+            model_s=reply.model_s,
+            wait_s=reply.units_wait_s,
+            units_s=reply.units_busy_s,
+            serialise_s=reply.serialise_s,
+        )
+
+    def detach(self, kind: UnitKind) -> dict[str, float]:
+        """End a unit's stream and its process; return its counters."""
+        reply = self._call(self._stub.DetachUnit, gpu_model_pb2.DetachUnitRequest(seat=self._seats.pop(kind)))
+        del self.units[kind]
+        if kind in self._servers:
+            self._servers.pop(kind).stop()
+        counters: dict[str, float] = json.loads(reply.counters_json or "{}")
+        return counters
+
+
+def _kernel(message: Any, file: str) -> Kernel:
+    return Kernel(
+        id=message.id,
+        name=message.name,
+        file=file,
+        kernarg_bytes=message.kernarg_bytes,
+        arguments=tuple(Argument(a.name, a.offset, a.size, a.kind, a.type_name) for a in message.arguments),
+        required_workgroup=tuple(message.required_workgroup),
+    )
+
+
+def _schedule(schedule: Schedule) -> Any:
+    nonzeros = schedule.tile_nonzeros
+    return gpu_model_pb2.Schedule(
+        ask=True,
+        tiles_per_workgroup=schedule.workgroup_tiles.shape[1],
+        tile_nonzeros=b"" if nonzeros is None else np.ascontiguousarray(nonzeros, "<u4").tobytes(),
+        tile_elements=schedule.tile_elements,
+        path_table_address=0 if schedule.path_table is None else schedule.path_table.address,
+        workgroup_tiles=np.ascontiguousarray(schedule.workgroup_tiles, "<u4").tobytes(),
+    )
+
+
+def _toml_value(value: Any) -> str:
+    """Return a parameter's value as TOML text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value)
+    return repr(value)
+
+
+def _unit_environment() -> dict[str, str]:
+    """Return the environment of unit servers: one thread of numpy each, since the model uses the other cores."""
+    return {**os.environ, **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}}
+
+
+def _short_temporary_folder() -> str | None:
+    return None if len(tempfile.gettempdir()) <= 60 else "/tmp"
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C: what is inside takes a few seconds at most and must not be left half done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

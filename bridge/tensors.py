@@ -1,0 +1,194 @@
+"""Matrices in device memory as units see them: watched tensors and compacted views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.array import DeviceArray
+from bridge.errors import ConfigurationError
+from spartan_units.formats import ellpack_dib
+from spartan_units.wire import common_pb2
+
+if TYPE_CHECKING:
+    from bridge.session import CoSimulation
+
+__all__ = ["CompactedView", "Counts", "Matrix", "ViewTraffic", "WatchedTensor"]
+
+_ELEMENT_TYPES = {
+    np.dtype("<f4"): common_pb2.ELEMENT_TYPE_F32,
+    np.dtype("<f2"): common_pb2.ELEMENT_TYPE_F16,
+}
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A tiled rank-2 view of a device array; element (r, c) is array element `r * row_stride + c * column_stride`.
+
+    Attributes:
+        array: float32 or float16.
+        rows, columns: extents.
+        row_stride, column_stride: in elements.
+        tile_rows, tile_columns: extents of a tile; tiles are numbered row-major over the grid of tiles.
+    """
+
+    array: DeviceArray
+    rows: int
+    columns: int
+    row_stride: int
+    column_stride: int
+    tile_rows: int = 32
+    tile_columns: int = 32
+
+    def __post_init__(self) -> None:
+        last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride
+        if self.rows < 1 or self.columns < 1 or last >= self.array.size:
+            raise ConfigurationError(
+                f"a matrix of {self.rows} × {self.columns} with strides {self.row_stride} and {self.column_stride} "
+                f"does not lie inside array {self.array.name} of {self.array.size} elements"
+            )
+        if self.array.dtype not in _ELEMENT_TYPES:
+            raise ConfigurationError(f"units see float32 and float16, array {self.array.name} is {self.array.dtype}")
+
+    @property
+    def tile_grid(self) -> tuple[int, int]:
+        """Tiles along rows and columns."""
+        return -(-self.rows // self.tile_rows), -(-self.columns // self.tile_columns)
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        down, across = self.tile_grid
+        return down * across
+
+    def message(self) -> Any:
+        """Return the wire's description, without an id."""
+        width = self.array.dtype.itemsize
+        return common_pb2.Tensor(
+            name=self.array.name,
+            address=self.array.address,
+            element_type=_ELEMENT_TYPES[self.array.dtype],
+            rows=self.rows,
+            columns=self.columns,
+            row_stride=self.row_stride * width,
+            column_stride=self.column_stride * width,
+            tile_rows=self.tile_rows,
+            tile_columns=self.tile_columns,
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the monitor says of a tensor.
+
+    Attributes:
+        elements, zeros: of the whole tensor.
+        tile_nonzeros: uint32[tiles].
+        sampled: False where the figures are older or predicted.
+        cycles: what reading them cost.
+    """
+
+    elements: int
+    zeros: int
+    tile_nonzeros: NDArray[np.uint32]
+    sampled: bool
+    cycles: int
+
+    @property
+    def density(self) -> float:
+        """Fraction of non-zeros."""
+        return 1.0 - self.zeros / self.elements if self.elements else 0.0
+
+
+class WatchedTensor:
+    """A tensor whose stores the monitor sees, from `CoSimulation.watch` to `close`."""
+
+    def __init__(self, session: CoSimulation, matrix: Matrix, number: int) -> None:
+        """Describe what the session has registered."""
+        self._session = session
+        self.matrix = matrix
+        self.id = number
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<WatchedTensor {self.matrix.array.name} {self.matrix.rows}×{self.matrix.columns}>"
+
+    def __enter__(self) -> WatchedTensor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read_counts(self) -> Counts:
+        """Read the monitor's registers; the read's latency passes in virtual time."""
+        reply = self._session._read_counts(self.id)
+        return Counts(
+            elements=reply.counts.elements,
+            zeros=reply.counts.zeros,
+            tile_nonzeros=np.frombuffer(reply.counts.tile_nonzeros, "<u4"),
+            sampled=reply.counts.sampled,
+            cycles=reply.cycles,
+        )
+
+    def close(self) -> None:
+        """Stop watching; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._session._unwatch(self.id)
+
+
+@dataclass(frozen=True)
+class ViewTraffic:
+    """What went through a compacted view in its life: tiles converted, and bytes on either side."""
+
+    conversions: int
+    dense_bytes: int
+    encoded_bytes: int
+
+
+class CompactedView:
+    """A compacted view of a matrix, from `CoSimulation.view` to `close`.
+
+    Attributes:
+        address: device address of tile 0; tile t lies at `address + t * slot_bytes`.
+        slot_bytes: bytes between tiles.
+        traffic: after `close`.
+    """
+
+    def __init__(self, session: CoSimulation, matrix: Matrix, number: int, address: int, slot_bytes: int) -> None:
+        """Describe what the session has mapped."""
+        self._session = session
+        self.matrix = matrix
+        self.id = number
+        self.address = address
+        self.slot_bytes = slot_bytes
+        self.traffic: ViewTraffic | None = None
+
+    def __repr__(self) -> str:
+        return f"<CompactedView {self.matrix.array.name} at {self.address:#x}, {self.matrix.tiles} tiles>"
+
+    def __enter__(self) -> CompactedView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> ViewTraffic:
+        """Unmap the view; return what went through it."""
+        if self.traffic is None:
+            self.traffic = self._session._destroy_view(self.id)
+        return self.traffic
+
+
+def slot_bytes(format_name: str, tile_rows: int, tile_columns: int) -> int:
+    """Return the bytes of a slot of a format.
+
+    Raises:
+        ConfigurationError: for an unknown format.
+    """
+    if format_name != "ellpack_dib":
+        raise ConfigurationError(f"a compacted view has format ellpack_dib, got {format_name!r}")
+    return ellpack_dib.slot_bytes(tile_rows, tile_columns)
