@@ -12,6 +12,8 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
 
   serve --socket PATH   serve the GPU model on a Unix socket until standard input closes
   bench reference       compare with figures measured on upstream MGPUSim
+  capsule run|show|record DIR
+                        execute, describe or make a recorded kernel launch
   gpu PRESET            print the parameters of a GPU preset as JSON
   version               print the version
 
@@ -20,9 +22,10 @@ Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage,
 
 // commands maps a command to its function, which returns the exit status.
 var commands = map[string]func(arguments []string) int{
-	"serve": serve,
-	"bench": bench,
-	"gpu":   printPreset,
+	"serve":   serve,
+	"bench":   bench,
+	"capsule": runCapsule,
+	"gpu":     printPreset,
 	"version": func([]string) int {
 		fmt.Println(server.Version)
 		return 0
