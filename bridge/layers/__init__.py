@@ -1,0 +1,1 @@
+"""DNN layers as kernels on the simulated GPU, dense and with Spartan."""

@@ -1,0 +1,12 @@
+"""Convolution on the simulated GPU: forward, data gradient and filter gradient, each dense and with Spartan.
+
+Arrays are float32 NCHW; filters are FCRS. docs/kernels.md describes the data paths. Filters in the layouts that the
+GEMMs want are made once per weight update by `FilterLayouts`, for both sides alike, and are not part of an operation.
+"""
+
+from bridge.layers.conv.dense import dense
+from bridge.layers.conv.pieces import FilterLayouts, gradient_view
+from bridge.layers.conv.shape import PHASES, ConvolutionShape
+from bridge.layers.conv.spartan import spartan
+
+__all__ = ["PHASES", "ConvolutionShape", "FilterLayouts", "dense", "gradient_view", "spartan"]

@@ -1,0 +1,140 @@
+"""Operations with Spartan: sparse GEMMs over compacted views.
+
+The monitor counts the sparse operand as it is written, and the scheduler plans the work-groups by these counts.
+"""
+
+from __future__ import annotations
+
+from bridge.array import DeviceArray
+from bridge.errors import ConfigurationError
+from bridge.layers.conv.pieces import (
+    FilterLayouts,
+    col2im,
+    gradient_matrix,
+    gradient_view,
+    im2col,
+    im2col_transposed,
+)
+from bridge.layers.conv.shape import ConvolutionShape
+from bridge.layers.gemm import Layout, Target, add_sparse_gemm, plan_sparse
+from bridge.layers.operation import Operation
+from bridge.session import CoSimulation
+from bridge.tensors import Matrix, WatchedTensor
+from spartan_units.types import UnitKind
+
+__all__ = ["spartan"]
+
+
+def spartan(
+    phase: str,
+    session: CoSimulation,
+    name: str,
+    shape: ConvolutionShape,
+    *,
+    x: DeviceArray,
+    layouts: FilterLayouts,
+    dy: DeviceArray | None = None,
+    bias: DeviceArray | None = None,
+    dy_counts: WatchedTensor | None = None,
+    sparse_operand: str = "x",
+) -> Operation:
+    """Return the Spartan operation of a phase; dY comes with the ReLU's mask applied.
+
+    Args:
+        phase: "forward", "data_gradient" or "filter_gradient".
+        session: with the units attached; without a compaction engine the software conversion takes its place.
+        name: of the layer.
+        shape: of the layer.
+        x: input, NCHW.
+        layouts: the filters.
+        dy: gradient of the output, NCHW.
+        bias: [F], for the forward pass.
+        dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
+        sparse_operand: of the filter gradient, "x" or "dy".
+    """
+    operation = Operation(session, f"{name} {phase} spartan")
+    if phase == "forward":
+        _forward(operation, shape, x, layouts, bias)
+    elif phase == "data_gradient":
+        assert dy is not None
+        _data_gradient(operation, shape, dy, layouts, dy_counts)
+    else:
+        assert dy is not None
+        _filter_gradient(operation, shape, x, dy, sparse_operand)
+    return operation
+
+
+def _forward(
+    operation: Operation, shape: ConvolutionShape, x: DeviceArray, layouts: FilterLayouts, bias: DeviceArray | None
+) -> None:
+    F, J, T = shape.group_filters, shape.outputs, shape.taps
+    y = operation.output = operation.empty(shape.output_shape, "y")
+    plan = plan_sparse(J, F, T)
+    target = Target(operation, plan, T, y)
+    for group in range(shape.groups):
+        col = im2col(operation, shape, x, group)
+        matrix = Matrix(col, T, J, J, 1, 32, plan.rows)
+        layout = Layout(1, shape.pixels, shape.filters * shape.pixels, shape.pixels, group * F * shape.pixels)
+        add_sparse_gemm(
+            operation, plan, (J, F, T), matrix, _watch(operation, matrix),
+            layouts.taps_first.address + group * T * F * 4, F, target, layout,
+            bias=None if bias is None else bias.address + group * F * 4, dense=col, lda=J,
+        )  # fmt: skip
+    target.finish()
+
+
+def _data_gradient(
+    operation: Operation,
+    shape: ConvolutionShape,
+    dy: DeviceArray,
+    layouts: FilterLayouts,
+    counts: WatchedTensor | None,
+) -> None:
+    F, J, T = shape.group_filters, shape.outputs, shape.taps
+    dx = operation.output = operation.empty(shape.input_shape, "dx")
+    plan = plan_sparse(J, T, F)
+    direct = shape.images == 1 and shape.groups == 1 and plan.rows == 32
+    for group in range(shape.groups):
+        if direct:
+            matrix, watched = gradient_view(shape, dy), counts
+        else:
+            rows = gradient_matrix(operation, shape, dy, group, transposed=False)
+            matrix = Matrix(rows, F, J, J, 1, 32, plan.rows)
+            watched = _watch(operation, matrix)
+        dcol = operation.empty((T, J), f"dcol {group}")
+        target = Target(operation, plan, F, dcol)
+        add_sparse_gemm(
+            operation, plan, (J, T, F), matrix, watched, layouts.filters.address + group * F * T * 4, T, target,
+            Layout(1, J, 0, J), dense=matrix.array, lda=J,
+        )  # fmt: skip
+        target.finish()
+        col2im(operation, shape, dcol, dx, group)
+
+
+def _filter_gradient(
+    operation: Operation, shape: ConvolutionShape, x: DeviceArray, dy: DeviceArray, sparse_operand: str
+) -> None:
+    F, J, T = shape.group_filters, shape.outputs, shape.taps
+    if sparse_operand not in ("x", "dy"):
+        raise ConfigurationError(f"the filter gradient skips zeros of x or dy, got {sparse_operand!r}")
+    dw = operation.output = operation.empty(shape.filter_shape, "dw")
+    skip_x = sparse_operand == "x"
+    M, N = (T, F) if skip_x else (F, T)
+    plan = plan_sparse(M, N, J)
+    target = Target(operation, plan, J, dw)
+    for group in range(shape.groups):
+        gradient = gradient_matrix(operation, shape, dy, group, transposed=True)
+        col = im2col_transposed(operation, shape, x, group)
+        sparse, other = (col, gradient) if skip_x else (gradient, col)
+        matrix = Matrix(sparse, J, M, M, 1, 32, plan.rows)
+        strides = (1, T) if skip_x else (T, 1)
+        layout = Layout(*strides, 0, M, group * F * T)
+        add_sparse_gemm(
+            operation, plan, (M, N, J), matrix, _watch(operation, matrix), other, N, target, layout,
+            dense=sparse, lda=M,
+        )  # fmt: skip
+    target.finish()
+
+
+def _watch(operation: Operation, matrix: Matrix) -> WatchedTensor | None:
+    return operation.watch(matrix) if UnitKind.MONITOR in operation.session.units else None
