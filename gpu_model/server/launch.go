@@ -10,6 +10,7 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/codeobject"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/metrics"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
@@ -73,7 +74,7 @@ func (s *Server) launch(ctx context.Context, r *wire.LaunchRequest, send func(*w
 		return nil, err
 	}
 	begin, waited := time.Now(), s.waited()
-	result, err := s.run(ctx, l, plan, progressSender(send))
+	result, err := s.run(ctx, r, l, plan, progressSender(send))
 	s.modelled += max(0, time.Since(begin)-(s.waited()-waited))
 	if err := errors.Join(err, s.session.KernelEnd(label)); err != nil {
 		return nil, firstOf(err)
@@ -139,7 +140,7 @@ func (s *Server) plan(r *wire.LaunchRequest, l *emu.Launch) (plan *cosim.Plan, c
 	return plan, cycles, nil
 }
 
-func (s *Server) run(ctx context.Context, l *emu.Launch, plan *cosim.Plan, progress func(timing.Progress)) (*wire.LaunchResult, error) {
+func (s *Server) run(ctx context.Context, r *wire.LaunchRequest, l *emu.Launch, plan *cosim.Plan, progress func(timing.Progress)) (*wire.LaunchResult, error) {
 	l.Now = s.session.Now()
 	if s.mode == wire.Mode_MODE_FUNCTIONAL {
 		counts, err := emu.RunFunctional(ctx, l, s.threads)
@@ -148,7 +149,7 @@ func (s *Server) run(ctx context.Context, l *emu.Launch, plan *cosim.Plan, progr
 		}
 		return &wire.LaunchResult{Instructions: counts.Instructions, BeginPs: l.Now, EndPs: l.Now, Workgroups: counts.WorkGroups}, err
 	}
-	options := timing.Options{Threads: s.threads, Progress: progress}
+	options := timing.Options{Threads: s.threads, Progress: progress, Cold: r.Cold, Profile: r.Profile}
 	if len(s.session.Seats()) > 0 {
 		options.Units = s.session
 	}
@@ -162,9 +163,15 @@ func (s *Server) run(ctx context.Context, l *emu.Launch, plan *cosim.Plan, progr
 	if err != nil {
 		return nil, err
 	}
-	return &wire.LaunchResult{Cycles: result.Cycles, LaunchTailCycles: result.TailCycles, Instructions: result.Instructions.Total,
+	rows := metrics.Rows(&result, &s.spec)
+	reply := &wire.LaunchResult{Cycles: result.Cycles, LaunchTailCycles: result.TailCycles, Instructions: result.Instructions.Total,
 		BeginPs: s.picoseconds(result.Begin), EndPs: s.picoseconds(result.End), L2Bytes: result.L2Bytes, DramBytes: result.DRAMBytes,
-		Workgroups: result.Workgroups, WorkgroupsSkipped: result.WorkgroupsSkipped, BusyComputeUnits: result.BusyShare}, nil
+		Workgroups: result.Workgroups, WorkgroupsSkipped: result.WorkgroupsSkipped, BusyComputeUnits: result.BusyShare,
+		Cold: result.Cold, Metrics: make([]*wire.Metric, len(rows))}
+	for i, row := range rows {
+		reply.Metrics[i] = &wire.Metric{Location: row.Location, What: row.What, Value: row.Value, Unit: row.Unit}
+	}
+	return reply, nil
 }
 
 // progressSender returns a callback that sends progress at a bounded rate.

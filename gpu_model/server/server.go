@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +24,6 @@ import (
 
 // Version is the version of the embedded model.
 const Version = "0.1.0"
-
-// deviceMemoryBytes is the R9 Nano's memory (source: r9nano figures).
-const deviceMemoryBytes = 4 << 30
 
 // Server implements wire.GpuModelServer for one driver. Calls are served one at a time.
 type Server struct {
@@ -117,16 +116,16 @@ func (s *Server) Handshake(_ context.Context, r *wire.HandshakeRequest) (*wire.H
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	for key, value := range r.GpuOverrides {
-		if err := spec.Set(key, value); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(r.GpuOverrides)) { // sorted, so that the same mistake is told each time
+		if err := spec.Set(key, r.GpuOverrides[key]); err != nil {
 			return nil, status.Error(codes.InvalidArgument, err.Error())
 		}
 	}
 	if err := spec.Validate(); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	if s.mem, err = memory.New(deviceMemoryBytes); err != nil {
-		return nil, status.Errorf(codes.ResourceExhausted, "the host can't map %d bytes of device memory: %v", uint64(deviceMemoryBytes), err)
+	if s.mem, err = memory.New(spec.DRAM.Bytes); err != nil {
+		return nil, status.Errorf(codes.ResourceExhausted, "the host can't map %d bytes of device memory (dram.bytes): %v", spec.DRAM.Bytes, err)
 	}
 	if s.gpu, err = timing.New(spec, s.mem); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
@@ -138,7 +137,7 @@ func (s *Server) Handshake(_ context.Context, r *wire.HandshakeRequest) (*wire.H
 	s.ready = true
 	return &wire.HandshakeReply{
 		Protocol: &wire.Version{Major: cosim.ProtocolMajor, Minor: cosim.ProtocolMinor},
-		Model:    machine.Model, ModelVersion: Version, ClockHz: machine.ClockHz, DeviceMemoryBytes: deviceMemoryBytes,
+		Model:    machine.Model, ModelVersion: Version, ClockHz: machine.ClockHz, DeviceMemoryBytes: spec.DRAM.Bytes,
 		ComputeUnits: uint32(machine.ComputeUnits), L2Banks: uint32(machine.L2Banks), Parameters: parameters(&spec),
 	}, nil
 }

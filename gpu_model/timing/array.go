@@ -38,10 +38,10 @@ type shaderArray struct {
 	transactions     transactions
 	misses           []miss
 	freeMisses       []int32
-	countL1V         CacheCounters
 	countL1S         CacheCounters
 	countL1I         CacheCounters
 	fetches          uint64
+	profile          *Profile // nil unless the launch asks for it
 	firstInstruction uint64
 	lastInstruction  uint64
 
@@ -216,8 +216,9 @@ func (a *shaderArray) takeReply(r *reply) {
 		tx := &a.transactions.all[r.id]
 		tx.ready = r.at + a.lat.l2ToL1V
 		if int(tx.unit) < len(a.units) && tx.kind != readLine {
-			a.countL1V.LatencySum += tx.ready - tx.enter
-			a.countL1V.Completed++
+			c := &a.units[tx.unit].countL1V
+			c.LatencySum += tx.ready - tx.enter
+			c.Completed++
 		}
 		return
 	}
@@ -230,7 +231,7 @@ func (a *shaderArray) takeReply(r *reply) {
 	case portL1I:
 		ready, c = r.at+a.lat.l2ToL1I, &a.countL1I
 	default:
-		ready, c = r.at+a.lat.l2ToL1V, &a.countL1V
+		ready, c = r.at+a.lat.l2ToL1V, &a.units[m.port].countL1V
 	}
 	if m.entry != nil {
 		m.entry.ready = ready

@@ -51,8 +51,8 @@ func (c *completions) latest(k uint32) uint64 {
 	return c.times[(c.issued-k-1)%64]
 }
 
-// reachedBoth does what reached does for two lists that share a counter.
-func reachedBoth(a, b *completions, n int) uint64 {
+// reachedBoth does what reached does for two lists that share a counter. second tells that b is the last to complete.
+func reachedBoth(a, b *completions, n int) (at uint64, second bool) {
 	var i, j uint32
 	for range n {
 		if a.latest(i) >= b.latest(j) {
@@ -61,7 +61,8 @@ func reachedBoth(a, b *completions, n int) uint64 {
 			j++
 		}
 	}
-	return max(a.latest(i), b.latest(j))
+	x, y := a.latest(i), b.latest(j)
+	return max(x, y), y > x
 }
 
 // completeEmpty notes that the instruction just issued, which has nothing to wait for, completes at cycle at.

@@ -38,6 +38,13 @@ func newController(spec *gpuconfig.DRAM, banks int) controller {
 	return c
 }
 
+// closeRows leaves no row open.
+func (c *controller) closeRows() {
+	for i := range c.rows {
+		c.rows[i].open = 0
+	}
+}
+
 // read times the reading of a line requested at cycle at and returns when its data is at the L2 bank.
 func (c *controller) read(at, line uint64) uint64 {
 	done := c.access(c, at, line, false)

@@ -16,6 +16,7 @@ type GPU struct {
 	picoseconds uint64 // per cycle
 	now         uint64 // cycle
 	window      uint64 // cycles of a window
+	launches    uint64 // since the caches were empty
 
 	arrays []*shaderArray
 	banks  []l2Bank
@@ -77,6 +78,21 @@ func (g *GPU) sortMail() {
 		g.mail = append(g.mail, &a.mailbox)
 	}
 	g.mail = append(g.mail, &g.engine)
+}
+
+// dropCaches empties all caches and TLBs and closes the rows of the DRAM. Memory holds every store already, so nothing is lost.
+func (g *GPU) dropCaches() {
+	for i := range g.arrays {
+		g.arrays[i] = newShaderArray(g, i)
+	}
+	g.sortMail()
+	g.mmu = newMMU(&g.spec.L2TLB, g.lat.walk)
+	for i := range g.banks {
+		b := &g.banks[i]
+		b.tags = newTags(g.spec.L2.BankBytes, g.spec.L2.Ways, 0)
+		b.dram.closeRows()
+	}
+	g.launches = 0
 }
 
 // Invalidate drops the lines of [address, address+bytes) from the L1 caches: what a compacted view showed there is no longer valid. It

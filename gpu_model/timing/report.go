@@ -13,14 +13,15 @@ func (g *GPU) resetCounters() {
 		b.counters, b.dram.counters, b.bytes = CacheCounters{}, DRAMCounters{}, 0
 	}
 	for _, a := range g.arrays {
-		a.countL1V, a.countL1S, a.countL1I = CacheCounters{}, CacheCounters{}, CacheCounters{}
+		a.countL1S, a.countL1I = CacheCounters{}, CacheCounters{}
 		a.l1sTLB.counters, a.l1iTLB.counters = TLBCounters{}, TLBCounters{}
 		a.fetches, a.firstInstruction, a.lastInstruction = 0, never, 0
 		a.fault = nil
 		for i := range a.units {
 			u := &a.units[i]
 			u.counts, u.perSIMD, u.busy, u.waveCount, u.groups = InstructionCounts{}, [4]uint64{}, 0, 0, 0
-			u.tlb.counters = TLBCounters{}
+			u.tlb.counters, u.countL1V = TLBCounters{}, CacheCounters{}
+			u.stack.reset(g.now)
 		}
 	}
 }
@@ -88,22 +89,26 @@ func (g *GPU) finish(r *run, err error) Result {
 	first, last := never, uint64(0)
 	for _, a := range g.arrays {
 		first, last = min(first, a.firstInstruction), max(last, a.lastInstruction)
-		res.L1V.add(&a.countL1V)
 		res.L1S.add(&a.countL1S)
 		res.L1I.add(&a.countL1I)
 		res.L1STLB.add(&a.l1sTLB.counters)
 		res.L1ITLB.add(&a.l1iTLB.counters)
 		res.InstructionFetches += a.fetches
+		res.ShaderArrays = append(res.ShaderArrays, ShaderArrayCounts{L1S: a.countL1S, L1I: a.countL1I, L1STLB: a.l1sTLB.counters, L1ITLB: a.l1iTLB.counters})
 		for i := range a.units {
 			u := &a.units[i]
 			res.Instructions.add(&u.counts)
+			res.L1V.add(&u.countL1V)
 			res.L1VTLB.add(&u.tlb.counters)
+			u.stack.finish(r.d.lastFinished, end)
+			res.Stack.add(&u.stack.Stack)
 			res.Wavefronts += u.waveCount
 			res.BusyShare += float64(u.busy)
 			if u.groups > 0 {
 				res.ComputeUnitsUsed++
 			}
-			c := ComputeUnitCounts{Instructions: u.counts, BusyCycles: u.busy, Wavefronts: u.waveCount, Workgroups: u.groups}
+			c := ComputeUnitCounts{Instructions: u.counts, BusyCycles: u.busy, Wavefronts: u.waveCount, Workgroups: u.groups,
+				L1V: u.countL1V, L1VTLB: u.tlb.counters, Stack: u.stack.Stack}
 			c.SIMD = append(c.SIMD, u.perSIMD[:g.spec.Core.SIMDs]...)
 			res.ComputeUnits = append(res.ComputeUnits, c)
 		}
@@ -120,8 +125,10 @@ func (g *GPU) finish(r *run, err error) Result {
 		res.L2.add(&b.counters)
 		res.DRAM.add(&b.dram.counters)
 		res.L2Bytes += b.bytes
+		res.Banks = append(res.Banks, BankCounts{L2: b.counters, DRAM: b.dram.counters})
 	}
 	res.DRAMBytes = res.DRAM.ReadBytes + res.DRAM.WriteBytes
+	res.Profile = g.takeProfile()
 	g.now = end
 	g.run = nil
 	return res
@@ -132,9 +139,9 @@ func (g *GPU) evict() {
 	for i, a := range g.arrays {
 		fresh := newShaderArray(g, i)
 		g.arrays[i] = fresh
-		fresh.countL1V, fresh.countL1S, fresh.countL1I = a.countL1V, a.countL1S, a.countL1I
+		fresh.countL1S, fresh.countL1I = a.countL1S, a.countL1I
 		for j := range a.units {
-			fresh.units[j].counts = a.units[j].counts
+			fresh.units[j].counts, fresh.units[j].countL1V = a.units[j].counts, a.units[j].countL1V
 		}
 	}
 	g.engine = newMailbox(len(g.banks))

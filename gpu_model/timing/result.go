@@ -13,6 +13,8 @@ type Options struct {
 	Units Units
 	// Threads is the number of host threads; 0 means one per host core. It never changes a result.
 	Threads int
+	// Cold drops the contents of all caches and TLBs before the launch begins.
+	Cold bool
 	// Profile asks for Result.Profile: issue counts and stall cycles per instruction address.
 	Profile bool
 	// Progress is called now and then from the simulating goroutine.
@@ -78,6 +80,21 @@ type ComputeUnitCounts struct {
 	BusyCycles   uint64   // cycles in which it held at least one wavefront
 	Wavefronts   uint64
 	Workgroups   uint64
+	L1V          CacheCounters
+	L1VTLB       TLBCounters
+	Stack        Stack // adds up to the launch's cycles
+}
+
+// ShaderArrayCounts is what the caches and TLBs did that the compute units of a shader array share.
+type ShaderArrayCounts struct {
+	L1S, L1I       CacheCounters
+	L1STLB, L1ITLB TLBCounters
+}
+
+// BankCounts is what one L2 bank and its memory controller did.
+type BankCounts struct {
+	L2   CacheCounters
+	DRAM DRAMCounters
 }
 
 // Result is what one launch did. Cycles count from the command processor's receipt of the launch request.
@@ -97,7 +114,12 @@ type Result struct {
 	InstructionFetches uint64
 	BusyShare          float64 // mean over compute units of busy cycles / (Cycles - TailCycles)
 	Instructions       InstructionCounts
-	ComputeUnits       []ComputeUnitCounts
+	ComputeUnits       []ComputeUnitCounts // by shader array, then by compute unit
+	ShaderArrays       []ShaderArrayCounts
+	Banks              []BankCounts
+	Stack              Stack    // summed over all compute units: adds up to Cycles × compute units
+	Profile            *Profile // nil unless asked for
+	Cold               bool     // nothing had run on the GPU before: caches and TLBs were empty
 	L1V, L1S, L1I, L2  CacheCounters
 	L1VTLB, L1STLB     TLBCounters
 	L1ITLB, L2TLB      TLBCounters

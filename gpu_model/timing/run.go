@@ -25,6 +25,9 @@ type run struct {
 // Launch runs one kernel to its end and advances the clock. A fault of the kernel, a deadlock, a cancelled context and a failed
 // unit are errors; the Result then holds what was counted until there.
 func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, error) {
+	if o.Cold {
+		g.dropCaches()
+	}
 	r := &run{launch: l, program: l.Program, options: &o, begin: g.now, views: g.mem.HasObservers()}
 	g.run = r
 	total := int(l.Groups())
@@ -38,6 +41,11 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	}
 	l.Now = g.now * g.picoseconds
 	g.resetCounters()
+	if o.Profile {
+		g.beginProfile(len(r.program.Ops))
+	}
+	cold := g.launches == 0
+	g.launches++
 	if err := g.beginUnits(r); err != nil {
 		return Result{}, err
 	}
@@ -45,7 +53,9 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	defer workers.stop()
 	err := g.simulate(ctx, r, workers)
 	err = g.endUnits(r, err)
-	return g.finish(r, err), err
+	res := g.finish(r, err)
+	res.Cold = cold
+	return res, err
 }
 
 // simulate runs windows until the launch is over, then what is still under way (fetches, write-backs) until its tail has passed.

@@ -42,7 +42,9 @@ type computeUnit struct {
 	coalescer coalescer
 	pipeFree  uint64 // transaction pipeline: cycle of the next transaction
 
+	stack     cycleStack
 	counts    InstructionCounts
+	countL1V  CacheCounters
 	perSIMD   [4]uint64
 	resident  int
 	busySince uint64
@@ -89,8 +91,12 @@ type wave struct {
 	wait  [2]int      // s_waitcnt being waited for: vm and lgkm counts
 
 	ending bool // s_endpgm has issued
-	late   []lateLoad
-	stored uint64 // number of the window of its latest store
+
+	cause   Cause  // what the wavefront has been doing since it was charged last
+	pc      uint32 // for which instruction
+	charged uint64 // what it had been given then
+	late    []lateLoad
+	stored  uint64 // number of the window of its latest store
 }
 
 // wake schedules a wavefront at cycle at, or now if that is over.
@@ -175,7 +181,9 @@ func (u *computeUnit) oldest(set uint64) int {
 // prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
 func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 	op := &w.ops[w.emu.PC]
+	u.charge(t, w, w.cause)
 	if at := u.available(t, w, op); at > t {
+		w.cause, w.pc = CauseFetch, w.emu.PC
 		if at == never {
 			w.state = waitFetch
 			return
@@ -207,6 +215,14 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	e := w.emu
 	op := &w.ops[e.PC]
 	a := u.array
+	w.pc = e.PC
+	if w.at != t {
+		u.charge(t, w, portCauses[p])
+	}
+	w.cause = issueCauses[p]
+	if a.profile != nil {
+		a.profile.Issues[w.pc]++
+	}
 	if a.firstInstruction == never {
 		a.firstInstruction = t
 	}
@@ -229,6 +245,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.counts.Scalar++
 		u.free[p] = t + 1
 		if op.Address != nil {
+			w.cause = CauseScalarMemory
 			u.scalarMemory(t, slot, w, op)
 			u.follow(t, slot, w, t+lat.scalarMemory)
 			break
@@ -302,12 +319,20 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 // is known.
 func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
 	v := w.vm.reached(w.wait[0])
-	l := reachedBoth(&w.lds, &w.smem, w.wait[1])
+	l, scalar := reachedBoth(&w.lds, &w.smem, w.wait[1])
 	if v == never || l == never {
 		w.state, w.at = waitVector, at
 		return
 	}
-	at = max(at, v, l)
+	switch {
+	case at >= v && at >= l:
+	case v >= l:
+		at, w.cause = v, CauseWaitVector
+	case scalar:
+		at, w.cause = l, CauseWaitScalar
+	default:
+		at, w.cause = l, CauseWaitLDS
+	}
 	if at > u.array.lastInstruction {
 		u.array.lastInstruction = at
 	}
@@ -316,7 +341,7 @@ func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
 
 // arrive notes a wavefront at its group's barrier and releases the group when it is the last.
 func (u *computeUnit) arrive(t uint64, slot int, w *wave) {
-	w.state = waitBarrier
+	w.state, w.cause = waitBarrier, CauseBarrier
 	u.consumed(t, slot, w)
 	u.release(t, w.group)
 }
@@ -347,6 +372,7 @@ func (u *computeUnit) end(t uint64, slot int, w *wave) {
 	if t > u.array.lastInstruction {
 		u.array.lastInstruction = t
 	}
+	u.leave(t, w)
 	g := w.group
 	w.gen++
 	w.emu, w.ops, w.group = nil, nil, nil
@@ -375,6 +401,7 @@ func (u *computeUnit) receive(g *residentGroup) {
 	}
 	g.emu = group
 	perSIMD := a.spec.Core.WavefrontSlots
+	arriving := uint64(0)
 	for i := range group.Waves {
 		simd := int(g.slots[i])
 		first := uint(simd * perSIMD)
@@ -384,7 +411,9 @@ func (u *computeUnit) receive(g *residentGroup) {
 		w := &u.waves[slot]
 		e := group.Waves[i]
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
-		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch}
+		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
+			cause: CauseFetch, pc: e.PC}
+		arriving |= 1 << slot
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
 		if at := max(g.at+u.lat.dispatchToFetch, u.lastFetch+1); at < a.clock {
 			u.redirect(w)
@@ -393,6 +422,7 @@ func (u *computeUnit) receive(g *residentGroup) {
 			u.jump(g.at+u.lat.dispatchToFetch-1, slot, w)
 		}
 	}
+	u.stack.expect(g.at, arriving)
 	g.running = len(group.Waves)
 	if u.resident == 0 {
 		u.busySince = g.at

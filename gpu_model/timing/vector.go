@@ -68,7 +68,7 @@ func (u *computeUnit) enterL1V(tx int32, t uint64) {
 	a := u.array
 	x := &a.transactions.all[tx]
 	x.enter = t
-	c := &a.countL1V
+	c := &u.countL1V
 	if x.kind != readLine {
 		c.RequestsWrite++
 		if u.l1v.find(x.line) != nil {

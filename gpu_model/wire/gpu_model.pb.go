@@ -2165,6 +2165,8 @@ type LaunchRequest struct {
 	Label           string                 `protobuf:"bytes,7,opt,name=label,proto3" json:"label,omitempty"`
 	GlobalOffset    []uint32               `protobuf:"varint,8,rep,packed,name=global_offset,json=globalOffset,proto3" json:"global_offset,omitempty"`
 	Prefetch        []*Prefetch            `protobuf:"bytes,9,rep,name=prefetch,proto3" json:"prefetch,omitempty"`
+	Cold            bool                   `protobuf:"varint,10,opt,name=cold,proto3" json:"cold,omitempty"`       // drop the contents of all caches and TLBs first
+	Profile         bool                   `protobuf:"varint,11,opt,name=profile,proto3" json:"profile,omitempty"` // report LaunchResult.profile
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2260,6 +2262,20 @@ func (x *LaunchRequest) GetPrefetch() []*Prefetch {
 		return x.Prefetch
 	}
 	return nil
+}
+
+func (x *LaunchRequest) GetCold() bool {
+	if x != nil {
+		return x.Cold
+	}
+	return false
+}
+
+func (x *LaunchRequest) GetProfile() bool {
+	if x != nil {
+		return x.Profile
+	}
+	return false
 }
 
 // The tiles of a view that each work-group reads, in the order of use: what the engine may convert ahead of demand when
@@ -2505,6 +2521,8 @@ type LaunchResult struct {
 	Workgroups        uint64                 `protobuf:"varint,11,opt,name=workgroups,proto3" json:"workgroups,omitempty"`
 	WorkgroupsSkipped uint64                 `protobuf:"varint,12,opt,name=workgroups_skipped,json=workgroupsSkipped,proto3" json:"workgroups_skipped,omitempty"`
 	BusyComputeUnits  float64                `protobuf:"fixed64,13,opt,name=busy_compute_units,json=busyComputeUnits,proto3" json:"busy_compute_units,omitempty"` // mean busy share over all compute units, 0 to 1
+	Cold              bool                   `protobuf:"varint,14,opt,name=cold,proto3" json:"cold,omitempty"`                                                    // caches and TLBs were empty when the launch began
+	Profile           *KernelProfile         `protobuf:"bytes,15,opt,name=profile,proto3" json:"profile,omitempty"`                                               // where the launch asked for it
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2630,6 +2648,106 @@ func (x *LaunchResult) GetBusyComputeUnits() float64 {
 	return 0
 }
 
+func (x *LaunchResult) GetCold() bool {
+	if x != nil {
+		return x.Cold
+	}
+	return false
+}
+
+func (x *LaunchResult) GetProfile() *KernelProfile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// What each instruction did, in the order of addresses. The cycles of a row are the mean over all compute units; together with those
+// of no instruction they add up to the kernel's cycles (docs/metrics.md).
+type KernelProfile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cause         []string               `protobuf:"bytes,1,rep,name=cause,proto3" json:"cause,omitempty"`
+	Elsewhere     []byte                 `protobuf:"bytes,2,opt,name=elsewhere,proto3" json:"elsewhere,omitempty"` // float64[causes]: cycles of no instruction (launch, idle, tail)
+	Offset        []byte                 `protobuf:"bytes,3,opt,name=offset,proto3" json:"offset,omitempty"`       // uint32[n], bytes from the start of the code
+	Text          []string               `protobuf:"bytes,4,rep,name=text,proto3" json:"text,omitempty"`           // the instruction
+	Issues        []byte                 `protobuf:"bytes,5,opt,name=issues,proto3" json:"issues,omitempty"`       // uint64[n], over all wavefronts
+	Cycles        []byte                 `protobuf:"bytes,6,opt,name=cycles,proto3" json:"cycles,omitempty"`       // float64[n][causes]
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KernelProfile) Reset() {
+	*x = KernelProfile{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KernelProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KernelProfile) ProtoMessage() {}
+
+func (x *KernelProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KernelProfile.ProtoReflect.Descriptor instead.
+func (*KernelProfile) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *KernelProfile) GetCause() []string {
+	if x != nil {
+		return x.Cause
+	}
+	return nil
+}
+
+func (x *KernelProfile) GetElsewhere() []byte {
+	if x != nil {
+		return x.Elsewhere
+	}
+	return nil
+}
+
+func (x *KernelProfile) GetOffset() []byte {
+	if x != nil {
+		return x.Offset
+	}
+	return nil
+}
+
+func (x *KernelProfile) GetText() []string {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *KernelProfile) GetIssues() []byte {
+	if x != nil {
+		return x.Issues
+	}
+	return nil
+}
+
+func (x *KernelProfile) GetCycles() []byte {
+	if x != nil {
+		return x.Cycles
+	}
+	return nil
+}
+
 // One row of MGPUSim's metric table.
 type Metric struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2643,7 +2761,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2773,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[41]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2786,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{41}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Metric) GetLocation() string {
@@ -2707,7 +2825,7 @@ type StatisticsRequest struct {
 
 func (x *StatisticsRequest) Reset() {
 	*x = StatisticsRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[42]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2837,7 @@ func (x *StatisticsRequest) String() string {
 func (*StatisticsRequest) ProtoMessage() {}
 
 func (x *StatisticsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[42]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2850,7 @@ func (x *StatisticsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsRequest.ProtoReflect.Descriptor instead.
 func (*StatisticsRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{42}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{43}
 }
 
 type StatisticsReply struct {
@@ -2753,7 +2871,7 @@ type StatisticsReply struct {
 
 func (x *StatisticsReply) Reset() {
 	*x = StatisticsReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[43]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2765,7 +2883,7 @@ func (x *StatisticsReply) String() string {
 func (*StatisticsReply) ProtoMessage() {}
 
 func (x *StatisticsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[43]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2778,7 +2896,7 @@ func (x *StatisticsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatisticsReply.ProtoReflect.Descriptor instead.
 func (*StatisticsReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{43}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StatisticsReply) GetPostedEvents() uint64 {
@@ -2878,7 +2996,7 @@ type SeatStatistics struct {
 
 func (x *SeatStatistics) Reset() {
 	*x = SeatStatistics{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[44]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2890,7 +3008,7 @@ func (x *SeatStatistics) String() string {
 func (*SeatStatistics) ProtoMessage() {}
 
 func (x *SeatStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[44]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2903,7 +3021,7 @@ func (x *SeatStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeatStatistics.ProtoReflect.Descriptor instead.
 func (*SeatStatistics) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{44}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SeatStatistics) GetKind() UnitKind {
@@ -3058,7 +3176,7 @@ type EventStatistics struct {
 
 func (x *EventStatistics) Reset() {
 	*x = EventStatistics{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[45]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3070,7 +3188,7 @@ func (x *EventStatistics) String() string {
 func (*EventStatistics) ProtoMessage() {}
 
 func (x *EventStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[45]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3083,7 +3201,7 @@ func (x *EventStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventStatistics.ProtoReflect.Descriptor instead.
 func (*EventStatistics) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{45}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *EventStatistics) GetKind() EventKind {
@@ -3164,7 +3282,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[46]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +3294,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[46]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +3307,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{46}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{47}
 }
 
 type ShutdownReply struct {
@@ -3200,7 +3318,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3212,7 +3330,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3225,7 +3343,7 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{47}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{48}
 }
 
 var File_spartan_cosim_v1_gpu_model_proto protoreflect.FileDescriptor
@@ -3380,7 +3498,7 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\rtile_nonzeros\x18\x03 \x01(\fR\ftileNonzeros\x12#\n" +
 	"\rtile_elements\x18\x04 \x01(\rR\ftileElements\x12,\n" +
 	"\x12path_table_address\x18\x05 \x01(\x04R\x10pathTableAddress\x12'\n" +
-	"\x0fworkgroup_tiles\x18\x06 \x01(\fR\x0eworkgroupTiles\"\xce\x02\n" +
+	"\x0fworkgroup_tiles\x18\x06 \x01(\fR\x0eworkgroupTiles\"\xfc\x02\n" +
 	"\rLaunchRequest\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\rR\x06kernel\x12\x12\n" +
 	"\x04grid\x18\x02 \x03(\rR\x04grid\x12\x1c\n" +
@@ -3390,7 +3508,10 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\bschedule\x18\x06 \x01(\v2\x1a.spartan.cosim.v1.ScheduleR\bschedule\x12\x14\n" +
 	"\x05label\x18\a \x01(\tR\x05label\x12#\n" +
 	"\rglobal_offset\x18\b \x03(\rR\fglobalOffset\x126\n" +
-	"\bprefetch\x18\t \x03(\v2\x1a.spartan.cosim.v1.PrefetchR\bprefetch\"J\n" +
+	"\bprefetch\x18\t \x03(\v2\x1a.spartan.cosim.v1.PrefetchR\bprefetch\x12\x12\n" +
+	"\x04cold\x18\n" +
+	" \x01(\bR\x04cold\x12\x18\n" +
+	"\aprofile\x18\v \x01(\bR\aprofile\"J\n" +
 	"\bPrefetch\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\rR\x04view\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\fR\x05first\x12\x14\n" +
@@ -3406,7 +3527,7 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x05cycle\x18\x04 \x01(\x04R\x05cycle\x12\x1f\n" +
 	"\vwaiting_for\x18\x05 \x01(\tR\n" +
 	"waitingFor\x12\x1b\n" +
-	"\twaiting_s\x18\x06 \x01(\x01R\bwaitingS\"\xd6\x03\n" +
+	"\twaiting_s\x18\x06 \x01(\x01R\bwaitingS\"\xa5\x04\n" +
 	"\fLaunchResult\x12\x16\n" +
 	"\x06cycles\x18\x01 \x01(\x04R\x06cycles\x12,\n" +
 	"\x12launch_tail_cycles\x18\x02 \x01(\x04R\x10launchTailCycles\x12\"\n" +
@@ -3424,7 +3545,16 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"workgroups\x18\v \x01(\x04R\n" +
 	"workgroups\x12-\n" +
 	"\x12workgroups_skipped\x18\f \x01(\x04R\x11workgroupsSkipped\x12,\n" +
-	"\x12busy_compute_units\x18\r \x01(\x01R\x10busyComputeUnits\"b\n" +
+	"\x12busy_compute_units\x18\r \x01(\x01R\x10busyComputeUnits\x12\x12\n" +
+	"\x04cold\x18\x0e \x01(\bR\x04cold\x129\n" +
+	"\aprofile\x18\x0f \x01(\v2\x1f.spartan.cosim.v1.KernelProfileR\aprofile\"\x9f\x01\n" +
+	"\rKernelProfile\x12\x14\n" +
+	"\x05cause\x18\x01 \x03(\tR\x05cause\x12\x1c\n" +
+	"\telsewhere\x18\x02 \x01(\fR\telsewhere\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\fR\x06offset\x12\x12\n" +
+	"\x04text\x18\x04 \x03(\tR\x04text\x12\x16\n" +
+	"\x06issues\x18\x05 \x01(\fR\x06issues\x12\x16\n" +
+	"\x06cycles\x18\x06 \x01(\fR\x06cycles\"b\n" +
 	"\x06Metric\x12\x1a\n" +
 	"\blocation\x18\x01 \x01(\tR\blocation\x12\x12\n" +
 	"\x04what\x18\x02 \x01(\tR\x04what\x12\x14\n" +
@@ -3530,7 +3660,7 @@ func file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP() []byte {
 }
 
 var file_spartan_cosim_v1_gpu_model_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spartan_cosim_v1_gpu_model_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_spartan_cosim_v1_gpu_model_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_spartan_cosim_v1_gpu_model_proto_goTypes = []any{
 	(Mode)(0),                     // 0: spartan.cosim.v1.Mode
 	(*HandshakeRequest)(nil),      // 1: spartan.cosim.v1.HandshakeRequest
@@ -3574,92 +3704,94 @@ var file_spartan_cosim_v1_gpu_model_proto_goTypes = []any{
 	(*LaunchUpdate)(nil),          // 39: spartan.cosim.v1.LaunchUpdate
 	(*Progress)(nil),              // 40: spartan.cosim.v1.Progress
 	(*LaunchResult)(nil),          // 41: spartan.cosim.v1.LaunchResult
-	(*Metric)(nil),                // 42: spartan.cosim.v1.Metric
-	(*StatisticsRequest)(nil),     // 43: spartan.cosim.v1.StatisticsRequest
-	(*StatisticsReply)(nil),       // 44: spartan.cosim.v1.StatisticsReply
-	(*SeatStatistics)(nil),        // 45: spartan.cosim.v1.SeatStatistics
-	(*EventStatistics)(nil),       // 46: spartan.cosim.v1.EventStatistics
-	(*ShutdownRequest)(nil),       // 47: spartan.cosim.v1.ShutdownRequest
-	(*ShutdownReply)(nil),         // 48: spartan.cosim.v1.ShutdownReply
-	nil,                           // 49: spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
-	(*Version)(nil),               // 50: spartan.cosim.v1.Version
-	(*Payload)(nil),               // 51: spartan.cosim.v1.Payload
-	(UnitKind)(0),                 // 52: spartan.cosim.v1.UnitKind
-	(*UnitHello)(nil),             // 53: spartan.cosim.v1.UnitHello
-	(*Tensor)(nil),                // 54: spartan.cosim.v1.Tensor
-	(*View)(nil),                  // 55: spartan.cosim.v1.View
-	(*CountsReply)(nil),           // 56: spartan.cosim.v1.CountsReply
-	(EventKind)(0),                // 57: spartan.cosim.v1.EventKind
+	(*KernelProfile)(nil),         // 42: spartan.cosim.v1.KernelProfile
+	(*Metric)(nil),                // 43: spartan.cosim.v1.Metric
+	(*StatisticsRequest)(nil),     // 44: spartan.cosim.v1.StatisticsRequest
+	(*StatisticsReply)(nil),       // 45: spartan.cosim.v1.StatisticsReply
+	(*SeatStatistics)(nil),        // 46: spartan.cosim.v1.SeatStatistics
+	(*EventStatistics)(nil),       // 47: spartan.cosim.v1.EventStatistics
+	(*ShutdownRequest)(nil),       // 48: spartan.cosim.v1.ShutdownRequest
+	(*ShutdownReply)(nil),         // 49: spartan.cosim.v1.ShutdownReply
+	nil,                           // 50: spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
+	(*Version)(nil),               // 51: spartan.cosim.v1.Version
+	(*Payload)(nil),               // 52: spartan.cosim.v1.Payload
+	(UnitKind)(0),                 // 53: spartan.cosim.v1.UnitKind
+	(*UnitHello)(nil),             // 54: spartan.cosim.v1.UnitHello
+	(*Tensor)(nil),                // 55: spartan.cosim.v1.Tensor
+	(*View)(nil),                  // 56: spartan.cosim.v1.View
+	(*CountsReply)(nil),           // 57: spartan.cosim.v1.CountsReply
+	(EventKind)(0),                // 58: spartan.cosim.v1.EventKind
 }
 var file_spartan_cosim_v1_gpu_model_proto_depIdxs = []int32{
-	50, // 0: spartan.cosim.v1.HandshakeRequest.protocol:type_name -> spartan.cosim.v1.Version
+	51, // 0: spartan.cosim.v1.HandshakeRequest.protocol:type_name -> spartan.cosim.v1.Version
 	0,  // 1: spartan.cosim.v1.HandshakeRequest.mode:type_name -> spartan.cosim.v1.Mode
-	49, // 2: spartan.cosim.v1.HandshakeRequest.gpu_overrides:type_name -> spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
-	50, // 3: spartan.cosim.v1.HandshakeReply.protocol:type_name -> spartan.cosim.v1.Version
+	50, // 2: spartan.cosim.v1.HandshakeRequest.gpu_overrides:type_name -> spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
+	51, // 3: spartan.cosim.v1.HandshakeReply.protocol:type_name -> spartan.cosim.v1.Version
 	2,  // 4: spartan.cosim.v1.HandshakeReply.parameters:type_name -> spartan.cosim.v1.GpuParameter
 	5,  // 5: spartan.cosim.v1.Kernel.arguments:type_name -> spartan.cosim.v1.KernelArgument
 	6,  // 6: spartan.cosim.v1.LoadCodeObjectReply.kernels:type_name -> spartan.cosim.v1.Kernel
-	51, // 7: spartan.cosim.v1.WriteRequest.data:type_name -> spartan.cosim.v1.Payload
-	51, // 8: spartan.cosim.v1.ReadReply.data:type_name -> spartan.cosim.v1.Payload
-	52, // 9: spartan.cosim.v1.AttachUnitRequest.kind:type_name -> spartan.cosim.v1.UnitKind
-	53, // 10: spartan.cosim.v1.AttachUnitReply.unit:type_name -> spartan.cosim.v1.UnitHello
-	45, // 11: spartan.cosim.v1.DetachUnitReply.statistics:type_name -> spartan.cosim.v1.SeatStatistics
-	54, // 12: spartan.cosim.v1.WatchTensorRequest.tensor:type_name -> spartan.cosim.v1.Tensor
-	54, // 13: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
-	55, // 14: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
-	56, // 15: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
+	52, // 7: spartan.cosim.v1.WriteRequest.data:type_name -> spartan.cosim.v1.Payload
+	52, // 8: spartan.cosim.v1.ReadReply.data:type_name -> spartan.cosim.v1.Payload
+	53, // 9: spartan.cosim.v1.AttachUnitRequest.kind:type_name -> spartan.cosim.v1.UnitKind
+	54, // 10: spartan.cosim.v1.AttachUnitReply.unit:type_name -> spartan.cosim.v1.UnitHello
+	46, // 11: spartan.cosim.v1.DetachUnitReply.statistics:type_name -> spartan.cosim.v1.SeatStatistics
+	55, // 12: spartan.cosim.v1.WatchTensorRequest.tensor:type_name -> spartan.cosim.v1.Tensor
+	55, // 13: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
+	56, // 14: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
+	57, // 15: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
 	36, // 16: spartan.cosim.v1.LaunchRequest.schedule:type_name -> spartan.cosim.v1.Schedule
 	38, // 17: spartan.cosim.v1.LaunchRequest.prefetch:type_name -> spartan.cosim.v1.Prefetch
 	40, // 18: spartan.cosim.v1.LaunchUpdate.progress:type_name -> spartan.cosim.v1.Progress
 	41, // 19: spartan.cosim.v1.LaunchUpdate.result:type_name -> spartan.cosim.v1.LaunchResult
-	42, // 20: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
-	45, // 21: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
-	52, // 22: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
-	46, // 23: spartan.cosim.v1.SeatStatistics.events:type_name -> spartan.cosim.v1.EventStatistics
-	57, // 24: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
-	1,  // 25: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
-	4,  // 26: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
-	8,  // 27: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
-	10, // 28: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
-	12, // 29: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
-	14, // 30: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
-	16, // 31: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
-	18, // 32: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
-	20, // 33: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
-	22, // 34: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
-	24, // 35: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
-	26, // 36: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
-	28, // 37: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
-	30, // 38: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
-	32, // 39: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
-	34, // 40: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
-	37, // 41: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
-	43, // 42: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
-	47, // 43: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
-	3,  // 44: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
-	7,  // 45: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
-	9,  // 46: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
-	11, // 47: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
-	13, // 48: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
-	15, // 49: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
-	17, // 50: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
-	19, // 51: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
-	21, // 52: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
-	23, // 53: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
-	25, // 54: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
-	27, // 55: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
-	29, // 56: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
-	31, // 57: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
-	33, // 58: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
-	35, // 59: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
-	39, // 60: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
-	44, // 61: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
-	48, // 62: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
-	44, // [44:63] is the sub-list for method output_type
-	25, // [25:44] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	43, // 20: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
+	42, // 21: spartan.cosim.v1.LaunchResult.profile:type_name -> spartan.cosim.v1.KernelProfile
+	46, // 22: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
+	53, // 23: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
+	47, // 24: spartan.cosim.v1.SeatStatistics.events:type_name -> spartan.cosim.v1.EventStatistics
+	58, // 25: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
+	1,  // 26: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
+	4,  // 27: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
+	8,  // 28: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
+	10, // 29: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
+	12, // 30: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
+	14, // 31: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
+	16, // 32: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
+	18, // 33: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
+	20, // 34: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
+	22, // 35: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
+	24, // 36: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
+	26, // 37: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
+	28, // 38: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
+	30, // 39: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
+	32, // 40: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
+	34, // 41: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
+	37, // 42: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
+	44, // 43: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
+	48, // 44: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
+	3,  // 45: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
+	7,  // 46: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
+	9,  // 47: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
+	11, // 48: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
+	13, // 49: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
+	15, // 50: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
+	17, // 51: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
+	19, // 52: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
+	21, // 53: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
+	23, // 54: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
+	25, // 55: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
+	27, // 56: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
+	29, // 57: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
+	31, // 58: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
+	33, // 59: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
+	35, // 60: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
+	39, // 61: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
+	45, // 62: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
+	49, // 63: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
+	45, // [45:64] is the sub-list for method output_type
+	26, // [26:45] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_spartan_cosim_v1_gpu_model_proto_init() }
@@ -3679,7 +3811,7 @@ func file_spartan_cosim_v1_gpu_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spartan_cosim_v1_gpu_model_proto_rawDesc), len(file_spartan_cosim_v1_gpu_model_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   49,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -365,7 +365,7 @@ class Schedule(_message.Message):
     def __init__(self, ask: bool = ..., tiles_per_workgroup: _Optional[int] = ..., tile_nonzeros: _Optional[bytes] = ..., tile_elements: _Optional[int] = ..., path_table_address: _Optional[int] = ..., workgroup_tiles: _Optional[bytes] = ...) -> None: ...
 
 class LaunchRequest(_message.Message):
-    __slots__ = ("kernel", "grid", "workgroup", "arguments", "dynamic_lds_bytes", "schedule", "label", "global_offset", "prefetch")
+    __slots__ = ("kernel", "grid", "workgroup", "arguments", "dynamic_lds_bytes", "schedule", "label", "global_offset", "prefetch", "cold", "profile")
     KERNEL_FIELD_NUMBER: _ClassVar[int]
     GRID_FIELD_NUMBER: _ClassVar[int]
     WORKGROUP_FIELD_NUMBER: _ClassVar[int]
@@ -375,6 +375,8 @@ class LaunchRequest(_message.Message):
     LABEL_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_OFFSET_FIELD_NUMBER: _ClassVar[int]
     PREFETCH_FIELD_NUMBER: _ClassVar[int]
+    COLD_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     kernel: int
     grid: _containers.RepeatedScalarFieldContainer[int]
     workgroup: _containers.RepeatedScalarFieldContainer[int]
@@ -384,7 +386,9 @@ class LaunchRequest(_message.Message):
     label: str
     global_offset: _containers.RepeatedScalarFieldContainer[int]
     prefetch: _containers.RepeatedCompositeFieldContainer[Prefetch]
-    def __init__(self, kernel: _Optional[int] = ..., grid: _Optional[_Iterable[int]] = ..., workgroup: _Optional[_Iterable[int]] = ..., arguments: _Optional[bytes] = ..., dynamic_lds_bytes: _Optional[int] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., label: _Optional[str] = ..., global_offset: _Optional[_Iterable[int]] = ..., prefetch: _Optional[_Iterable[_Union[Prefetch, _Mapping]]] = ...) -> None: ...
+    cold: bool
+    profile: bool
+    def __init__(self, kernel: _Optional[int] = ..., grid: _Optional[_Iterable[int]] = ..., workgroup: _Optional[_Iterable[int]] = ..., arguments: _Optional[bytes] = ..., dynamic_lds_bytes: _Optional[int] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., label: _Optional[str] = ..., global_offset: _Optional[_Iterable[int]] = ..., prefetch: _Optional[_Iterable[_Union[Prefetch, _Mapping]]] = ..., cold: bool = ..., profile: bool = ...) -> None: ...
 
 class Prefetch(_message.Message):
     __slots__ = ("view", "first", "tiles")
@@ -421,7 +425,7 @@ class Progress(_message.Message):
     def __init__(self, workgroups_done: _Optional[int] = ..., workgroups_total: _Optional[int] = ..., instructions: _Optional[int] = ..., cycle: _Optional[int] = ..., waiting_for: _Optional[str] = ..., waiting_s: _Optional[float] = ...) -> None: ...
 
 class LaunchResult(_message.Message):
-    __slots__ = ("cycles", "launch_tail_cycles", "instructions", "begin_ps", "end_ps", "metrics", "l2_bytes", "dram_bytes", "posted_events", "requests", "workgroups", "workgroups_skipped", "busy_compute_units")
+    __slots__ = ("cycles", "launch_tail_cycles", "instructions", "begin_ps", "end_ps", "metrics", "l2_bytes", "dram_bytes", "posted_events", "requests", "workgroups", "workgroups_skipped", "busy_compute_units", "cold", "profile")
     CYCLES_FIELD_NUMBER: _ClassVar[int]
     LAUNCH_TAIL_CYCLES_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTIONS_FIELD_NUMBER: _ClassVar[int]
@@ -435,6 +439,8 @@ class LaunchResult(_message.Message):
     WORKGROUPS_FIELD_NUMBER: _ClassVar[int]
     WORKGROUPS_SKIPPED_FIELD_NUMBER: _ClassVar[int]
     BUSY_COMPUTE_UNITS_FIELD_NUMBER: _ClassVar[int]
+    COLD_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     cycles: int
     launch_tail_cycles: int
     instructions: int
@@ -448,7 +454,25 @@ class LaunchResult(_message.Message):
     workgroups: int
     workgroups_skipped: int
     busy_compute_units: float
-    def __init__(self, cycles: _Optional[int] = ..., launch_tail_cycles: _Optional[int] = ..., instructions: _Optional[int] = ..., begin_ps: _Optional[int] = ..., end_ps: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., l2_bytes: _Optional[int] = ..., dram_bytes: _Optional[int] = ..., posted_events: _Optional[int] = ..., requests: _Optional[int] = ..., workgroups: _Optional[int] = ..., workgroups_skipped: _Optional[int] = ..., busy_compute_units: _Optional[float] = ...) -> None: ...
+    cold: bool
+    profile: KernelProfile
+    def __init__(self, cycles: _Optional[int] = ..., launch_tail_cycles: _Optional[int] = ..., instructions: _Optional[int] = ..., begin_ps: _Optional[int] = ..., end_ps: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ..., l2_bytes: _Optional[int] = ..., dram_bytes: _Optional[int] = ..., posted_events: _Optional[int] = ..., requests: _Optional[int] = ..., workgroups: _Optional[int] = ..., workgroups_skipped: _Optional[int] = ..., busy_compute_units: _Optional[float] = ..., cold: bool = ..., profile: _Optional[_Union[KernelProfile, _Mapping]] = ...) -> None: ...
+
+class KernelProfile(_message.Message):
+    __slots__ = ("cause", "elsewhere", "offset", "text", "issues", "cycles")
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ISSUES_FIELD_NUMBER: _ClassVar[int]
+    CYCLES_FIELD_NUMBER: _ClassVar[int]
+    cause: _containers.RepeatedScalarFieldContainer[str]
+    elsewhere: bytes
+    offset: bytes
+    text: _containers.RepeatedScalarFieldContainer[str]
+    issues: bytes
+    cycles: bytes
+    def __init__(self, cause: _Optional[_Iterable[str]] = ..., elsewhere: _Optional[bytes] = ..., offset: _Optional[bytes] = ..., text: _Optional[_Iterable[str]] = ..., issues: _Optional[bytes] = ..., cycles: _Optional[bytes] = ...) -> None: ...
 
 class Metric(_message.Message):
     __slots__ = ("location", "what", "value", "unit")
