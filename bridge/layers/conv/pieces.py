@@ -66,6 +66,10 @@ class FilterLayouts:
             self._operation.launch(
                 "gradient_matrix", {**args, "out": self.by_filter.address + step}, filters=shape.group_channels
             )
+        self.update()
+
+    def update(self) -> None:
+        """Fill the layouts again after the filters have changed."""
         self._operation.run()
 
     def close(self) -> None:
