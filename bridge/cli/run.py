@@ -1,0 +1,128 @@
+"""`spartan run`: a job from a configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich.console
+import rich.progress
+import rich.table
+import typer
+
+from bridge.cli._report import print_results
+from bridge.config import load_config
+from bridge.errors import ConfigurationError, VerificationError
+from bridge.job import Job, run_job
+from bridge.session import CoSimulation, LaunchProgress
+from bridge.units import parse_choice
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("run")(run)
+
+
+def run(
+    config: Path = typer.Argument(help="Configuration file, TOML."),
+    out: Path | None = typer.Option(None, help="Folder for results.json and the log; runs/NAME by default."),
+    mode: str | None = typer.Option(None, help="timing or functional, instead of what the file says."),
+    gpu: str | None = typer.Option(None, help="GPU preset, instead of what the file says."),
+    gpu_set: list[str] = typer.Option([], help="KEY=VALUE: a GPU parameter that differs from the preset."),
+    unit: list[str] = typer.Option(
+        [],
+        help="KIND=SPEC, the unit for a seat: an installed name, package:Class, ./file.py:Class, unix:/path, none.",
+    ),
+    cores: int | None = typer.Option(None, min=0, help="Host cores for the GPU model, 0 for all; results are equal."),
+) -> None:
+    """Run a job: every layer and phase dense and with Spartan, all outputs verified against numpy in float64."""
+    loaded = load_config(config)
+    changes: dict[str, object] = {}
+    if mode is not None:
+        if mode not in ("timing", "functional"):
+            raise ConfigurationError(f"--mode is timing or functional, got {mode!r}")
+        changes["mode"] = mode
+    if cores is not None:
+        changes["host_threads"] = cores
+    changes["gpu"] = loaded.gpu.model_copy(
+        update={"preset": gpu or loaded.gpu.preset, "set": {**loaded.gpu.set, **_assignments(gpu_set)}}
+    )
+    loaded = loaded.model_copy(update=changes)
+    choices = tuple(parse_choice(text) for text in unit)
+    folder = out if out is not None else Path("runs") / loaded.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log").write_bytes(b"")
+    except OSError as error:
+        raise ConfigurationError(f"the output folder {folder} can't be written: {error.strerror}") from None
+    console = rich.console.Console(stderr=True)
+    with _Progress(console) as progress:
+        results = run_job(loaded, config.parent, units=choices, log=folder / "log", on_start=progress.attach)
+    path = results.write(folder)
+    print_results(results)
+    rich.print(f"results: {path}")
+    if not results.verified:
+        wrong = [f"{layer.name} {layer.phase}" for layer in results.layers if not layer.verified]
+        wrong += [f"the monitor's count of {tensor.tensor}" for tensor in results.monitor if not tensor.exact]
+        raise VerificationError(f"results differ from their reference: {', '.join(wrong)}")
+
+
+def _assignments(texts: list[str]) -> dict[str, int | float | str | bool]:
+    found: dict[str, int | float | str | bool] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key or not value:
+            raise ConfigurationError(f"--gpu-set takes KEY=VALUE, got {text!r}")
+        found[key] = _number(value)
+    return found
+
+
+def _number(text: str) -> int | float | str | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+class _Progress(rich.progress.Progress):
+    """One bar over the steps of the job and one over the launch under way."""
+
+    def __init__(self, console: rich.console.Console) -> None:
+        super().__init__(
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.TextColumn("{task.fields[note]}"),
+            rich.progress.TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def attach(self, session: CoSimulation, job: Job) -> None:
+        """Follow a session and its job."""
+        steps = self.add_task("starting", total=job.steps, note="")
+        launch = self.add_task("", total=None, note="", visible=False)
+        seen = -1
+
+        def on_step(label: str) -> None:
+            nonlocal seen
+            seen += 1
+            self.update(steps, description=label, completed=seen, note=f"step {seen + 1} of {job.steps}")
+
+        def on_progress(progress: LaunchProgress) -> None:
+            self.update(
+                launch,
+                visible=True,
+                description=f"  {progress.label}",
+                completed=progress.workgroups_done,
+                total=progress.workgroups_total,
+                note=f"cycle {progress.cycle:,}, {progress.instructions:,} instructions",
+            )
+
+        job.on_step = on_step
+        session.on_progress = on_progress

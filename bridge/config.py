@@ -1,0 +1,167 @@
+"""The file that `spartan run` takes: TOML, validated by pydantic."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from bridge.errors import ConfigurationError
+from bridge.units import UnitChoice, default_choices
+from spartan_units.types import UnitKind
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["ConvLayer", "Gpu", "Input", "Layer", "ReluLayer", "RunConfig", "Unit", "load_config"]
+
+Phase = Literal["forward", "data_gradient", "filter_gradient"]
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Gpu(_Section):
+    """The GPU: a preset, and parameters that differ from it (dotted keys as `spartan gpu show` prints them)."""
+
+    preset: str = "r9nano"
+    set: dict[str, int | float | str | bool] = Field(default_factory=dict)
+
+
+class Unit(_Section):
+    """The unit for a seat, and its parameters."""
+
+    spec: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class Input(_Section):
+    """A photograph as one NCHW image of three channels, each with mean 0 and standard deviation 1.
+
+    `image` is "sample", the photograph that ships inside matplotlib, or the path of an image file. `crop` is top, left,
+    height and width in pixels; `resize` the height and width after it.
+    """
+
+    image: str = "sample"
+    crop: tuple[int, int, int, int] | None = None
+    resize: tuple[int, int] | None = None
+
+
+class ConvLayer(_Section):
+    """A convolution with He-initialised filters and normally distributed biases."""
+
+    kind: Literal["conv"]
+    name: str
+    filters: int = Field(ge=1)
+    size: int = Field(ge=1)
+    stride: int = Field(default=1, ge=1)
+    padding: int = Field(default=0, ge=0)
+    dilation: int = Field(default=1, ge=1)
+    groups: int = Field(default=1, ge=1)
+    bias_mean: float = 0.0
+    bias_deviation: float = Field(default=0.0, ge=0)
+    phases: tuple[Phase, ...] = ("forward", "data_gradient", "filter_gradient")
+    sparse_operand: Literal["x", "dy"] = "x"
+
+
+class ReluLayer(_Section):
+    """A rectified linear unit, whose output and gradient the monitor watches."""
+
+    kind: Literal["relu"]
+    name: str
+
+
+Layer = Annotated[ConvLayer | ReluLayer, Field(discriminator="kind")]
+
+
+class RunConfig(_Section):
+    """A whole job.
+
+    `warmup` runs of every operation come before the one that is measured, so that caches and TLBs are as in the middle
+    of training; with 0 they are as the operation before has left them.
+    """
+
+    name: str
+    seed: int = 1
+    mode: Literal["timing", "functional"] = "timing"
+    warmup: int = Field(default=1, ge=0, le=10)
+    host_threads: int = Field(default=0, ge=0)
+    reply_deadline_s: float = Field(default=30.0, gt=0)
+    gpu: Gpu = Gpu()
+    input: Input = Input()
+    units: dict[UnitKind, Unit] = Field(default_factory=dict)
+    layers: tuple[Layer, ...] = Field(min_length=1)
+
+    @pydantic.model_validator(mode="after")
+    def _names_are_unique(self) -> RunConfig:
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two layers are called {name!r}")
+        return self
+
+    def choices(self, given: tuple[UnitChoice, ...] = ()) -> tuple[UnitChoice, ...]:
+        """Return the unit of every seat: as given on the command line, else as the file says, else the default."""
+        found = default_choices()
+        for kind, unit in self.units.items():
+            found[kind] = UnitChoice(kind, unit.spec, unit.parameters)
+        for choice in given:
+            before = found[choice.kind]
+            keep = before.parameters if before.spec == choice.spec else {}
+            found[choice.kind] = UnitChoice(choice.kind, choice.spec, choice.parameters or keep)
+        return tuple(found.values())
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read and validate a file.
+
+    Raises:
+        ConfigurationError: one sentence that names file, key, what was expected and what came.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"the configuration {path} can't be read: {reason}") from None
+    try:
+        return RunConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    except pydantic.ValidationError as error:
+        raise ConfigurationError(f"{path}: {_sentence(error)}") from None
+
+
+def _sentence(error: pydantic.ValidationError) -> str:
+    first = error.errors()[0]
+    location = [part for part in first["loc"] if part not in ("conv", "relu")]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "the file"
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), _known_keys(first["loc"]), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_known_keys(first['loc']))}"
+        return f"there is no key {key}{hint}"
+    if first["type"] == "missing":
+        return f"key {key} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return message if first["type"] == "value_error" else f"key {key}: {message}, got {first['input']!r}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    sections: dict[str, type[_Section]] = {
+        "gpu": Gpu,
+        "input": Input,
+        "units": Unit,
+        "conv": ConvLayer,
+        "relu": ReluLayer,
+    }
+    section: type[_Section] = RunConfig
+    for part in location[:-1]:
+        section = sections.get(str(part), section)
+    return list(section.model_fields)
