@@ -186,7 +186,7 @@ func (m *memOp) takeBufferData(w *Wavefront, op *Op, a *MemoryAccess) {
 				a.Mask = 0
 				return
 			}
-			a.Data[lane][0] = binary.LittleEndian.Uint32(b)
+			a.Data[0][lane] = binary.LittleEndian.Uint32(b)
 		}
 	case m.format != nil:
 		m.format.pack(w, m, a)

@@ -47,11 +47,11 @@ func storeElements(w *Wavefront, op *Op, a *MemoryAccess) {
 		for i := range int(m.dwords) {
 			address := a.DwordAddress(lane, i)
 			if b := v.at(address, 4); b != nil {
-				binary.LittleEndian.PutUint32(b, a.Data[lane][i])
+				binary.LittleEndian.PutUint32(b, a.Data[i][lane])
 				continue
 			}
 			var b [4]byte
-			binary.LittleEndian.PutUint32(b[:], a.Data[lane][i])
+			binary.LittleEndian.PutUint32(b[:], a.Data[i][lane])
 			if err := lines.Put(address, b[:]); err != nil {
 				w.FailLane(op, lane, address, "%v", err)
 				return

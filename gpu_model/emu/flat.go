@@ -72,15 +72,19 @@ func flatAddress(w *Wavefront, op *Op) {
 	a.Kind, a.Bytes, a.Glc, a.Slc, a.ScalarBytes = m.kind, m.bytes, m.glc, m.slc, 0
 	a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask, a.ElementBytes = exec, 0, 0, 0, 0
 	low, high := w.Lanes(m.address), w.Lanes(m.address+1)
-	apertures := false
-	for lane := range low {
-		h := high[lane]
-		a.Addr[lane] = uint64(low[lane]) | uint64(h)<<32
-		if h&^1 == localApertureHigh {
-			apertures = true
+	apertures := uint64(0)
+	if join := w.Program.memory.Join; join != nil {
+		apertures = join(&a.Addr[0], &low[0], &high[0], localApertureHigh)
+	} else {
+		for lane := range low {
+			h := high[lane]
+			a.Addr[lane] = uint64(low[lane]) | uint64(h)<<32
+			if h&^1 == localApertureHigh {
+				apertures = 1
+			}
 		}
 	}
-	if apertures {
+	if apertures != 0 {
 		a.splitApertures(w, op)
 	}
 	if m.kind != AccessLoad {
@@ -149,7 +153,7 @@ func storeLocal(w *Wavefront, op *Op, a *MemoryAccess) {
 		lane := bits.TrailingZeros64(mask)
 		if b := a.local(w, op, lane); b != nil {
 			var buffer [16]byte
-			for i, x := range a.Data[lane] {
+			for i, x := range a.lane(lane) {
 				binary.LittleEndian.PutUint32(buffer[4*i:], x)
 			}
 			copy(b, buffer[:])

@@ -241,7 +241,9 @@ func (f *bufferFormat) pack(w *Wavefront, m *memOp, a *MemoryAccess) {
 	data, num, _ := f.resolve(a.Format)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
-		a.Data[lane] = [4]uint32{}
+		for i := range a.Data {
+			a.Data[i][lane] = 0
+		}
 		bit := 0
 		for i, width := range dataFormats[data] {
 			if i < f.components {
@@ -249,7 +251,7 @@ func (f *bufferFormat) pack(w *Wavefront, m *memOp, a *MemoryAccess) {
 				if f.d16 {
 					x = widen(x, num)
 				}
-				a.Data[lane][bit/32] |= encode(x, int(width), num) << (bit % 32)
+				a.Data[bit/32][lane] |= encode(x, int(width), num) << (bit % 32)
 			}
 			bit += int(width)
 		}
@@ -261,7 +263,7 @@ func performFormatStore(w *Wavefront, op *Op, a *MemoryAccess) {
 		lane := bits.TrailingZeros64(mask)
 		for i := 0; i < int(a.Bytes); i += 4 {
 			var b [4]byte
-			binary.LittleEndian.PutUint32(b[:], a.Data[lane][i/4])
+			binary.LittleEndian.PutUint32(b[:], a.Data[i/4][lane])
 			at := a.DwordAddress(lane, i/4)
 			if err := w.Launch.Memory.Store(w.Now, at, b[:min(4, int(a.Bytes)-i)]); err != nil {
 				w.FailLane(op, lane, at, "%v", err)

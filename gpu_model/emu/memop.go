@@ -31,6 +31,8 @@ type memOp struct {
 	inst   *isa.MemFields
 	toLDS  bool // buffer load into the LDS
 
+	local *localForm // LDS instructions that have a fast form
+
 	registers int // vector registers, counted from v0, that the instruction touches
 }
 

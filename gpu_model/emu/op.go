@@ -25,6 +25,7 @@ type Op struct {
 
 	mem     *memOp  // memory instructions: what Address and Perform need
 	vec     *vector // vector ALU instructions: operands and lane functions
+	fast    fastVector
 	sd      scalarOp
 	refusal string // why the machine refuses the instruction; "" where it does not
 }
@@ -66,5 +67,10 @@ type MemoryAccess struct {
 
 	ScalarBytes uint16
 	Addr        [64]uint64    // byte address per lane; Addr[0] for scalar accesses
-	Data        [64][4]uint32 // store and atomic operands as they were when the instruction issued
+	Data        [4][64]uint32 // store and atomic operands by register and lane, as they were when the instruction issued
+}
+
+// lane returns the data of one lane.
+func (a *MemoryAccess) lane(l int) [4]uint32 {
+	return [4]uint32{a.Data[0][l], a.Data[1][l], a.Data[2][l], a.Data[3][l]}
 }

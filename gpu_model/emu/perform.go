@@ -64,6 +64,9 @@ func performLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 		loadElements(w, op, a)
 		return
 	}
+	if loadDirect(w, m, a) {
+		return
+	}
 	if m.bytes >= 4 && a.contiguous(uint64(m.bytes)) {
 		if b := w.Launch.Memory.Loadable(a.Addr[0], 64*uint64(m.bytes)); b != nil {
 			loadContiguous(w, m, b)
@@ -161,11 +164,14 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 		return
 	}
 	le := binary.LittleEndian
+	if storeDirect(w, m, a) {
+		return
+	}
 	if m.bytes >= 4 && a.contiguous(uint64(m.bytes)) {
 		if b := w.Launch.Memory.Plain(a.Addr[0], 64*uint64(m.bytes)); b != nil {
-			for lane := range a.Data {
-				for _, x := range a.Data[lane][:m.dwords] {
-					le.PutUint32(b, x)
+			for lane := range 64 {
+				for i := range int(m.dwords) {
+					le.PutUint32(b, a.Data[i][lane])
 					b = b[4:]
 				}
 			}
@@ -177,7 +183,7 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 	n := int(m.bytes)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
-		data := &a.Data[lane]
+		data := a.lane(lane)
 		b := v.at(a.Addr[lane], n)
 		if b == nil {
 			var buffer [16]byte
@@ -252,7 +258,7 @@ func atomicLane(w *Wavefront, m *memOp, a *MemoryAccess, lane int, v *window, li
 
 // modify applies the operation to the bytes of one lane.
 func (m *memOp) modify(w *Wavefront, a *MemoryAccess, lane int, b []byte) {
-	d, le := &a.Data[lane], binary.LittleEndian
+	d, le := a.lane(lane), binary.LittleEndian
 	if m.bytes == 4 {
 		old := le.Uint32(b)
 		le.PutUint32(b, uint32(m.atomic.apply(uint64(old), uint64(d[0]), uint64(d[1]))))
@@ -269,19 +275,9 @@ func (m *memOp) modify(w *Wavefront, a *MemoryAccess, lane int, b []byte) {
 	}
 }
 
-// takeData copies n registers of data from first of the active lanes into the access: a store's data are those at issue.
+// takeData copies n registers of data from first into the access: a store's data are those at issue.
 func takeData(w *Wavefront, a *MemoryAccess, first, n int) {
 	for i := range n {
-		r := w.Lanes(first + i)
-		if a.Mask|a.LocalMask == ^uint64(0) {
-			for lane := range r {
-				a.Data[lane][i] = r[lane]
-			}
-			continue
-		}
-		for mask := a.Mask | a.LocalMask; mask != 0; mask &= mask - 1 {
-			lane := bits.TrailingZeros64(mask)
-			a.Data[lane][i] = r[lane]
-		}
+		a.Data[i] = *w.Lanes(first + i)
 	}
 }

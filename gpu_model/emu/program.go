@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/simd"
 )
 
 // Program is a kernel's code, decoded once. Ops has one entry a dword of code; entries in the middle of an
@@ -18,8 +19,11 @@ type Program struct {
 	ordered bool
 	// vgprs is the number of vector registers that a wavefront of the program has.
 	vgprs int
-	Ops   []Op
-	Code  []byte
+	// move and choose are simd's, for sources and results of fast forms.
+	move, choose simd.Func
+	memory       simd.Memory
+	Ops          []Op
+	Code         []byte
 }
 
 // NewProgram decodes code, which lies at device address base, for wavefronts with vgprs vector registers. entry is
@@ -29,11 +33,17 @@ func NewProgram(name string, base uint64, code []byte, entry uint64, vgprs int) 
 	if len(code)%4 != 0 || entry%4 != 0 || entry >= uint64(len(code)) {
 		return nil, fmt.Errorf("kernel %q: code is whole dwords with the entry inside, got %d bytes and entry 0x%x", name, len(code), entry)
 	}
+	level, err := currentLevel()
+	if err != nil {
+		return nil, err
+	}
 	p := &Program{Name: name, Base: base, Entry: uint32(entry / 4), Code: code, vgprs: vgprs, Ops: make([]Op, len(code)/4)}
 	for pc := range p.Ops {
 		p.Ops[pc] = p.bind(uint32(pc))
 		p.ordered = p.ordered || p.Ops[pc].ordered()
 	}
+	p.bindFast(level)
+	p.bindFastMemory(level)
 	return p, nil
 }
 

@@ -99,7 +99,9 @@ func (m *memOp) begin(a *MemoryAccess) {
 // takeScalars copies a scalar store's data: at most four dwords.
 func (m *memOp) takeScalars(w *Wavefront, a *MemoryAccess) {
 	if m.kind == AccessScalarStore {
-		copy(a.Data[0][:m.dwords], w.S[m.data:])
+		for i, x := range w.S[m.data : m.data+int(m.dwords)] {
+			a.Data[i][0] = x
+		}
 	}
 }
 
@@ -163,8 +165,8 @@ func performScalarBufferLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 
 func performScalarStore(w *Wavefront, op *Op, a *MemoryAccess) {
 	b := make([]byte, 0, 16)
-	for _, x := range a.Data[0][:op.mem.dwords] {
-		b = binary.LittleEndian.AppendUint32(b, x)
+	for i := range op.mem.dwords {
+		b = binary.LittleEndian.AppendUint32(b, a.Data[i][0])
 	}
 	if err := w.Launch.Memory.Store(w.Now, a.Addr[0], b[:a.ScalarBytes]); err != nil {
 		w.failAt(op, -1, a.Addr[0], true, err.Error())
