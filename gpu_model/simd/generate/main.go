@@ -14,14 +14,6 @@ func main() {
 	out := flag.String("out", ".", "directory to write into")
 	flag.Parse()
 	for name, content := range Files() {
-		if filepath.Ext(name) == ".go" {
-			formatted, err := format.Source([]byte(content))
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "generate: %s: %v\n", name, err)
-				os.Exit(1)
-			}
-			content = string(formatted)
-		}
 		if err := os.WriteFile(filepath.Join(*out, name), []byte(content), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "generate:", err)
 			os.Exit(1)
@@ -57,5 +49,9 @@ func stubs(set, title string) string {
 		}
 		table += fmt.Sprintf("\t%s: {%s%s, %s},\n", r.name, set, r.name, second)
 	}
-	return s[:len(s)-1] + table + "}\n"
+	formatted, err := format.Source([]byte(s[:len(s)-1] + table + "}\n"))
+	if err != nil {
+		panic("generate: the stubs do not parse: " + err.Error())
+	}
+	return string(formatted)
 }
