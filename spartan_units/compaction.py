@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -10,10 +11,10 @@ from pydantic import Field
 from spartan_units.base import CompactionEngine, Costs, Parameters
 from spartan_units.constants import constant
 from spartan_units.errors import UnitError
-from spartan_units.formats import ellpack_dib
+from spartan_units.formats import FORMATS, tile_format
 from spartan_units.types import CompactedTiles, TileBatch
 
-__all__ = ["CompactionParameters", "EllpackCompactionEngine"]
+__all__ = ["AnyFormatCompactionEngine", "CompactionParameters", "EllpackCompactionEngine"]
 
 
 class CompactionParameters(Parameters):
@@ -30,6 +31,7 @@ class EllpackCompactionEngine(CompactionEngine):
     """Encodes tiles as ELLPACK-DIB; a tile takes the pipeline's depth plus its elements at the service rate."""
 
     name = "ellpack-dib"
+    formats: ClassVar[tuple[str, ...]] = ("ellpack_dib", "ellpack_dib16")
     Parameters = CompactionParameters
     parameters: CompactionParameters
 
@@ -56,7 +58,7 @@ class EllpackCompactionEngine(CompactionEngine):
             raise UnitError(
                 f"unit {self.name} converts to {', '.join(self.formats)}, the view asks for {batch.view.format}"
             )
-        encoded = ellpack_dib.encode(batch.dense)
+        encoded = tile_format(batch.view.format).encode(batch.dense)
         elements = batch.rows.astype(np.int64) * batch.columns
         cycles = self.parameters.pipeline_cycles + np.ceil(elements / self.parameters.elements_per_cycle)
         latency = np.ceil(np.maximum(cycles, self.parameters.pipeline_cycles + 1) * (1e12 / self.machine.clock_hz))
@@ -75,3 +77,13 @@ class EllpackCompactionEngine(CompactionEngine):
             "encoded_bytes": float(self._encoded_bytes),
             **({} if math.isnan(ratio) else {"encoded_per_dense": ratio}),
         }
+
+
+class AnyFormatCompactionEngine(EllpackCompactionEngine):
+    """The same engine for all formats of `spartan_units.formats`, to weigh them against each other.
+
+    Its rate and depth are those of the ELLPACK-DIB engine: zero detection and prefix sum are what all of them do.
+    """
+
+    name = "any-format"
+    formats: ClassVar[tuple[str, ...]] = tuple(FORMATS)
