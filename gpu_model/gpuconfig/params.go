@@ -117,6 +117,9 @@ func Load(file, document string) (Spec, error) {
 	if err != nil {
 		return Spec{}, fmt.Errorf("%s: %w", file, err)
 	}
+	if meta.IsDefined("name") {
+		return Spec{}, fmt.Errorf("%s: unknown GPU parameter \"name\": the preset to begin from is set with preset = \"…\"", file)
+	}
 	for _, k := range meta.Undecoded() {
 		if k.String() != "preset" {
 			return Spec{}, fmt.Errorf("%s: unknown GPU parameter %q%s", file, k.String(), s.nearest(k.String()))

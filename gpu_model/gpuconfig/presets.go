@@ -62,7 +62,7 @@ func r9nano() Spec {
 		L2TLB:  TLB{Sets: 16384, Ways: 64, MSHRs: 64, RequestsPerCycle: 1024, Latency: 4},
 		MMU:    MMU{WalkCycles: 100, InFlight: 16},
 		DRAM: DRAM{Kind: "ideal", Bytes: 4 << 30, Latency: 100, RequestsPerCycle: 1, BytesPerCycle: 512,
-			Banks: 16, RowBytes: 2048, Overhead: 50, RCD: 14, RP: 14, CL: 14, RAS: 33, WR: 16, REFI: 3900, RFC: 260},
+			Channels: 32, Banks: 16, RowBytes: 2048, Overhead: 50, RCD: 14, RP: 14, CL: 14, RAS: 33, WR: 16, REFI: 3900, RFC: 260},
 		Link:       Link{RequestOverheadBytes: 16},
 		Dispatcher: Dispatcher{Dispatchers: 8, TailCycles: 3600},
 		Host:       Host{LinkCycles: 140, LinkBytes: 32, CopyToCycles: 500, CopyFromCycles: 300},
@@ -70,7 +70,7 @@ func r9nano() Spec {
 }
 
 // r9nanoHBM differs from r9nano only in what bytes cost. Row timing is that of first-generation HBM at 500 MHz double data
-// rate (tRCD, tRP, CL 14 ns, tRAS 33 ns, tRFC 260 ns, tREFI 3.9 µs); 16 channels of 32 bytes a GPU cycle are
+// rate (tRCD, tRP, CL 14 ns, tRAS 33 ns, tRFC 260 ns, tREFI 3.9 µs); 32 channels of 16 bytes a GPU cycle are
 // 512 GB/s. An L2 bank sends and receives 64 bytes a cycle.
 func r9nanoHBM() Spec {
 	s := r9nano()

@@ -34,7 +34,7 @@ type Core struct {
 	WavefrontSlots   int `toml:"wavefronts_per_simd" unit:"wavefronts" source:"r9nano" min:"1" max:"16" doc:"wavefronts that a SIMD holds"`
 	VGPRs            int `toml:"vgprs_per_simd" unit:"registers of one lane" source:"r9nano" min:"64" max:"1048576" doc:"vector register file of a SIMD, lanes counted"`
 	SGPRs            int `toml:"sgprs" unit:"registers" source:"r9nano" min:"16" max:"65536" doc:"scalar register file of a compute unit"`
-	LDSBytes         int `toml:"lds_bytes" unit:"bytes" source:"r9nano" min:"256" max:"1048576" doc:"local memory of a compute unit"`
+	LDSBytes         int `toml:"lds_bytes" unit:"bytes" source:"r9nano" min:"256" max:"65536" doc:"local memory of a compute unit"`
 	VGPRGranularity  int `toml:"vgpr_granularity" unit:"registers" source:"r9nano" min:"1" max:"64" doc:"vector registers are allocated in multiples of this"`
 	SGPRGranularity  int `toml:"sgpr_granularity" unit:"registers" source:"r9nano" min:"1" max:"128" doc:"scalar registers are allocated in multiples of this"`
 	LDSGranularity   int `toml:"lds_granularity" unit:"bytes" source:"r9nano" min:"1" max:"65536" doc:"local memory is allocated in multiples of this"`
@@ -104,6 +104,7 @@ type DRAM struct {
 	Latency          int     `toml:"latency" unit:"cycles" source:"r9nano" min:"1" max:"100000" doc:"ideal: time of an access"`
 	RequestsPerCycle int     `toml:"requests_per_cycle" unit:"requests/cycle" source:"r9nano" min:"1" max:"64" doc:"ideal: accesses a controller begins a cycle"`
 	BytesPerCycle    float64 `toml:"bytes_per_cycle" unit:"bytes/cycle" source:"HBM" min:"0" max:"1000000" doc:"banked: data bus of all channels together (512 bytes a cycle at 1 GHz are 512 GB/s)"`
+	Channels         int     `toml:"channels" unit:"channels" source:"HBM" pow2:"yes" min:"1" max:"4096" doc:"banked: channels of all controllers together (four stacks of eight, of 128 bits each)"`
 	Banks            int     `toml:"banks" unit:"banks" source:"HBM" min:"1" max:"1024" doc:"banked: banks of a channel"`
 	RowBytes         int     `toml:"row_bytes" unit:"bytes" source:"HBM" pow2:"yes" min:"64" max:"65536" doc:"banked: row (page) of a bank"`
 	Overhead         int     `toml:"controller_cycles" unit:"cycles" source:"ours" min:"0" max:"10000" doc:"banked: controller and physical layer, both ways"`

@@ -62,6 +62,25 @@ func (s Spec) Validate() error {
 			refuse(c.key, c.bytes, fmt.Sprintf("64-byte lines × %d ways × a power-of-two number of sets", c.ways))
 		}
 	}
+	for _, t := range []struct {
+		key string
+		TLB
+	}{{"l1v_tlb.sets", s.L1VTLB}, {"l1s_tlb.sets", s.L1STLB}, {"l1i_tlb.sets", s.L1ITLB}} {
+		if t.Sets*t.Ways > 65536 {
+			refuse(t.key, t.Sets, fmt.Sprintf("such that sets × ways (%d) are at most 65536 entries", t.Ways))
+		}
+	}
+	for _, l := range []struct {
+		key   string
+		width float64
+	}{{"link.bank_bytes_per_cycle", s.Link.BytesPerCycleBank}, {"link.compute_unit_bytes_per_cycle", s.Link.BytesPerCycleUnit}} {
+		if l.width != 0 && l.width < 0.125 {
+			refuse(l.key, l.width, "0 for unlimited, or at least 0.125")
+		}
+	}
+	if s.DRAM.Bytes%4096 != 0 {
+		refuse("dram.bytes", s.DRAM.Bytes, "a multiple of 4096, the page")
+	}
 	if s.Core.SIMDs*s.Core.WavefrontSlots > 64 {
 		refuse("core.wavefronts_per_simd", s.Core.WavefrontSlots, fmt.Sprintf("at most %d: a compute unit holds up to 64 wavefronts", 64/s.Core.SIMDs))
 	}
@@ -90,11 +109,14 @@ func (s Spec) Validate() error {
 		if s.DRAM.BytesPerCycle <= 0 {
 			refuse("dram.bytes_per_cycle", s.DRAM.BytesPerCycle, "greater than zero for banked DRAM")
 		}
+		if s.DRAM.Channels%s.L2.Banks != 0 {
+			refuse("dram.channels", s.DRAM.Channels, fmt.Sprintf("a multiple of l2.banks (%d): every L2 bank has a controller, which drives as many channels", s.L2.Banks))
+		}
 		if bits.OnesCount(uint(s.DRAM.Banks)) != 1 {
 			refuse("dram.banks", s.DRAM.Banks, "a power of two")
 		}
-		if s.DRAM.REFI != 0 && s.DRAM.REFI <= s.DRAM.RFC {
-			refuse("dram.t_refi", s.DRAM.REFI, fmt.Sprintf("greater than dram.t_rfc (%d), or 0 for no refresh", s.DRAM.RFC))
+		if busy := s.DRAM.RFC + s.DRAM.RP + s.DRAM.RCD; s.DRAM.REFI != 0 && s.DRAM.REFI <= busy {
+			refuse("dram.t_refi", s.DRAM.REFI, fmt.Sprintf("greater than dram.t_rfc + dram.t_rp + dram.t_rcd (%d), or 0 for no refresh", busy))
 		}
 		if s.DRAM.RAS < s.DRAM.RCD {
 			refuse("dram.t_ras", s.DRAM.RAS, fmt.Sprintf("at least dram.t_rcd (%d)", s.DRAM.RCD))

@@ -187,6 +187,12 @@ func (t *table) dram(location string, c *timing.DRAMCounters) {
 	t.count(location, "write_trans_count", c.WriteTransactions)
 	t.mean(location, "read_avg_latency", c.ReadLatencySum, c.ReadTransactions)
 	t.mean(location, "write_avg_latency", c.WriteLatencySum, c.WriteTransactions)
+	if c.RowHits+c.RowMisses+c.RowConflicts != 0 {
+		t.count(location, "row_hit_count", c.RowHits)
+		t.count(location, "row_miss_count", c.RowMisses)
+		t.count(location, "row_conflict_count", c.RowConflicts)
+		t.count(location, "refresh_count", c.Refreshes)
+	}
 	t.add(location, "read_size", float64(c.ReadBytes), unitByte)
 	t.add(location, "write_size", float64(c.WriteBytes), unitByte)
 }

@@ -45,6 +45,9 @@ type shaderArray struct {
 	firstInstruction uint64
 	lastInstruction  uint64
 
+	// Links of finite width to and from the L2, by port: the compute units', then the L1S's and the L1I's; nil without any.
+	toL2, fromL2 []link
+
 	// Out-boxes, emptied between windows.
 	mailbox
 	pages    []pageRequest
@@ -90,6 +93,12 @@ func newShaderArray(g *GPU, index int) *shaderArray {
 		fetchSlots: make([]uint64, s.L1I.MSHRs), units: make([]computeUnit, s.Core.UnitsPerArray)}
 	for i := range a.units {
 		a.units[i].init(a, i)
+	}
+	if finite(&s.Link) {
+		for range len(a.units) + 2 {
+			a.toL2 = append(a.toL2, newLink(s.Link.BytesPerCycleUnit, s.Link.Cycles))
+			a.fromL2 = append(a.fromL2, newLink(s.Link.BytesPerCycleUnit, s.Link.Cycles))
+		}
 	}
 	return a
 }
@@ -176,7 +185,21 @@ func (a *shaderArray) receiveGroups(to uint64) {
 
 // send puts a request for the L2 into its out-box.
 func (a *shaderArray) send(at uint64, line, mask uint64, id int32, kind accessKind, port uint8) {
+	if a.toL2 != nil {
+		at = a.toL2[a.linkOf(port)].pass(at, requestBytes(&a.spec.Link, kind, mask))
+	}
 	a.post(a.gpu.bankOf(line), request{at: at, line: line, mask: mask, id: id, kind: kind, from: port})
+}
+
+// linkOf returns the index of a port's link.
+func (a *shaderArray) linkOf(port uint8) int {
+	switch port {
+	case portL1S:
+		return len(a.units)
+	case portL1I:
+		return len(a.units) + 1
+	}
+	return int(port)
 }
 
 // allocateMiss makes room for a line that is not in the cache; the caller sends the request.
@@ -214,7 +237,11 @@ func (a *shaderArray) await(id, tx int32) {
 func (a *shaderArray) takeReply(r *reply) {
 	if r.kind != readLine {
 		tx := &a.transactions.all[r.id]
-		tx.ready = r.at + a.lat.l2ToL1V
+		at := r.at
+		if a.fromL2 != nil {
+			at = a.fromL2[tx.unit].pass(at, replyBytes(&a.spec.Link, r.kind))
+		}
+		tx.ready = at + a.lat.l2ToL1V
 		if int(tx.unit) < len(a.units) && tx.kind != readLine {
 			c := &a.units[tx.unit].countL1V
 			c.LatencySum += tx.ready - tx.enter
@@ -223,15 +250,19 @@ func (a *shaderArray) takeReply(r *reply) {
 		return
 	}
 	m := &a.misses[r.id]
+	at := r.at
+	if a.fromL2 != nil {
+		at = a.fromL2[a.linkOf(m.port)].pass(at, replyBytes(&a.spec.Link, r.kind))
+	}
 	var ready uint64
 	var c *CacheCounters
 	switch m.port {
 	case portL1S:
-		ready, c = r.at+a.lat.l2ToL1S, &a.countL1S
+		ready, c = at+a.lat.l2ToL1S, &a.countL1S
 	case portL1I:
-		ready, c = r.at+a.lat.l2ToL1I, &a.countL1I
+		ready, c = at+a.lat.l2ToL1I, &a.countL1I
 	default:
-		ready, c = r.at+a.lat.l2ToL1V, &a.units[m.port].countL1V
+		ready, c = at+a.lat.l2ToL1V, &a.units[m.port].countL1V
 	}
 	if m.entry != nil {
 		m.entry.ready = ready

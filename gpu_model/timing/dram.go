@@ -6,48 +6,43 @@ import "github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 type controller struct {
 	spec     *gpuconfig.DRAM
 	counters DRAMCounters
-	access   func(c *controller, at, line uint64, write bool) uint64
 
 	// Ideal DRAM.
 	slot  uint64 // cycle in which the latest access began
 	count int    // accesses begun in it
 
-	// Banked DRAM. Bus times are in 1/64 cycle, so that any width is exact enough.
-	bus      uint64
-	transfer uint64
-	rows     []dramRow
-	rowShift uint
-	refresh  uint64 // next refresh
-}
-
-type dramRow struct {
-	open      uint64 // row number + 1; 0: closed
-	free      uint64 // cycle from which a column command may go to the open row
-	precharge uint64 // earliest precharge
+	// Banked DRAM: the channels that the controller drives, none for ideal DRAM. Lines go to them in turn.
+	channels     []dramChannel
+	channelShift uint
+	rowShift     uint
 }
 
 func newController(spec *gpuconfig.DRAM, banks int) controller {
-	c := controller{spec: spec, access: (*controller).ideal}
-	if spec.Kind == "banked" {
-		c.access = (*controller).banked
-		c.transfer = max(1, uint64(64*lineBytes*float64(banks)/spec.BytesPerCycle+0.5))
-		c.rows = make([]dramRow, spec.Banks)
-		c.rowShift = log2(spec.RowBytes / lineBytes)
-		c.refresh = uint64(spec.REFI)
+	c := controller{spec: spec}
+	if spec.Kind != "banked" {
+		return c
+	}
+	n := spec.Channels / banks
+	c.channels = make([]dramChannel, n)
+	c.channelShift = log2(n)
+	c.rowShift = log2(spec.RowBytes / lineBytes)
+	transfer := max(1, uint64(busUnit*lineBytes*float64(spec.Channels)/spec.BytesPerCycle+0.5))
+	for i := range c.channels {
+		c.channels[i] = dramChannel{spec: spec, transfer: transfer, rows: make([]dramBank, spec.Banks), refresh: uint64(spec.REFI)}
 	}
 	return c
 }
 
 // closeRows leaves no row open.
 func (c *controller) closeRows() {
-	for i := range c.rows {
-		c.rows[i].open = 0
+	for i := range c.channels {
+		c.channels[i].close()
 	}
 }
 
 // read times the reading of a line requested at cycle at and returns when its data is at the L2 bank.
 func (c *controller) read(at, line uint64) uint64 {
-	done := c.access(c, at, line, false)
+	done := c.access(at, line, false)
 	c.counters.ReadTransactions++
 	c.counters.ReadBytes += lineBytes
 	c.counters.ReadLatencySum += done - at
@@ -56,15 +51,26 @@ func (c *controller) read(at, line uint64) uint64 {
 
 // write times a write-back and returns when the controller acknowledges it.
 func (c *controller) write(at, line uint64) uint64 {
-	done := c.access(c, at, line, true)
+	done := c.access(at, line, true)
 	c.counters.WriteTransactions++
 	c.counters.WriteBytes += lineBytes
 	c.counters.WriteLatencySum += done - at
 	return done
 }
 
+// access times one access. line is the number of the line within the controller's part of the address space.
+func (c *controller) access(at, line uint64, write bool) uint64 {
+	if len(c.channels) == 0 {
+		return c.ideal(at)
+	}
+	d := c.spec
+	channel := &c.channels[line&uint64(len(c.channels)-1)]
+	row := line >> c.channelShift >> c.rowShift
+	return channel.access(at+uint64(d.Overhead)/2, row, write, &c.counters) + uint64(d.Overhead+1)/2
+}
+
 // ideal begins a fixed number of accesses a cycle, each of fixed latency.
-func (c *controller) ideal(at, _ uint64, _ bool) uint64 {
+func (c *controller) ideal(at uint64) uint64 {
 	switch {
 	case at > c.slot:
 		c.slot, c.count = at, 1
@@ -76,41 +82,111 @@ func (c *controller) ideal(at, _ uint64, _ bool) uint64 {
 	return c.slot + uint64(c.spec.Latency)
 }
 
-// banked opens rows in order of arrival and shares one data bus among the banks of the channel. line is the number of the line
-// within the controller's part of the address space, so that neighbouring lines share a row.
-func (c *controller) banked(at, line uint64, write bool) uint64 {
+// busUnit is the fraction of a cycle in which bus times are kept, so that any width is exact enough.
+const busUnit = 64
+
+// dramChannel is one channel: banks that share a data bus and are refreshed together. Commands are served in order of arrival, rows
+// stay open until another row of the bank is needed or the channel is refreshed.
+type dramChannel struct {
+	spec     *gpuconfig.DRAM
+	transfer uint64 // of a line on the bus, in 1/busUnit cycle
+	bus      uint64 // when the bus is free, in 1/busUnit cycle
+	refresh  uint64 // cycle at which the next refresh is due
+	rows     []dramBank
+}
+
+// dramBank is one bank with its row buffer. Times are cycles.
+type dramBank struct {
+	open      uint64 // row + 1; 0: none
+	activate  uint64 // earliest activate, when no row is open
+	column    uint64 // earliest column command to the open row
+	precharge uint64 // earliest precharge of the open row
+}
+
+// access times an access to a row, whose command reaches the channel at cycle start, and returns when the last of its data has
+// passed the bus. Rows are numbered over all banks: neighbouring rows lie in neighbouring banks.
+func (c *dramChannel) access(start, number uint64, write bool, counters *DRAMCounters) uint64 {
 	d := c.spec
-	start := at + uint64(d.Overhead)/2
-	for d.REFI != 0 && start >= c.refresh {
-		// All banks close for a refresh.
-		end := c.refresh + uint64(d.RFC)
-		for i := range c.rows {
-			c.rows[i].open = 0
-			c.rows[i].free = max(c.rows[i].free, end)
-		}
-		c.refresh += uint64(d.REFI)
-	}
-	number := line >> c.rowShift
-	b := &c.rows[number%uint64(len(c.rows))]
+	c.passRefreshes(start, counters)
+	b := &c.rows[number&uint64(len(c.rows)-1)]
 	row := number/uint64(len(c.rows)) + 1
-	if b.open != row {
-		activate := max(start, b.free)
-		if b.open != 0 {
-			activate = max(activate, b.precharge) + uint64(d.RP)
+	for {
+		column, activate := c.columnTime(b, row, start)
+		data := max((column+uint64(d.CL))*busUnit, c.bus)
+		column = data/busUnit - uint64(d.CL) // a column command waits until its data fits the bus
+		if d.REFI != 0 && column >= c.refresh {
+			c.doRefresh(counters)
+			continue
 		}
-		b.open = row
-		b.free = activate + uint64(d.RCD)
-		b.precharge = activate + uint64(d.RAS)
+		switch b.open {
+		case row:
+			counters.RowHits++
+		case 0:
+			counters.RowMisses++
+		default:
+			counters.RowConflicts++
+		}
+		if b.open != row {
+			*b = dramBank{open: row, column: activate + uint64(d.RCD), precharge: activate + uint64(d.RAS)}
+		}
+		c.bus = data + c.transfer
+		done := (c.bus + busUnit - 1) / busUnit
+		recovered := done - uint64(d.CL) // a read's row may close when its last column command is through
+		if write {
+			recovered = done + uint64(d.WR)
+		}
+		b.precharge = max(b.precharge, recovered)
+		return done
 	}
-	column := max(start, b.free)
-	data := max((column+uint64(d.CL))*64, c.bus)
-	c.bus = data + c.transfer
-	done := (c.bus + 63) / 64
-	b.free = max(b.free, data/64-uint64(d.CL)) // the next column command follows on the bus, not sooner
-	recovery := done
-	if write {
-		recovery += uint64(d.WR)
+}
+
+// columnTime returns when the column command of an access can be given, and when its row is activated unless it is open.
+func (c *dramChannel) columnTime(b *dramBank, row, start uint64) (column, activate uint64) {
+	d := c.spec
+	switch b.open {
+	case row:
+		return max(start, b.column), 0
+	case 0:
+		activate = max(start, b.activate)
+	default:
+		activate = max(start, b.precharge) + uint64(d.RP)
 	}
-	b.precharge = max(b.precharge, recovery)
-	return done + uint64(d.Overhead+1)/2
+	return activate + uint64(d.RCD), activate
+}
+
+// doRefresh closes all rows and holds the channel up for the refresh that is due.
+func (c *dramChannel) doRefresh(counters *DRAMCounters) {
+	begin, opened := c.refresh, false
+	for i := range c.rows {
+		if c.rows[i].open != 0 {
+			begin, opened = max(begin, c.rows[i].precharge), true
+		}
+	}
+	if opened {
+		begin += uint64(c.spec.RP)
+	}
+	c.close()
+	for i := range c.rows {
+		c.rows[i].activate = begin + uint64(c.spec.RFC)
+	}
+	c.refresh += uint64(c.spec.REFI)
+	counters.Refreshes++
+}
+
+// passRefreshes carries out the refreshes that are long over at cycle start, but for the latest.
+func (c *dramChannel) passRefreshes(start uint64, counters *DRAMCounters) {
+	interval := uint64(c.spec.REFI)
+	if interval == 0 || start < c.refresh+interval {
+		return
+	}
+	n := (start - c.refresh) / interval
+	c.refresh += n * interval
+	counters.Refreshes += n
+	c.close()
+}
+
+func (c *dramChannel) close() {
+	for i := range c.rows {
+		c.rows[i].open = 0
+	}
 }

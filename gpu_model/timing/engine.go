@@ -173,6 +173,9 @@ func (g *GPU) waitForUnits(r *run, to uint64) error {
 		for _, w := range r.unit.waiting[x.Token] {
 			b := &g.banks[w.bank]
 			at := max(x.Ready, w.at) + b.timing.hit
+			if g.narrow {
+				at = b.out.pass(at, replyBytes(&g.spec.Link, w.kind))
+			}
 			b.counters.LatencySum += at - w.at
 			b.counters.Completed++
 			b.bytes += lineBytes

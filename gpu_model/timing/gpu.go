@@ -16,6 +16,7 @@ type GPU struct {
 	picoseconds uint64 // per cycle
 	now         uint64 // cycle
 	window      uint64 // cycles of a window
+	narrow      bool   // the L2 banks' ports to the L1 caches have a finite width
 	launches    uint64 // since the caches were empty
 
 	arrays []*shaderArray
@@ -42,10 +43,12 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	g.mmu = newMMU(&g.spec.L2TLB, g.lat.walk)
 	timing := newL2Timing(&spec)
 	g.window = timing.hit
+	g.narrow = spec.Link.BytesPerCycleBank != 0
 	g.banks = make([]l2Bank, spec.L2.Banks)
 	for i := range g.banks {
 		g.banks[i] = l2Bank{spec: &g.spec.L2, tags: newTags(spec.L2.BankBytes, spec.L2.Ways, 0), timing: timing,
-			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, pending: never, replied: never}
+			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, replied: never,
+			in: newLink(spec.Link.BytesPerCycleBank, 0), out: newLink(spec.Link.BytesPerCycleBank, 0)}
 	}
 	for i := range spec.Core.ShaderArrays {
 		g.arrays = append(g.arrays, newShaderArray(g, i))

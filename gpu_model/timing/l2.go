@@ -37,6 +37,8 @@ type l2Bank struct {
 	local func(line uint64) uint64 // number of a line within the bank's part of the address space
 	bytes uint64                   // moved between L1 caches and the bank
 
+	in, out link // its port to the L1 caches
+
 	arrived []arrival
 	pending uint64 // arrival of the earliest request that waits, never if none
 	replied uint64 // earliest reply of the latest window, never if none

@@ -52,6 +52,10 @@ func (c *DRAMCounters) add(o *DRAMCounters) {
 	c.ReadBytes += o.ReadBytes
 	c.WriteTransactions += o.WriteTransactions
 	c.WriteBytes += o.WriteBytes
+	c.RowHits += o.RowHits
+	c.RowMisses += o.RowMisses
+	c.RowConflicts += o.RowConflicts
+	c.Refreshes += o.Refreshes
 	c.ReadLatencySum += o.ReadLatencySum
 	c.WriteLatencySum += o.WriteLatencySum
 }

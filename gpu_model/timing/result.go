@@ -58,6 +58,10 @@ type DRAMCounters struct {
 	ReadBytes         uint64 `json:"read_bytes"`
 	WriteTransactions uint64 `json:"write_trans"`
 	WriteBytes        uint64 `json:"write_bytes"`
+	RowHits           uint64 `json:"row_hits,omitempty"`      // banked DRAM: accesses to an open row
+	RowMisses         uint64 `json:"row_misses,omitempty"`    // no row was open
+	RowConflicts      uint64 `json:"row_conflicts,omitempty"` // another row was open
+	Refreshes         uint64 `json:"refreshes,omitempty"`
 	ReadLatencySum    uint64 `json:"read_latency_cycles_sum,omitempty"`
 	WriteLatencySum   uint64 `json:"write_latency_cycles_sum,omitempty"`
 }

@@ -222,6 +222,9 @@ func (g *GPU) runBank(index int, to uint64) {
 	units := g.run.options.Units
 	for i := range list {
 		x := &list[i]
+		if g.narrow && x.from != &g.engine {
+			x.at = b.in.pass(x.at, requestBytes(&g.spec.Link, x.kind, x.mask))
+		}
 		at, extra := never, uint64(0)
 		if units != nil {
 			at, extra = g.askUnits(index, x)
@@ -231,6 +234,9 @@ func (g *GPU) runBank(index int, to uint64) {
 		}
 		if at == never {
 			at = b.perform(&x.request, extra)
+		}
+		if g.narrow && x.from != &g.engine {
+			at = b.out.pass(at, replyBytes(&g.spec.Link, x.kind))
 		}
 		b.bytes += lineBytes
 		b.replied = min(b.replied, at)
