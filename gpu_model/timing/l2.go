@@ -40,7 +40,6 @@ type l2Bank struct {
 	in, out link // its port to the L1 caches
 
 	arrived []arrival
-	pending uint64 // arrival of the earliest request that waits, never if none
 	replied uint64 // earliest reply of the latest window, never if none
 }
 
