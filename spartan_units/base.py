@@ -16,6 +16,7 @@ import pydantic
 
 from spartan_units.errors import ParameterError
 from spartan_units.types import (
+    AppliedTiles,
     CompactedTiles,
     Machine,
     Mark,
@@ -169,10 +170,16 @@ class CompactionEngine(Unit):
 
     kind = UnitKind.COMPACTION
     formats: ClassVar[tuple[str, ...]] = ("ellpack_dib",)
+    stateless: ClassVar[bool] = False
+    """True promises that an answer follows from the parameters and the tile's content and shape alone. Then the model
+    asks for tiles ahead of time, which hides the way to the unit and back, and changes nothing else."""
 
     @abc.abstractmethod
     def compact(self, batch: TileBatch) -> CompactedTiles:
         """Encode the tiles of a batch and say how long each takes."""
+
+    def applied(self, tiles: AppliedTiles) -> None:
+        """Take note of tiles that take effect: the place to count, for a tile asked for ahead of time may never do."""
 
 
 class TileScheduler(Unit):

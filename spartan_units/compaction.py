@@ -12,7 +12,7 @@ from spartan_units.base import CompactionEngine, Costs, Parameters
 from spartan_units.constants import constant
 from spartan_units.errors import UnitError
 from spartan_units.formats import FORMATS, tile_format
-from spartan_units.types import CompactedTiles, TileBatch
+from spartan_units.types import AppliedTiles, CompactedTiles, TileBatch
 
 __all__ = ["AnyFormatCompactionEngine", "CompactionParameters", "EllpackCompactionEngine"]
 
@@ -31,6 +31,7 @@ class EllpackCompactionEngine(CompactionEngine):
     """Encodes tiles as ELLPACK-DIB; a tile takes the pipeline's depth plus its elements at the service rate."""
 
     name = "ellpack-dib"
+    stateless = True
     formats: ClassVar[tuple[str, ...]] = ("ellpack_dib", "ellpack_dib16")
     Parameters = CompactionParameters
     parameters: CompactionParameters
@@ -62,11 +63,13 @@ class EllpackCompactionEngine(CompactionEngine):
         elements = batch.rows.astype(np.int64) * batch.columns
         cycles = self.parameters.pipeline_cycles + np.ceil(elements / self.parameters.elements_per_cycle)
         latency = np.ceil(np.maximum(cycles, self.parameters.pipeline_cycles + 1) * (1e12 / self.machine.clock_hz))
-        if not batch.speculative:
-            self._tiles += len(batch)
-            self._dense_bytes += int(elements.sum()) * batch.dense.itemsize
-            self._encoded_bytes += int(encoded.size.sum())
         return CompactedTiles(size=encoded.size, encoded=encoded.data, latency_ps=latency.astype(np.uint64))
+
+    def applied(self, tiles: AppliedTiles) -> None:
+        """Count the tiles that took effect."""
+        self._tiles += len(tiles)
+        self._dense_bytes += int((tiles.rows.astype(np.int64) * tiles.columns).sum()) * tiles.view.tensor.dtype.itemsize
+        self._encoded_bytes += int(tiles.size.sum())
 
     def counters(self) -> dict[str, float]:
         """Return tiles converted and bytes on either side."""

@@ -8,6 +8,8 @@ sentence on standard error.
 from __future__ import annotations
 
 import argparse
+import hmac
+import ipaddress
 import json
 import os
 import signal
@@ -15,6 +17,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent import futures
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -26,7 +30,7 @@ from spartan_units.stream import UnitStream
 from spartan_units.types import Machine, UnitKind
 from spartan_units.wire import units_pb2_grpc
 
-__all__ = ["MESSAGE_LIMIT", "UnitServicer", "main", "make_server"]
+__all__ = ["MESSAGE_LIMIT", "ServerSecurity", "UnitServicer", "main", "make_server"]
 
 MESSAGE_LIMIT = 64 << 20
 """Bytes of the largest message either way."""
@@ -34,15 +38,65 @@ MESSAGE_LIMIT = 64 << 20
 _STREAMS = 8
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServerSecurity:
+    """What protects a TCP server: mutual TLS, a token over TLS, or nothing on a loopback address. PEM bytes.
+
+    Attributes:
+        certificate: the server's certificate chain.
+        key: its private key.
+        client_ca: the authority whose client certificates are accepted; makes TLS mutual.
+        token: what clients must present.
+        insecure_loopback: allow a bare connection on a loopback address.
+    """
+
+    certificate: bytes = b""
+    key: bytes = b""
+    client_ca: bytes = b""
+    token: str = ""
+    insecure_loopback: bool = False
+
+    def credentials(self, listen: str) -> grpc.ServerCredentials | None:
+        """Return the credentials for a TCP address, None for a bare loopback connection.
+
+        Raises:
+            UnitError: where nothing, or too little, would protect the address.
+        """
+        if self.insecure_loopback:
+            host = listen.rpartition(":")[0].strip("[]")
+            if host != "localhost" and not _is_loopback(host):
+                raise UnitError(f"a bare TCP connection is for loopback addresses only, {host} is none: use TLS")
+            return None
+        if not (self.certificate and self.key and (self.client_ca or self.token)):
+            raise UnitError(
+                f"a unit server on {listen} needs mutual TLS (certificate, key, client authority) or a token over TLS "
+                "(certificate, key, token), or --insecure-loopback on a loopback address"
+            )
+        mutual = bool(self.client_ca)
+        return grpc.ssl_server_credentials([(self.key, self.certificate)], self.client_ca or None, mutual)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class UnitServicer(units_pb2_grpc.UnitsServicer):
     """The `Units` service over one unit class; every stream gets an instance of its own."""
 
-    def __init__(self, unit: type[Unit]) -> None:
-        """Serve instances of `unit`."""
+    def __init__(self, unit: type[Unit], token: str = "") -> None:
+        """Serve instances of `unit` to clients that present `token`, or to all where it is empty."""
         self._unit = unit
+        self._token = token
 
     def Attach(self, request_iterator: Iterator[Any], context: Any) -> Iterator[Any]:  # noqa: N802 - the wire's name
         """Run one stream."""
+        if self._token:
+            given = dict(context.invocation_metadata()).get("authorization", "")
+            if not hmac.compare_digest(str(given), f"Bearer {self._token}"):
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is not the one that this unit server expects")
         return UnitStream(self._make).run(request_iterator)
 
     def _make(self, name: str, kind: UnitKind, machine: Machine, parameters: dict[str, Any]) -> Unit:
@@ -53,16 +107,19 @@ class UnitServicer(units_pb2_grpc.UnitsServicer):
         return self._unit(machine, parameters)
 
 
-def make_server(unit: type[Unit], listen: str) -> tuple[grpc.Server, str]:
+def make_server(unit: type[Unit], listen: str, security: ServerSecurity | None = None) -> tuple[grpc.Server, str]:
     """Return a server that is bound but not started, and the address it is bound to.
 
     Args:
         unit: class to serve.
-        listen: `unix:/path` or `host:port`; port 0 lets the system choose.
+        listen: `unix:/path` or `[tcp://]host:port`; port 0 lets the system choose. The socket file gets mode 0600; put
+            it into a private directory.
+        security: what protects a TCP address; a Unix socket needs none.
 
     Raises:
-        UnitError: where the address can't be bound.
+        UnitError: where the address can't be bound or would not be protected.
     """
+    security = security or ServerSecurity()
     server = grpc.server(
         # One thread a stream for its whole life, so there must be more threads than streams.
         futures.ThreadPoolExecutor(max_workers=_STREAMS + 2, thread_name_prefix="unit"),
@@ -70,17 +127,22 @@ def make_server(unit: type[Unit], listen: str) -> tuple[grpc.Server, str]:
             ("grpc.max_send_message_length", MESSAGE_LIMIT),
             ("grpc.max_receive_message_length", MESSAGE_LIMIT),
             ("grpc.so_reuseport", 0),
+            ("grpc.max_concurrent_streams", _STREAMS),
         ],
     )
-    units_pb2_grpc.add_UnitsServicer_to_server(UnitServicer(unit), server)  # type: ignore[no-untyped-call]
+    on_unix = listen.startswith("unix:")
+    token = "" if on_unix else security.token
+    units_pb2_grpc.add_UnitsServicer_to_server(UnitServicer(unit, token), server)  # type: ignore[no-untyped-call]
+    listen = listen.removeprefix("tcp://")
+    credentials = None if on_unix else security.credentials(listen)
+    mask = os.umask(0o177)
     try:
-        port = server.add_insecure_port(listen)
+        port = server.add_secure_port(listen, credentials) if credentials else server.add_insecure_port(listen)
     except RuntimeError as error:
-        raise UnitError(f"unit server can't listen on {listen}: {error}") from error
-    if listen.startswith("unix:"):
-        os.chmod(listen.removeprefix("unix:"), 0o600)  # noqa: PTH101 - an address, not a path object
-        return server, listen
-    return server, f"{listen.rpartition(':')[0]}:{port}"
+        raise UnitError(f"unit server can't listen on {listen}: {str(error).splitlines()[0]}") from error
+    finally:
+        os.umask(mask)
+    return server, listen if on_unix else f"{listen.rpartition(':')[0]}:{port}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,11 +150,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m spartan_units.serve", description="Serve one unit over gRPC.")
     parser.add_argument("--unit", required=True, help="entry-point name, package:Class or ./file.py:Class")
     parser.add_argument("--kind", choices=[kind.value for kind in UnitKind], help="the seat it must fit")
-    parser.add_argument("--listen", required=True, help="unix:/path or 127.0.0.1:port")
+    parser.add_argument("--listen", required=True, help="unix:/path or tcp://host:port")
+    parser.add_argument("--tls-certificate", type=Path, help="PEM file: the server's certificate chain")
+    parser.add_argument("--tls-key", type=Path, help="PEM file: its private key")
+    parser.add_argument(
+        "--tls-client-ca", type=Path, help="PEM file: the authority of client certificates (mutual TLS)"
+    )
+    parser.add_argument("--token-file", type=Path, help="file with the token that clients must present over TLS")
+    parser.add_argument("--insecure-loopback", action="store_true", help="bare TCP, on a loopback address only")
     options = parser.parse_args(arguments)
     try:
         unit = load_unit(options.unit, UnitKind(options.kind) if options.kind else None)
-        server, address = make_server(unit, options.listen)
+        server, address = make_server(unit, options.listen, _security(options))
     except (UnitNotFoundError, UnitError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the one sentence
         return 2
@@ -103,8 +172,26 @@ def main(arguments: list[str] | None = None) -> int:
     print(json.dumps({"listening": address}), flush=True)  # noqa: T201 - the ready line
     threading.Thread(target=_wait_for_parent, args=(ended,), daemon=True).start()
     ended.wait()
-    server.stop(grace=0.2).wait()
+    server.stop(grace=0.2).wait(timeout=1.0)
+    if address.startswith("unix:"):
+        Path(address.removeprefix("unix:")).unlink(missing_ok=True)
     return 0
+
+
+def _security(options: argparse.Namespace) -> ServerSecurity:
+    def content(path: Path | None) -> bytes:
+        try:
+            return path.read_bytes() if path else b""
+        except OSError as error:
+            raise UnitError(f"{path} can't be read: {error.strerror}") from None
+
+    return ServerSecurity(
+        certificate=content(options.tls_certificate),
+        key=content(options.tls_key),
+        client_ca=content(options.tls_client_ca),
+        token=content(options.token_file).decode().strip(),
+        insecure_loopback=options.insecure_loopback,
+    )
 
 
 def _wait_for_parent(ended: threading.Event) -> None:
@@ -115,4 +202,6 @@ def _wait_for_parent(ended: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # a hook that never returns must not keep the process

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from spartan_units.base import CompactionEngine, SparsityMonitor, TileScheduler, Unit
+from spartan_units.base import CompactionEngine, Costs, SparsityMonitor, TileScheduler, Unit
 from spartan_units.errors import UnitError
+from spartan_units.shared import SharedPayloads
 from spartan_units.types import (
-    CompactedTiles,
+    AppliedTiles,
     Machine,
     Mark,
     MarkKind,
@@ -29,7 +30,7 @@ from spartan_units.types import (
 )
 from spartan_units.wire import common_pb2, units_pb2
 
-__all__ = ["PROTOCOL_MAJOR", "PROTOCOL_MINOR", "UnitFactory", "UnitStream"]
+__all__ = ["PROTOCOL_MAJOR", "PROTOCOL_MINOR", "UnitFactory", "UnitStream", "column"]
 
 PROTOCOL_MAJOR = 1
 PROTOCOL_MINOR = 1
@@ -62,7 +63,11 @@ class UnitStream:
         self._unit: Unit | None = None
         self._tensors: dict[int, TensorInfo] = {}
         self._views: dict[int, ViewInfo] = {}
-        self._now = "handshake"
+        self._shared = SharedPayloads()
+        self._costs = Costs(lookahead_ps=0)
+        self._now = "the handshake"
+        self._time_ps = 0
+        self._hook_ns = 0
 
     def __repr__(self) -> str:
         return f"<UnitStream {self._unit!r}>"
@@ -75,19 +80,23 @@ class UnitStream:
                 if body == "goodbye":
                     return
                 yield from self._handle(body, message)
-        except Exception as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # a unit that calls sys.exit has failed as well
             yield units_pb2.UnitMessage(failure=self._failure(error))
         finally:
+            self._shared.close()
             if self._unit is not None:
                 self._unit.stop()
 
-    def _failure(self, error: Exception) -> Any:
+    def _failure(self, error: BaseException) -> Any:
         text = str(error).splitlines()
         first = text[0] if text else ""
         if not isinstance(error, UnitError):
             place = traceback.extract_tb(error.__traceback__)[-1]
-            first = f"{type(error).__name__}: {first} ({place.filename}:{place.lineno})"
-        return units_pb2.UnitFailure(message=first, event=self._now, detail=traceback.format_exc())
+            first = f"it raised {type(error).__name__}: {first} ({place.filename}:{place.lineno})"
+        detail = "".join(traceback.format_exception(error))
+        return units_pb2.UnitFailure(message=first, event=self._now, detail=detail, time_ps=self._time_ps)
 
     def _handle(self, body: str | None, message: Any) -> Iterator[Any]:
         if body == "hello":
@@ -115,9 +124,10 @@ class UnitStream:
             l2_banks=hello.l2_banks,
         )
         unit = self._make_unit(hello.unit, kind, machine, json.loads(hello.parameters_json or "{}"))
+        self._shared = SharedPayloads(hello.shared_directory)
         unit.start()
         self._unit = unit
-        costs = unit.costs()
+        costs = self._costs = unit.costs()
         return units_pb2.UnitHello(
             protocol=common_pb2.Version(major=PROTOCOL_MAJOR, minor=PROTOCOL_MINOR),
             name=unit.name,
@@ -133,23 +143,27 @@ class UnitStream:
             buffers_per_instance=costs.buffers_per_instance,
             prefetch_depth=costs.prefetch_depth,
             line_requests_in_flight=costs.line_requests_in_flight,
+            formats=unit.formats if isinstance(unit, CompactionEngine) else (),
+            stateless=isinstance(unit, CompactionEngine) and unit.stateless,
         )
 
     def _batch(self, batch: Any) -> Iterator[Any]:
         begin = time.perf_counter_ns()
+        self._hook_ns = 0
         columns = batch.WhichOneof("columns")
         self._now = f"{columns} event {batch.first_sequence}"
         time_ps = np.frombuffer(batch.time_ps, "<u8")
+        self._time_ps = int(time_ps[0]) if len(time_ps) else 0
         reply = None
         if columns == "store":
             self._stores(batch.store, time_ps)
         elif columns == "mark":
             for kind, label, when in zip(np.frombuffer(batch.mark.kind, "<u4"), batch.mark.label, time_ps, strict=True):
-                self._need(Unit).mark(Mark(time_ps=int(when), kind=MarkKind(int(kind)), label=label))
+                self._hook(self._need(Unit).mark, Mark(time_ps=int(when), kind=MarkKind(int(kind)), label=label))
         elif columns == "read_counts":
             reply = self._read_counts(batch, time_ps)
         elif columns == "compact_tile":
-            reply = self._compact(batch, time_ps)
+            reply = self._tiles(batch, time_ps)
         elif columns == "schedule":
             reply = self._schedule(batch, time_ps)
         else:
@@ -158,9 +172,19 @@ class UnitStream:
             yield units_pb2.UnitMessage(replies=reply)
         yield units_pb2.UnitMessage(
             acknowledge=units_pb2.Acknowledge(
-                through_sequence=batch.first_sequence + batch.count, busy_ns=time.perf_counter_ns() - begin
+                through_sequence=batch.first_sequence + batch.count,
+                busy_ns=time.perf_counter_ns() - begin,
+                hook_ns=self._hook_ns,
             )
         )
+
+    def _hook(self, hook: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a hook of the unit, and add its time."""
+        begin = time.perf_counter_ns()
+        try:
+            return hook(*arguments)
+        finally:
+            self._hook_ns += time.perf_counter_ns() - begin
 
     def _need(self, kind: type[Any]) -> Any:
         if not isinstance(self._unit, kind):
@@ -169,16 +193,15 @@ class UnitStream:
 
     def _stores(self, columns: Any, time_ps: Any) -> None:
         count = len(time_ps)
-        self._need(SparsityMonitor).stores(
-            StoreBatch(
-                time_ps=time_ps,
-                tensor=np.frombuffer(columns.tensor, "<u4"),
-                address=np.frombuffer(columns.address, "<u8"),
-                mask=np.frombuffer(columns.mask, "<u8"),
-                old=self._payload(columns.old).reshape(count, 64),
-                new=self._payload(columns.new).reshape(count, 64),
-            )
+        batch = StoreBatch(
+            time_ps=time_ps,
+            tensor=np.frombuffer(columns.tensor, "<u4"),
+            address=np.frombuffer(columns.address, "<u8"),
+            mask=np.frombuffer(columns.mask, "<u8"),
+            old=self._shared.read(columns.old).reshape(count, 64),
+            new=self._shared.read(columns.new).reshape(count, 64),
         )
+        self._hook(self._need(SparsityMonitor).stores, batch)
 
     def _read_counts(self, batch: Any, time_ps: Any) -> Any:
         unit = self._need(SparsityMonitor)
@@ -186,65 +209,71 @@ class UnitStream:
         tensor = self._tensors.get(tensor_id)
         if tensor is None:
             raise UnitError(f"the model reads the counts of tensor {tensor_id}, which is not registered")
-        counts = unit.read_counts(tensor, int(time_ps[0]))
-        return units_pb2.ReplyBatch(
-            count=1,
-            sequence=np.array([batch.first_sequence], "<u8").tobytes(),
-            latency_ps=np.array([unit.costs().read_latency_ps], "<u8").tobytes(),
+        counts = self._hook(unit.read_counts, tensor, int(time_ps[0]))
+        return _reply(
+            batch,
+            [self._costs.read_latency_ps],
             counts=units_pb2.CountsReply(
                 elements=counts.elements,
                 zeros=counts.zeros,
-                tile_nonzeros=np.ascontiguousarray(counts.tile_nonzeros, "<u4").tobytes(),
+                tile_nonzeros=column("tile_nonzeros", counts.tile_nonzeros, tensor.tiles, "<u4"),
                 sampled=counts.sampled,
             ),
         )
 
-    def _compact(self, batch: Any, time_ps: Any) -> Any:
+    def _tiles(self, batch: Any, time_ps: Any) -> Any:
         unit = self._need(CompactionEngine)
         columns = batch.compact_tile
         view_ids = np.frombuffer(columns.view, "<u4")
         tile = np.frombuffer(columns.tile, "<u8")
         rows = np.frombuffer(columns.rows, "<u4")
         width = np.frombuffer(columns.columns, "<u4")
-        dense = self._payload(columns.dense)
-        parts: list[tuple[slice, CompactedTiles]] = []
+        dense = self._shared.read(columns.dense)
+        known = np.frombuffer(columns.encoded_bytes, "<u4")
+        sizes: list[bytes] = []
+        encoded: list[bytes] = []
+        latency: list[bytes] = []
         offset = 0
         for run in _runs(view_ids):
             view = self._views.get(int(view_ids[run.start]))
             if view is None:
                 raise UnitError(f"the model asks for a tile of view {view_ids[run.start]}, which is not registered")
+            common = (view, time_ps[run], tile[run], rows[run], width[run])
+            if columns.confirmed:
+                self._hook(unit.applied, AppliedTiles(*common, size=known[run]))
+                continue
             tensor = view.tensor
             count = run.stop - run.start
             nbytes = count * tensor.tile_rows * tensor.tile_columns * tensor.dtype.itemsize
             block = dense[offset : offset + nbytes].view(tensor.dtype)
             offset += nbytes
-            tiles = TileBatch(
-                view=view,
-                time_ps=time_ps[run],
-                tile=tile[run],
-                rows=rows[run],
-                columns=width[run],
-                dense=block.reshape(count, tensor.tile_rows, tensor.tile_columns),
-                speculative=columns.speculative,
-            )
-            parts.append((run, unit.compact(tiles)))
+            block = block.reshape(count, tensor.tile_rows, tensor.tile_columns)
+            answer = self._hook(unit.compact, TileBatch(*common, dense=block, speculative=columns.speculative))
+            size = column("size", answer.size, count, "<u4")
+            total = int(np.frombuffer(size, "<u4").sum())
+            sizes.append(size)
+            encoded.append(column("encoded", answer.encoded, total, "u1"))
+            latency.append(column("latency_ps", answer.latency_ps, count, "<u8"))
+            if not columns.speculative:
+                self._hook(unit.applied, AppliedTiles(*common, size=np.frombuffer(size, "<u4")))
+        if columns.confirmed:
+            return None
         return units_pb2.ReplyBatch(
             count=batch.count,
             sequence=np.arange(batch.first_sequence, batch.first_sequence + batch.count, dtype="<u8").tobytes(),
-            latency_ps=b"".join(np.ascontiguousarray(part.latency_ps, "<u8").tobytes() for _, part in parts),
+            latency_ps=b"".join(latency),
             compact_tile=units_pb2.CompactTileReply(
-                size=b"".join(np.ascontiguousarray(part.size, "<u4").tobytes() for _, part in parts),
-                encoded=common_pb2.Payload(
-                    inline=b"".join(np.ascontiguousarray(part.encoded).tobytes() for _, part in parts)
-                ),
+                size=b"".join(sizes), encoded=self._shared.write(encoded[0] if len(encoded) == 1 else b"".join(encoded))
             ),
         )
 
     def _schedule(self, batch: Any, time_ps: Any) -> Any:
+        unit = self._need(TileScheduler)
         request = batch.schedule
         nonzeros = np.frombuffer(request.tile_nonzeros, "<u4") if request.tile_nonzeros else None
-        tiles = np.frombuffer(request.workgroup_tiles, "<u4") if request.workgroup_tiles else None
-        plan = self._need(TileScheduler).schedule(
+        groups = np.frombuffer(request.workgroup_tiles, "<u4") if request.workgroup_tiles else None
+        plan = self._hook(
+            unit.schedule,
             ScheduleQuery(
                 time_ps=int(time_ps[0]),
                 kernel=request.kernel,
@@ -253,24 +282,26 @@ class UnitStream:
                 tiles_per_workgroup=request.tiles_per_workgroup,
                 tile_elements=request.tile_elements,
                 tile_nonzeros=nonzeros,
-                workgroup_tiles=None if tiles is None else tiles.reshape(request.workgroups, -1),
-            )
+                workgroup_tiles=None if groups is None else groups.reshape(request.workgroups, -1),
+            ),
         )
-        placement = np.full(len(plan.order), -1, "<i4") if plan.placement is None else plan.placement
-        return units_pb2.ReplyBatch(
-            count=1,
-            sequence=np.array([batch.first_sequence], "<u8").tobytes(),
-            latency_ps=np.array([plan.latency_ps], "<u8").tobytes(),
+        n = len(plan.order)
+        placement = np.full(n, -1, "<i4") if plan.placement is None else plan.placement
+        tiles = 0 if nonzeros is None else len(nonzeros)
+        return _reply(
+            batch,
+            [plan.latency_ps],
             schedule=units_pb2.ScheduleReply(
-                order=np.ascontiguousarray(plan.order, "<u4").tobytes(),
-                placement=np.ascontiguousarray(placement, "<i4").tobytes(),
-                tile_path=b"" if plan.tile_path is None else np.ascontiguousarray(plan.tile_path, "<u4").tobytes(),
+                order=column("order", plan.order, n, "<u4"),
+                placement=column("placement", placement, n, "<i4"),
+                tile_path=b"" if plan.tile_path is None else column("tile_path", plan.tile_path, tiles, "<u4"),
             ),
         )
 
     def _lifecycle(self, event: Any) -> Iterator[Any]:
         unit = self._need(Unit)
         phase = units_pb2.Lifecycle.Phase
+        self._time_ps = event.time_ps
         self._now = f"lifecycle {phase.Name(event.phase)}"
         reply = units_pb2.LifecycleReply(token=event.token)
         if event.phase == phase.PHASE_LAYER_BEGIN:
@@ -299,9 +330,35 @@ class UnitStream:
         if event.token:
             yield units_pb2.UnitMessage(lifecycle=reply)
 
-    def _payload(self, payload: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return the bytes of a payload as uint8, without a copy."""
-        return np.frombuffer(payload.inline, np.uint8)
+
+def column(name: str, values: Any, length: int, dtype: str) -> bytes:
+    """Return a column of a unit's answer as the wire's bytes.
+
+    Raises:
+        UnitError: where it has another shape, no whole numbers, or some that the wire's type can't hold.
+    """
+    wanted = np.dtype(dtype)
+    array = np.asarray(values)
+    if array.shape != (length,) or (array.dtype.kind not in "iu" and length):
+        raise UnitError(
+            f"expected {name} of whole numbers in shape ({length},), got {array.dtype} in shape {array.shape}"
+        )
+    if array.dtype != wanted:
+        bounds = np.iinfo(wanted)
+        if length and (int(array.min()) < bounds.min or int(array.max()) > bounds.max):
+            raise UnitError(f"{name} must lie in {bounds.min} … {bounds.max}, got {array.min()} … {array.max()}")
+        array = array.astype(wanted)
+    return np.ascontiguousarray(array).tobytes()
+
+
+def _reply(batch: Any, latency_ps: list[int], **columns: Any) -> Any:
+    """Return the reply to a batch of one request."""
+    return units_pb2.ReplyBatch(
+        count=1,
+        sequence=np.array([batch.first_sequence], "<u8").tobytes(),
+        latency_ps=np.array(latency_ps, "<u8").tobytes(),
+        **columns,
+    )
 
 
 def _runs(values: Any) -> Iterator[slice]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "AppliedTiles",
     "NO_TILE",
     "CompactedTiles",
     "Machine",
@@ -188,7 +189,7 @@ class TileBatch:
         rows: uint32[n], rows of the tile inside the tensor.
         columns: uint32[n], columns of the tile inside the tensor.
         dense: [n, tile_rows, tile_columns] of the view's dtype, zero beyond the tensor's edge.
-        speculative: asked ahead of time on the host; the answer must not change what the unit says later.
+        speculative: asked ahead of time on the host (stateless units only): the tile may never take effect.
     """
 
     view: ViewInfo
@@ -198,6 +199,30 @@ class TileBatch:
     columns: U32
     dense: NDArray[Any]
     speculative: bool = False
+
+    def __len__(self) -> int:
+        return len(self.time_ps)
+
+
+@dataclass(frozen=True)
+class AppliedTiles:
+    """Tiles of one view whose answers the model has applied: from here on kernels can see them.
+
+    Attributes:
+        view: the view that all tiles belong to.
+        time_ps: uint64[n], when the tile's dense lines were complete in the engine.
+        tile: uint64[n], tile numbers.
+        rows: uint32[n], rows of the tile inside the tensor.
+        columns: uint32[n], columns of the tile inside the tensor.
+        size: uint32[n], bytes of each encoded tile.
+    """
+
+    view: ViewInfo
+    time_ps: U64
+    tile: U64
+    rows: U32
+    columns: U32
+    size: U32
 
     def __len__(self) -> int:
         return len(self.time_ps)

@@ -14,7 +14,9 @@ func (s *Session) KernelBegin(label string) error {
 	s.err, s.running = nil, s.clock()
 	if c := s.compaction; c != nil {
 		c.reset()
+		c.prefetch, s.prefetch = s.prefetch, nil
 		for _, v := range c.views {
+			s.invalidate(v)
 			if err := s.mem.SetReadOnly(v.matrix.Address, v.matrix.bytes(), true); err != nil {
 				return err
 			}
@@ -76,6 +78,12 @@ func (s *Session) Store(now, line, mask uint64, before, after *[memory.LineBytes
 			s.err = err
 			return
 		}
+		for _, shadow := range s.shadows[wire.UnitKind_UNIT_KIND_MONITOR] {
+			if err := shadow.store(now, m.Id, line, mask, before, after); err != nil {
+				s.err = err
+				return
+			}
+		}
 	}
 }
 
@@ -91,16 +99,19 @@ func (s *Session) Failed() error {
 func (s *Session) Begin(e timing.Engine) error {
 	s.engine = e
 	if s.compaction != nil {
-		s.compaction.engine = e
+		s.compaction.begin(e)
 	}
 	return nil
 }
 
 // WantsDispatch implements timing.Units.
-func (s *Session) WantsDispatch() bool { return false }
+func (s *Session) WantsDispatch() bool { return s.compaction != nil && s.compaction.prefetch != nil }
 
 // Dispatched implements timing.Units.
-func (s *Session) Dispatched(uint64, uint32, int) error { return s.err }
+func (s *Session) Dispatched(now uint64, workgroup uint32, _ int) error {
+	s.compaction.dispatched(now, workgroup)
+	return s.err
+}
 
 // StoreStall implements timing.Units: the monitor's declared cycles a line, fractions carried over.
 func (s *Session) StoreStall(uint64) uint64 {
@@ -135,16 +146,16 @@ func (s *Session) LinesRead(token, now uint64) error {
 	return s.compaction.linesRead(token, now)
 }
 
-// Influence implements timing.Units. It also sends what has gathered: an answer can only hide behind work if its question
-// is under way.
+// Influence implements timing.Units. It also sends what has gathered when it is time to.
 func (s *Session) Influence() (cycle uint64, outstanding bool) {
-	if s.compaction == nil {
+	c := s.compaction
+	if c == nil || len(c.outstanding) == 0 {
 		return 0, false
 	}
-	if err := s.compaction.seat.flush(); err != nil && s.err == nil {
+	if err := c.flushDue(c.engine.Now()); err != nil && s.err == nil {
 		s.err = err
 	}
-	return s.compaction.influence()
+	return c.influence()
 }
 
 // Wait implements timing.Units.

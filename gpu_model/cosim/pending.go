@@ -9,31 +9,48 @@ import (
 
 // pendingBatch gathers events of one kind until they are sent.
 type pendingBatch struct {
+	what  pendingKind
 	first uint64
 	count int
 	time  []byte
-	store *storeColumns
+	store storeColumns
 	marks *wire.MarkColumns
-	tiles *tileColumns
+	tiles tileColumns
 }
+
+type pendingKind uint8
+
+const (
+	pendingNothing pendingKind = iota
+	pendingStores
+	pendingMarks
+	pendingTiles
+	pendingAhead     // tiles asked ahead of time
+	pendingConfirmed // tiles whose answers, asked ahead of time, take effect
+)
 
 type storeColumns struct{ tensor, address, mask, old, new []byte }
 
-type tileColumns struct{ view, tile, rows, columns, dense []byte }
+type tileColumns struct{ view, tile, rows, columns, dense, encoded []byte }
 
-// begin makes room for one more event of a kind; same tells whether the batch under way is of that kind.
-func (s *Seat) begin(now uint64, same bool) error {
+// begin makes room for one more event of a kind.
+func (s *Seat) begin(now uint64, what pendingKind) error {
 	if s.failed != nil {
 		return s.failed
 	}
-	if s.pending.count > 0 && (!same || s.pending.count >= s.Options.MaxBatch) {
+	p := &s.pending
+	if p.count > 0 && (p.what != what || p.count >= s.Options.MaxBatch || len(p.tiles.dense) >= maxBatchBytes) {
 		if err := s.flush(); err != nil {
 			return err
 		}
 	}
-	p := &s.pending
 	if p.count == 0 {
-		p.first = s.sequence
+		p.what, p.first = what, s.sequence
+		if what == pendingStores && s.Options.MaxBatch >= 64 {
+			n := s.Options.MaxBatch
+			p.time = make([]byte, 0, 8*n)
+			p.store = storeColumns{make([]byte, 0, 4*n), make([]byte, 0, 8*n), make([]byte, 0, 8*n), make([]byte, 0, memory.LineBytes*n), make([]byte, 0, memory.LineBytes*n)}
+		}
 	}
 	p.count++
 	p.time = binary.LittleEndian.AppendUint64(p.time, now)
@@ -43,29 +60,30 @@ func (s *Seat) begin(now uint64, same bool) error {
 
 // store posts a line written into a tensor.
 func (s *Seat) store(now uint64, tensor uint32, line, mask uint64, before, after *[memory.LineBytes]byte) error {
-	if err := s.begin(now, s.pending.store != nil); err != nil {
+	s.trace.store(now, tensor, line, mask, after[:])
+	if !s.wants[wire.EventKind_EVENT_KIND_STORE] {
+		return nil
+	}
+	if err := s.begin(now, pendingStores); err != nil {
 		return err
 	}
-	if s.pending.store == nil {
-		s.pending.store = &storeColumns{}
-	}
-	c := s.pending.store
+	c := &s.pending.store
 	c.tensor = binary.LittleEndian.AppendUint32(c.tensor, tensor)
 	c.address = binary.LittleEndian.AppendUint64(c.address, line)
 	c.mask = binary.LittleEndian.AppendUint64(c.mask, mask)
 	c.old = append(c.old, before[:]...)
 	c.new = append(c.new, after[:]...)
 	s.Posted++
-	s.trace.record(s.trace.events, []uint64{uint64(wire.EventKind_EVENT_KIND_STORE), now, uint64(tensor), line, mask}, before[:], after[:])
 	return nil
 }
 
 // mark posts a kernel or layer boundary.
 func (s *Seat) mark(now uint64, kind wire.MarkKind, label string) error {
+	s.trace.event(wire.EventKind_EVENT_KIND_MARK, now, []byte(label), uint64(kind))
 	if !s.wants[wire.EventKind_EVENT_KIND_MARK] {
 		return nil
 	}
-	if err := s.begin(now, s.pending.marks != nil); err != nil {
+	if err := s.begin(now, pendingMarks); err != nil {
 		return err
 	}
 	if s.pending.marks == nil {
@@ -75,31 +93,55 @@ func (s *Seat) mark(now uint64, kind wire.MarkKind, label string) error {
 	c.Kind = binary.LittleEndian.AppendUint32(c.Kind, uint32(kind))
 	c.Label = append(c.Label, label)
 	s.Posted++
-	s.trace.record(s.trace.events, []uint64{uint64(wire.EventKind_EVENT_KIND_MARK), now, uint64(kind)}, []byte(label))
 	return nil
 }
 
-// compactTile requests a tile and returns the request's sequence number.
-func (s *Seat) compactTile(now uint64, view uint32, tile uint64, rows, columns uint32, dense []byte) (uint64, error) {
-	if err := s.begin(now, s.pending.tiles != nil); err != nil {
+// tileEvent is one event about a tile of a view.
+type tileEvent struct {
+	now, tile     uint64
+	view          uint32
+	rows, columns uint32
+}
+
+// tile adds an event about a tile and returns its sequence number.
+func (s *Seat) tile(what pendingKind, e tileEvent) (uint64, error) {
+	if err := s.begin(e.now, what); err != nil {
 		return 0, err
 	}
-	if s.pending.tiles == nil {
-		s.pending.tiles = &tileColumns{}
+	c := &s.pending.tiles
+	c.view = binary.LittleEndian.AppendUint32(c.view, e.view)
+	c.tile = binary.LittleEndian.AppendUint64(c.tile, e.tile)
+	c.rows = binary.LittleEndian.AppendUint32(c.rows, e.rows)
+	c.columns = binary.LittleEndian.AppendUint32(c.columns, e.columns)
+	if what == pendingConfirmed {
+		s.Posted++
+	} else {
+		s.Requests++
 	}
-	c := s.pending.tiles
-	c.view = binary.LittleEndian.AppendUint32(c.view, view)
-	c.tile = binary.LittleEndian.AppendUint64(c.tile, tile)
-	c.rows = binary.LittleEndian.AppendUint32(c.rows, rows)
-	c.columns = binary.LittleEndian.AppendUint32(c.columns, columns)
-	c.dense = append(c.dense, dense...)
-	s.Requests++
-	s.trace.record(s.trace.events, []uint64{uint64(wire.EventKind_EVENT_KIND_COMPACT_TILE), now, uint64(view), tile, uint64(rows), uint64(columns)}, dense)
 	return s.sequence - 1, nil
 }
 
-// request sends a request of which there is one a batch, and returns its sequence number.
-func (s *Seat) request(now uint64, kind wire.EventKind, batch *wire.EventBatch, fields []byte) (uint64, error) {
+// requestTile asks for a tile with the elements dense, and returns the request's sequence number.
+func (s *Seat) requestTile(what pendingKind, e tileEvent, dense []byte) (uint64, error) {
+	if p := &s.pending; p.what == what && p.count > 0 && len(p.tiles.dense) != p.count*len(dense) { // tiles of a batch have one size
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
+	sequence, err := s.tile(what, e)
+	s.pending.tiles.dense = append(s.pending.tiles.dense, dense...)
+	return sequence, err
+}
+
+// confirmTile tells that an answer asked for ahead of time takes effect.
+func (s *Seat) confirmTile(e tileEvent, size int) error {
+	_, err := s.tile(pendingConfirmed, e)
+	s.pending.tiles.encoded = binary.LittleEndian.AppendUint32(s.pending.tiles.encoded, uint32(size))
+	return err
+}
+
+// single sends a request of which there is one a batch, and returns its sequence number.
+func (s *Seat) single(now uint64, kind wire.EventKind, batch *wire.EventBatch) (uint64, error) {
 	if err := s.flush(); err != nil {
 		return 0, err
 	}
@@ -107,29 +149,33 @@ func (s *Seat) request(now uint64, kind wire.EventKind, batch *wire.EventBatch, 
 	batch.TimePs = binary.LittleEndian.AppendUint64(nil, now)
 	s.sequence++
 	s.Requests++
-	s.trace.record(s.trace.events, []uint64{uint64(kind), now}, fields)
-	return batch.FirstSequence, s.sendBatch(batch)
+	return batch.FirstSequence, s.sendBatch(kind, batch, true)
 }
 
 // flush sends the events gathered so far.
 func (s *Seat) flush() error {
-	p := s.pending
-	if p.count == 0 || s.failed != nil {
+	if s.pending.count == 0 || s.failed != nil {
 		return s.failed
 	}
+	p := s.pending
 	s.pending = pendingBatch{}
 	batch := &wire.EventBatch{FirstSequence: p.first, Count: uint32(p.count), TimePs: p.time}
-	switch {
-	case p.store != nil:
+	kind, awaitsReply := wire.EventKind_EVENT_KIND_COMPACT_TILE, false
+	switch p.what {
+	case pendingStores:
+		kind = wire.EventKind_EVENT_KIND_STORE
 		batch.Columns = &wire.EventBatch_Store{Store: &wire.StoreColumns{Tensor: p.store.tensor, Address: p.store.address, Mask: p.store.mask,
 			Old: inline(p.store.old), New: inline(p.store.new)}}
-	case p.marks != nil:
+	case pendingMarks:
+		kind = wire.EventKind_EVENT_KIND_MARK
 		batch.Columns = &wire.EventBatch_Mark{Mark: p.marks}
-	case p.tiles != nil:
+	default:
+		awaitsReply = p.what != pendingConfirmed
 		batch.Columns = &wire.EventBatch_CompactTile{CompactTile: &wire.CompactTileColumns{View: p.tiles.view, Tile: p.tiles.tile, Rows: p.tiles.rows,
-			Columns: p.tiles.columns, Dense: inline(p.tiles.dense)}}
+			Columns: p.tiles.columns, Dense: inline(p.tiles.dense), Speculative: p.what == pendingAhead, Confirmed: p.what == pendingConfirmed,
+			EncodedBytes: p.tiles.encoded}}
 	}
-	return s.sendBatch(batch)
+	return s.sendBatch(kind, batch, awaitsReply)
 }
 
 func inline(data []byte) *wire.Payload {

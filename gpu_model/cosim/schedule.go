@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
@@ -25,38 +26,42 @@ func (s *Session) Plan(request *wire.ScheduleRequest) (*Plan, error) {
 	if n := uint64(len(request.WorkgroupTiles)); n != 0 && n != 4*uint64(request.Workgroups)*uint64(request.TilesPerWorkgroup) {
 		return nil, fmt.Errorf("expected %d tile numbers for each of %d work-groups, got %d in all", request.TilesPerWorkgroup, request.Workgroups, n/4)
 	}
-	fields := append([]byte(request.Kernel), request.TileNonzeros...)
-	fields = append(fields, request.WorkgroupTiles...)
-	for _, n := range []uint32{request.Workgroups, request.TilesPerWorkgroup, request.TileElements} {
-		fields = binary.LittleEndian.AppendUint32(fields, n)
-	}
-	sequence, err := s.scheduler.request(s.Now(), wire.EventKind_EVENT_KIND_SCHEDULE, &wire.EventBatch{Columns: &wire.EventBatch_Schedule{Schedule: request}}, fields)
+	now := s.Now()
+	const kind = wire.EventKind_EVENT_KIND_SCHEDULE
+	sequences, err := s.askAll(s.scheduler, now, kind, func() *wire.EventBatch {
+		return &wire.EventBatch{Columns: &wire.EventBatch_Schedule{Schedule: request}}
+	})
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.scheduler.await(sequence, "schedule")
+	asked := s.scheduler.trace.request(kind, now, slices.Concat([]byte(request.Kernel), request.TileNonzeros, request.WorkgroupTiles), uint64(request.Workgroups),
+		uint64(request.TilesPerWorkgroup), uint64(request.TileElements))
+	r, err := s.scheduler.await(sequences[0], kind)
 	if err != nil {
 		return nil, err
 	}
 	plan, err := s.checkPlan(request, &r)
 	if err != nil {
-		return nil, s.scheduler.fail(fmt.Sprintf("schedule event %d", sequence), "%v", err)
+		return nil, s.scheduler.fail(fmt.Sprintf("schedule event %d", sequences[0]), "%v", err)
 	}
-	s.scheduler.trace.record(s.scheduler.trace.replies, []uint64{sequence, r.latency}, r.schedule.Order, r.schedule.Placement, r.schedule.TilePath)
+	s.scheduler.trace.reply(asked, r.latency, nil, r.schedule.Order, r.schedule.Placement, r.schedule.TilePath)
+	s.compareAll(s.scheduler, sequences, now, r)
 	return plan, nil
 }
 
 func (s *Session) checkPlan(request *wire.ScheduleRequest, r *reply) (*Plan, error) {
-	if r.schedule == nil {
-		return nil, errors.New("expected a schedule, got another answer")
-	}
 	order, placement := r.schedule.Order, r.schedule.Placement
 	if len(order)%4 != 0 || len(placement) != len(order) {
 		return nil, fmt.Errorf("expected as many placements as work-groups in the order, got %d and %d bytes", len(placement), len(order))
 	}
 	tiles := len(request.TileNonzeros)
-	if n := len(r.schedule.TilePath); n != 0 && tiles != 0 && n != tiles {
+	if n := len(r.schedule.TilePath); n != 0 && n != tiles {
 		return nil, fmt.Errorf("expected a path for each of %d tiles, got %d", tiles/4, n/4)
+	}
+	for i := 0; i < len(r.schedule.TilePath); i += 4 {
+		if path := binary.LittleEndian.Uint32(r.schedule.TilePath[i:]); path > 2 {
+			return nil, fmt.Errorf("expected a path of 0 (skip), 1 (sparse) or 2 (dense), got %d for tile %d", path, i/4)
+		}
 	}
 	plan := &Plan{TilePath: r.schedule.TilePath, LatencyPS: r.latency}
 	seen := make([]bool, request.Workgroups)

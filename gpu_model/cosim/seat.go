@@ -1,8 +1,9 @@
 package cosim
 
 import (
-	"encoding/binary"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
@@ -17,47 +18,94 @@ const (
 // SeatOptions says how a unit is attached.
 type SeatOptions struct {
 	Kind           wire.UnitKind
-	Target         string // "unix:/path" or "host:port"
+	Target         string // "unix:/path", "tcp://host:port", "builtin:" or "replay:DIR"
 	Unit           string
 	ParametersJSON string
 	CreditWindow   int           // batches under way without acknowledgement
 	MaxBatch       int           // events a batch
 	Deadline       time.Duration // wall time without an answer that counts as a failure
+	Shadow         bool          // compared, not applied
+
+	// For TCP: mutual TLS, or a token over TLS, or neither on loopback when InsecureLoopback allows it. PEM.
+	TLSCA, TLSCertificate, TLSKey []byte
+	Token                         string
+	InsecureLoopback              bool
+
+	// NoSpeculation keeps the model from asking a stateless unit ahead of time; it changes wall time only.
+	NoSpeculation bool
+	// Waiting is called about once a second while the model waits for the unit.
+	Waiting func(unit, event string, since time.Duration)
 }
 
-func (o *SeatOptions) fillDefaults() {
-	if o.CreditWindow <= 0 {
+// Bounds of what a driver may ask for, and of what a batch may hold.
+const (
+	maxCreditWindow = 1024
+	maxBatchEvents  = 1 << 16
+	maxBatchBytes   = 4 << 20 // of payload, before a batch is cut
+	maxLatencyPS    = 1e15    // 1000 s: beyond any run
+)
+
+func (o *SeatOptions) check() error {
+	if o.CreditWindow < 0 || o.CreditWindow > maxCreditWindow || o.MaxBatch < 0 || o.MaxBatch > maxBatchEvents {
+		return fmt.Errorf("a credit window has 1 to %d batches and a batch 1 to %d events, got %d and %d", maxCreditWindow, maxBatchEvents, o.CreditWindow, o.MaxBatch)
+	}
+	if o.CreditWindow == 0 {
 		o.CreditWindow = 4
 	}
-	if o.MaxBatch <= 0 {
+	if o.MaxBatch == 0 {
 		o.MaxBatch = 4096
 	}
 	if o.Deadline <= 0 {
 		o.Deadline = 30 * time.Second
 	}
+	return nil
 }
 
 // Seat is one attached unit as the model sees it.
 type Seat struct {
+	Number  uint32 // the kind; shadows have numbers from firstShadow on
 	Options SeatOptions
 	Hello   *wire.UnitHello
 
 	link   link
+	shared *sharedMemory
+	record *recorder     // nil: nothing is recorded
 	layer  func() string // label of the user's layer
 	now    func() uint64 // virtual time in ps
 	trace  *trace
 	failed error
 
-	sequence uint64 // of the next event
-	inFlight []uint64
-	pending  pendingBatch
-	replies  map[uint64]reply
-	lifeline map[uint64]*wire.LifecycleReply
-	token    uint64
-	wants    map[wire.EventKind]bool
+	sequence    uint64    // of the next event
+	inFlight    []sent    // batches without acknowledgement
+	outstanding []request // requests without answer, in order
+	pending     pendingBatch
+	replies     map[uint64]reply
+	forget      uint64 // answers to requests below this number are of no interest any more
+	token       uint64 // of the latest lifecycle message that awaits a reply
+	lifeline    *wire.LifecycleReply
+	wants       [eventKinds]bool
+	compare     *comparison // of a shadow
+
+	// LastCounters are the unit's counters as of its end, a JSON object; "" before.
+	LastCounters string
 
 	Posted, Requests, Batches uint64
-	Waited, Busy, Serialised  time.Duration
+	account                   [eventKinds]EventTimes
+}
+
+// sent is a batch under way.
+type sent struct {
+	through uint64 // sequence number behind its last event
+	kind    wire.EventKind
+	at      time.Time
+}
+
+// request is a request under way.
+type request struct {
+	sequence uint64
+	kind     wire.EventKind
+	sent     time.Time
+	last     bool // of its batch
 }
 
 // reply is the answer to one request.
@@ -69,36 +117,69 @@ type reply struct {
 }
 
 // attach opens the link and shakes hands.
-func attach(o SeatOptions, hello *wire.ModelHello, layer func() string, now func() uint64) (*Seat, error) {
-	o.fillDefaults()
-	s := &Seat{Options: o, layer: layer, now: now, trace: newTrace(), replies: map[uint64]reply{}, lifeline: map[uint64]*wire.LifecycleReply{},
-		wants: map[wire.EventKind]bool{}}
-	l, err := dial(o.Target, o.Deadline)
+func attach(o SeatOptions, hello *wire.ModelHello, layer func() string, now func() uint64, shared *sharedMemory, record *recorder) (*Seat, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s := &Seat{Options: o, shared: shared, layer: layer, now: now, trace: newTrace(), replies: map[uint64]reply{}}
+	l, err := connect(&o)
 	if err != nil {
-		return nil, &UnitFailure{Unit: seatName(o.Kind), Event: "the handshake", Reason: err.Error()}
+		return nil, &UnitFailure{Unit: seatName(o.Kind), Event: "the handshake", Layer: layer(), TimePS: now(), Reason: err.Error()}
 	}
 	s.link = l
+	if l.placement() != "unix" {
+		s.shared = nil
+	}
 	hello.Protocol = &wire.Version{Major: ProtocolMajor, Minor: ProtocolMinor}
 	hello.Kind, hello.Unit, hello.ParametersJson = o.Kind, o.Unit, o.ParametersJSON
 	hello.CreditWindow, hello.MaxBatchEvents = uint32(o.CreditWindow), uint32(o.MaxBatch)
-	if err := s.send(&wire.ModelMessage{Body: &wire.ModelMessage_Hello{Hello: hello}}); err != nil {
+	if s.shared != nil {
+		hello.SharedDirectory = s.shared.directory
+	}
+	if err := s.shakeHands(hello); err != nil {
 		l.close()
 		return nil, err
 	}
-	message, err := s.next("the handshake")
+	if record != nil {
+		s.record = record
+		hello.SharedDirectory = ""
+		if err := record.hello(hello, s.Hello); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// connect opens the link that a target names.
+func connect(o *SeatOptions) (link, error) {
+	if directory, ok := strings.CutPrefix(o.Target, "replay:"); ok {
+		return openReplay(directory, o.Kind)
+	}
+	if o.Target == "builtin:" {
+		return newLocalLink(o)
+	}
+	return dial(o)
+}
+
+func (s *Seat) shakeHands(hello *wire.ModelHello) error {
+	if err := s.send(eventKindLifecycle, &wire.ModelMessage{Body: &wire.ModelMessage_Hello{Hello: hello}}); err != nil {
+		return err
+	}
+	message, err := s.next(eventKindLifecycle, "the handshake")
 	if err != nil {
-		l.close()
-		return nil, err
+		return err
 	}
 	s.Hello = message.GetHello()
 	if err := s.checkHello(); err != nil {
-		l.close()
-		return nil, err
+		return err
 	}
 	for _, kind := range s.Hello.Events {
-		s.wants[kind] = true
+		if kind >= 0 && int(kind) < eventKinds {
+			s.wants[kind] = true
+		}
 	}
-	return s, nil
+	return nil
 }
 
 func seatName(kind wire.UnitKind) string {
@@ -123,18 +204,27 @@ func (s *Seat) checkHello() error {
 			h.GetProtocol().GetMajor(), h.GetProtocol().GetMinor(), ProtocolMajor, ProtocolMinor)
 	case h.Kind != s.Options.Kind:
 		return s.fail("the handshake", "expected a unit of kind %s, got kind %s", seatName(s.Options.Kind), seatName(h.Kind))
-	case h.ElementsPerCycle < 0 || h.WriteStallCycles < 0:
-		return s.fail("the handshake", "its service rate and write stall must not be negative, got %g and %g", h.ElementsPerCycle, h.WriteStallCycles)
+	case !(h.ElementsPerCycle >= 0) || math.IsInf(h.ElementsPerCycle, 1) || !(h.WriteStallCycles >= 0 && h.WriteStallCycles <= 1e6):
+		return s.fail("the handshake", "its service rate must be a number from 0 on and its write stall 0 to 1e6 cycles, got %g and %g", h.ElementsPerCycle, h.WriteStallCycles)
+	case h.LookaheadPs > maxLatencyPS:
+		return s.fail("the handshake", "its lookahead must be at most %g ps, got %d", float64(maxLatencyPS), h.LookaheadPs)
+	case h.Instances > 1<<16 || h.BuffersPerInstance > 1<<20 || h.PrefetchDepth > 1<<20 || h.LineRequestsInFlight > 1<<20:
+		return s.fail("the handshake", "expected at most 65536 instances and 2^20 buffers, tiles ahead and line requests, got %d, %d, %d and %d",
+			h.Instances, h.BuffersPerInstance, h.PrefetchDepth, h.LineRequestsInFlight)
 	}
 	return nil
 }
 
 // Name returns the unit's name, before the handshake its seat's.
 func (s *Seat) Name() string {
+	name := seatName(s.Options.Kind)
 	if s.Hello != nil && s.Hello.Name != "" {
-		return s.Hello.Name
+		name = s.Hello.Name
 	}
-	return seatName(s.Options.Kind)
+	if s.Options.Shadow {
+		name += " (shadow)"
+	}
+	return name
 }
 
 // fail makes the seat unusable and returns why; the first reason stays.
@@ -145,190 +235,16 @@ func (s *Seat) fail(event, format string, arguments ...any) error {
 	return s.failed
 }
 
-func (s *Seat) send(message *wire.ModelMessage) error {
-	if s.failed != nil {
-		return s.failed
-	}
-	begin := time.Now()
-	err := s.link.send(message)
-	s.Serialised += time.Since(begin)
-	if err != nil {
-		return s.gone("sending")
-	}
-	return nil
-}
-
-// gone takes what the unit still said before its stream ended, and returns the failure.
-func (s *Seat) gone(event string) error {
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	for {
-		select {
-		case message, ok := <-s.link.received():
-			if !ok {
-				reason := "its stream ended"
-				if err := s.link.err(); err != nil {
-					reason = err.Error()
-				}
-				return s.fail(event, "%s", reason)
-			}
-			if failure := message.GetFailure(); failure != nil {
-				return s.reported(failure)
-			}
-		case <-timer.C:
-			return s.fail(event, "its stream is broken")
-		}
-	}
-}
-
+// reported files a failure that the unit tells itself.
 func (s *Seat) reported(failure *wire.UnitFailure) error {
 	if s.failed == nil {
-		s.failed = &UnitFailure{Unit: s.Name(), Event: failure.Event, Layer: s.layer(), TimePS: s.now(), Reason: failure.Message, Detail: failure.Detail}
+		when := failure.TimePs
+		if when == 0 {
+			when = s.now()
+		}
+		s.failed = &UnitFailure{Unit: s.Name(), Event: failure.Event, Layer: s.layer(), TimePS: when, Reason: failure.Message, Detail: failure.Detail}
 	}
 	return s.failed
-}
-
-// next waits for the next message; event says what for.
-func (s *Seat) next(event string) (*wire.UnitMessage, error) {
-	if s.failed != nil {
-		return nil, s.failed
-	}
-	begin := time.Now()
-	defer func() { s.Waited += time.Since(begin) }()
-	timer := time.NewTimer(s.Options.Deadline)
-	defer timer.Stop()
-	select {
-	case message, ok := <-s.link.received():
-		if !ok {
-			reason := "its stream ended"
-			if err := s.link.err(); err != nil {
-				reason = err.Error()
-			}
-			return nil, s.fail(event, "%s", reason)
-		}
-		if failure := message.GetFailure(); failure != nil {
-			return nil, s.reported(failure)
-		}
-		return message, nil
-	case <-timer.C:
-		return nil, s.fail(event, "no answer within %v of wall time", s.Options.Deadline)
-	}
-}
-
-// take handles one message that is not the hello.
-func (s *Seat) take(message *wire.UnitMessage) error {
-	switch body := message.Body.(type) {
-	case *wire.UnitMessage_Acknowledge:
-		s.Busy += time.Duration(body.Acknowledge.BusyNs)
-		for len(s.inFlight) > 0 && s.inFlight[0] <= body.Acknowledge.ThroughSequence {
-			s.inFlight = s.inFlight[1:]
-		}
-		return nil
-	case *wire.UnitMessage_Replies:
-		return s.takeReplies(body.Replies)
-	case *wire.UnitMessage_Lifecycle:
-		s.lifeline[body.Lifecycle.Token] = body.Lifecycle
-		return nil
-	}
-	return s.fail("", "it sent a message of unknown kind")
-}
-
-// drain handles what has arrived, without waiting.
-func (s *Seat) drain() error {
-	for {
-		select {
-		case message, ok := <-s.link.received():
-			if !ok {
-				return s.gone("an event")
-			}
-			if failure := message.GetFailure(); failure != nil {
-				return s.reported(failure)
-			}
-			if err := s.take(message); err != nil {
-				return err
-			}
-		default:
-			return nil
-		}
-	}
-}
-
-// sendBatch sends a batch when credit allows.
-func (s *Seat) sendBatch(batch *wire.EventBatch) error {
-	if err := s.drain(); err != nil {
-		return err
-	}
-	for len(s.inFlight) >= s.Options.CreditWindow {
-		message, err := s.next(fmt.Sprintf("events up to %d", s.inFlight[0]))
-		if err != nil {
-			return err
-		}
-		if err := s.take(message); err != nil {
-			return err
-		}
-	}
-	s.inFlight = append(s.inFlight, batch.FirstSequence+uint64(batch.Count))
-	s.Batches++
-	return s.send(&wire.ModelMessage{Body: &wire.ModelMessage_Batch{Batch: batch}})
-}
-
-// await returns the reply to a request.
-func (s *Seat) await(sequence uint64, event string) (reply, error) {
-	for {
-		if r, ok := s.replies[sequence]; ok {
-			delete(s.replies, sequence)
-			return r, nil
-		}
-		message, err := s.next(fmt.Sprintf("%s event %d", event, sequence))
-		if err != nil {
-			return reply{}, err
-		}
-		if err := s.take(message); err != nil {
-			return reply{}, err
-		}
-	}
-}
-
-// takeReplies checks a batch of replies and files them.
-func (s *Seat) takeReplies(batch *wire.ReplyBatch) error {
-	n := int(batch.Count)
-	if len(batch.Sequence) != 8*n || len(batch.LatencyPs) != 8*n {
-		return s.fail("a reply", "expected %d sequence numbers and latencies of 8 bytes, got %d and %d bytes", n, len(batch.Sequence), len(batch.LatencyPs))
-	}
-	var sizes []byte
-	var encoded []byte
-	if tiles := batch.GetCompactTile(); tiles != nil {
-		sizes, encoded = tiles.Size, tiles.GetEncoded().GetInline()
-		if len(sizes) != 4*n {
-			return s.fail("a reply", "expected %d tile sizes of 4 bytes, got %d bytes", n, len(sizes))
-		}
-	}
-	for i := range n {
-		sequence := binary.LittleEndian.Uint64(batch.Sequence[8*i:])
-		r := reply{latency: binary.LittleEndian.Uint64(batch.LatencyPs[8*i:]), counts: batch.GetCounts(), schedule: batch.GetSchedule()}
-		event := fmt.Sprintf("the reply to event %d", sequence)
-		if sequence >= s.sequence {
-			return s.fail(event, "no such event was sent, the last one was %d", int64(s.sequence)-1)
-		}
-		if _, twice := s.replies[sequence]; twice {
-			return s.fail(event, "it was answered twice")
-		}
-		if r.latency < s.Hello.LookaheadPs {
-			return s.fail(event, "its latency of %d ps is below the lookahead of %d ps that the unit declared", r.latency, s.Hello.LookaheadPs)
-		}
-		if sizes != nil {
-			size := uint64(binary.LittleEndian.Uint32(sizes[4*i:]))
-			if size > uint64(len(encoded)) {
-				return s.fail(event, "expected %d bytes of encoded tile, %d are left", size, len(encoded))
-			}
-			r.encoded, encoded = encoded[:size:size], encoded[size:]
-		}
-		s.replies[sequence] = r
-	}
-	if len(encoded) != 0 {
-		return s.fail("a reply", "%d bytes are left over after the last tile", len(encoded))
-	}
-	return nil
 }
 
 // lifecycle sends a lifecycle message, and waits for its reply when asked to.
@@ -341,15 +257,17 @@ func (s *Seat) lifecycle(event *wire.Lifecycle, wait bool) (*wire.LifecycleReply
 		s.token++
 		event.Token = s.token
 	}
-	if err := s.send(&wire.ModelMessage{Body: &wire.ModelMessage_Lifecycle{Lifecycle: event}}); err != nil || !wait {
+	if s.record != nil {
+		if err := s.record.event(&wire.RecordBlock{Body: &wire.RecordBlock_Lifecycle{Lifecycle: event}}); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.send(eventKindLifecycle, &wire.ModelMessage{Body: &wire.ModelMessage_Lifecycle{Lifecycle: event}}); err != nil || !wait {
 		return nil, err
 	}
-	for {
-		if r, ok := s.lifeline[event.Token]; ok {
-			delete(s.lifeline, event.Token)
-			return r, nil
-		}
-		message, err := s.next("lifecycle " + event.Phase.String())
+	name := "lifecycle " + event.Phase.String()
+	for s.lifeline == nil {
+		message, err := s.next(eventKindLifecycle, name)
 		if err != nil {
 			return nil, err
 		}
@@ -357,16 +275,54 @@ func (s *Seat) lifecycle(event *wire.Lifecycle, wait bool) (*wire.LifecycleReply
 			return nil, err
 		}
 	}
+	r := s.lifeline
+	s.lifeline = nil
+	if s.record != nil {
+		return r, s.record.answer(&wire.RecordBlock{Body: &wire.RecordBlock_LifecycleReply{LifecycleReply: r}})
+	}
+	return r, nil
 }
 
-// detach ends the stream; the unit's counters come back, where it still can tell them.
-func (s *Seat) detach() (counters string) {
+// Snapshot asks the unit for its state, Restore gives it one back.
+func (s *Seat) Snapshot() ([]byte, error) {
+	r, err := s.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_SNAPSHOT}, true)
+	if err != nil {
+		return nil, err
+	}
+	return r.Snapshot, nil
+}
+
+// Restore returns the unit to the state of a snapshot.
+func (s *Seat) Restore(snapshot []byte) error {
+	_, err := s.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_RESTORE, Snapshot: snapshot}, true)
+	return err
+}
+
+// Counters asks the unit for its counters, a JSON object.
+func (s *Seat) Counters() (string, error) {
+	r, err := s.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_COUNTERS}, true)
+	if err != nil {
+		return "", err
+	}
+	return r.CountersJson, nil
+}
+
+// detach ends the stream; the unit's counters come back, where it still can tell them, and what ended the seat.
+func (s *Seat) detach() (counters string, err error) {
 	if s.failed == nil {
-		if r, err := s.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_COUNTERS}, true); err == nil {
-			counters = r.CountersJson
+		if err = s.settle(); err == nil {
+			counters, err = s.Counters()
+			s.LastCounters = counters
 		}
-		_ = s.link.send(&wire.ModelMessage{Body: &wire.ModelMessage_Goodbye{Goodbye: &wire.Goodbye{Reason: "detached"}}})
+		if err == nil {
+			err = s.send(eventKindLifecycle, &wire.ModelMessage{Body: &wire.ModelMessage_Goodbye{Goodbye: &wire.Goodbye{Reason: "detached"}}})
+		}
+	}
+	if s.record != nil {
+		if e := s.record.close(s.failed == nil); err == nil {
+			err = e
+		}
 	}
 	s.link.close()
-	return counters
+	return counters, err
 }

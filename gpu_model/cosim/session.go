@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
@@ -17,6 +19,9 @@ type Machine struct {
 	ClockHz        uint64
 	ComputeUnits   int
 	L2Banks        int
+
+	// Invalidate drops the lines of an address range from the L1 caches; nil where there are none.
+	Invalidate func(address, bytes uint64)
 }
 
 // Session holds the attached units, the watched tensors and the compacted views of one simulated GPU. It implements
@@ -26,16 +31,21 @@ type Session struct {
 	mem     *memory.Memory
 	clock   func() uint64 // virtual time in ps between launches
 
-	seats      []*Seat
+	seats      []*Seat // in the order of attachment, shadows among them
+	shadows    map[wire.UnitKind][]*Seat
 	monitor    *Seat
 	scheduler  *Seat
 	compaction *compaction
+	shared     *sharedMemory
+	recording  *recording
 
 	tensors    []*matrix // watched, by address
 	nextTensor uint32
 	nextView   uint32
+	ended      []*Seat // detached; their traces and times still count
 	layer      string
-	running    uint64 // virtual time of the launch under way, as far as the session knows it
+	prefetch   *prefetchPlan // of the next launch
+	running    uint64        // virtual time of the launch under way, as far as the session knows it
 	engine     timing.Engine
 	stall      float64 // fraction of a write-stall cycle carried over
 	err        error   // first failure inside a callback that can't return one
@@ -43,7 +53,40 @@ type Session struct {
 
 // NewSession makes a session without units.
 func NewSession(machine Machine, mem *memory.Memory, clock func() uint64) *Session {
-	return &Session{machine: machine, mem: mem, clock: clock}
+	return &Session{machine: machine, mem: mem, clock: clock, shadows: map[wire.UnitKind][]*Seat{}}
+}
+
+// Share lets payloads of 64 KiB and more pass through files in a private directory, mode 0700.
+func (s *Session) Share(directory string) (err error) {
+	s.shared, err = newSharedMemory(directory)
+	return err
+}
+
+// Incoming returns the bytes of a driver's payload.
+func (s *Session) Incoming(p *wire.Payload) ([]byte, error) {
+	if p.GetShared() == nil {
+		return p.GetInline(), nil
+	}
+	if s.shared == nil {
+		return nil, errors.New("the payload is in shared memory, and the session has no private directory")
+	}
+	return s.shared.incoming(p.GetShared())
+}
+
+// Outgoing makes a payload for the driver, in shared memory where there is any and it pays.
+func (s *Session) Outgoing(data []byte) (*wire.Payload, error) {
+	if s.shared == nil || len(data) < sharedThreshold {
+		return inline(data), nil
+	}
+	return s.shared.put(data)
+}
+
+// Record writes all events and replies of the units attached from now on into a directory.
+func (s *Session) Record(directory string) (err error) {
+	if directory != "" {
+		s.recording, err = newRecording(directory, &s.machine)
+	}
+	return err
 }
 
 // Now returns virtual time in picoseconds.
@@ -52,46 +95,148 @@ func (s *Session) Now() uint64 { return max(s.running, s.clock()) }
 // Seats returns the attached units in the order of attachment.
 func (s *Session) Seats() []*Seat { return s.seats }
 
-// Attach connects a unit to its seat.
+// Attach connects a unit to its seat, or, as a shadow, beside the unit in that seat.
 func (s *Session) Attach(o SeatOptions) (*Seat, error) {
-	for _, seat := range s.seats {
-		if seat.Options.Kind == o.Kind {
-			return nil, fmt.Errorf("the seat %s is taken by unit %s; detach it first", seatName(o.Kind), seat.Name())
-		}
-	}
 	switch o.Kind {
 	case wire.UnitKind_UNIT_KIND_MONITOR, wire.UnitKind_UNIT_KIND_COMPACTION, wire.UnitKind_UNIT_KIND_SCHEDULER:
 	default:
 		return nil, fmt.Errorf("expected a unit of kind monitor, compaction or scheduler, got %v", o.Kind)
 	}
-	seat, err := attach(o, &wire.ModelHello{Model: s.machine.Model, ModelVersion: s.machine.Version, ClockHz: s.machine.ClockHz,
-		ComputeUnits: uint32(s.machine.ComputeUnits), L2Banks: uint32(s.machine.L2Banks)}, func() string { return s.layer }, s.Now)
+	switch holder := s.seat(uint32(o.Kind)); {
+	case holder != nil && !o.Shadow:
+		return nil, fmt.Errorf("the seat %s is taken by unit %s; detach it first", seatName(o.Kind), holder.Name())
+	case holder == nil && o.Shadow:
+		return nil, fmt.Errorf("a shadow is compared with the unit in the seat %s, and none is there", seatName(o.Kind))
+	}
+	var record *recorder
+	if s.recording != nil {
+		var err error
+		if record, err = s.recording.seat(o.Kind, o.Shadow); err != nil {
+			return nil, err
+		}
+	}
+	hello := &wire.ModelHello{Model: s.machine.Model, ModelVersion: s.machine.Version, ClockHz: s.machine.ClockHz,
+		ComputeUnits: uint32(s.machine.ComputeUnits), L2Banks: uint32(s.machine.L2Banks)}
+	seat, err := attach(o, hello, func() string { return s.layer }, s.Now, s.shared, record)
 	if err != nil {
 		return nil, err
 	}
+	seat.Number = uint32(o.Kind)
+	if o.Shadow {
+		seat.Number, seat.compare = s.freeShadow(), &comparison{}
+		s.shadows[o.Kind] = append(s.shadows[o.Kind], seat)
+	}
 	s.seats = append(s.seats, seat)
-	switch o.Kind {
-	case wire.UnitKind_UNIT_KIND_MONITOR:
-		s.monitor = seat
-		s.mem.SetObserver(s)
-	case wire.UnitKind_UNIT_KIND_COMPACTION:
-		s.compaction = newCompaction(seat, s.mem, s.machine.L2Banks)
-	case wire.UnitKind_UNIT_KIND_SCHEDULER:
-		s.scheduler = seat
+	if err := s.introduce(seat); err != nil {
+		s.Detach(seat)
+		return nil, err
 	}
 	return seat, nil
 }
 
-// Detach ends a unit's stream and returns its counters as JSON, "" where it could not tell them.
-func (s *Session) Detach(seat *Seat) string {
-	counters := seat.detach()
-	for i, other := range s.seats {
-		if other == seat {
-			s.seats = append(s.seats[:i], s.seats[i+1:]...)
-			break
+// introduce tells a new unit what is there already, and puts it to work.
+func (s *Session) introduce(seat *Seat) error {
+	switch kind := seat.Options.Kind; {
+	case kind == wire.UnitKind_UNIT_KIND_MONITOR:
+		if !seat.Options.Shadow {
+			s.monitor = seat
+			s.mem.SetObserver(s)
+		}
+		for _, m := range s.tensors {
+			if err := s.announce(seat, m); err != nil {
+				return err
+			}
+		}
+	case kind == wire.UnitKind_UNIT_KIND_COMPACTION && !seat.Options.Shadow:
+		s.compaction = newCompaction(seat, s.mem, s.machine.L2Banks, func() []*Seat { return s.shadows[kind] })
+	case kind == wire.UnitKind_UNIT_KIND_COMPACTION:
+		for _, v := range s.compaction.views {
+			if _, err := seat.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_ADDED, View: v.wire}, false); err != nil {
+				return err
+			}
+		}
+	case !seat.Options.Shadow:
+		s.scheduler = seat
+	}
+	return nil
+}
+
+// announce registers a tensor with a monitor, with the counts that it has now.
+func (s *Session) announce(seat *Seat, m *matrix) error {
+	counts, err := m.tileNonzeros(s.mem)
+	if err != nil {
+		return err
+	}
+	_, err = seat.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_TENSOR_ADDED, Tensor: m.Tensor, TileNonzeros: counts}, false)
+	return err
+}
+
+// tell sends a lifecycle message to the unit in a seat and to its shadows.
+func (s *Session) tell(seat *Seat, event *wire.Lifecycle) error {
+	for _, x := range s.withShadows(seat) {
+		copied := &wire.Lifecycle{Phase: event.Phase, Label: event.Label, Tensor: event.Tensor, View: event.View, TileNonzeros: event.TileNonzeros}
+		if _, err := x.lifecycle(copied, false); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (s *Session) withShadows(seat *Seat) []*Seat {
+	return append([]*Seat{seat}, s.shadows[seat.Options.Kind]...)
+}
+
+// seat returns the seat of a number, nil where nobody sits.
+func (s *Session) seat(number uint32) *Seat {
+	for _, seat := range s.seats {
+		if seat.Number == number {
+			return seat
+		}
+	}
+	return nil
+}
+
+// Seat returns the seat of a number.
+func (s *Session) Seat(number uint32) (*Seat, error) {
+	if seat := s.seat(number); seat != nil {
+		return seat, nil
+	}
+	return nil, fmt.Errorf("no unit sits in seat %d", number)
+}
+
+func (s *Session) freeShadow() uint32 {
+	number := uint32(firstShadow)
+	for s.seat(number) != nil {
+		number++
+	}
+	return number
+}
+
+// Detach ends a unit's stream, and those of its shadows, and returns the unit's counters as JSON. Views end with their engine. The
+// seat is free afterwards even where that fails.
+func (s *Session) Detach(seat *Seat) (counters string, err error) {
+	if !seat.Options.Shadow {
+		for _, shadow := range append([]*Seat(nil), s.shadows[seat.Options.Kind]...) {
+			_, e := s.Detach(shadow)
+			err = errors.Join(err, e)
+		}
+		if s.compaction != nil && seat == s.compaction.seat {
+			for len(s.compaction.views) > 0 {
+				if _, e := s.DestroyView(s.compaction.views[0].wire.Id); e != nil && seat.failed == nil {
+					err = errors.Join(err, e)
+				}
+			}
+		}
+	}
+	counters, e := seat.detach()
+	if seat.compare != nil {
+		seat.compareArrived()
+	}
+	err = errors.Join(err, e)
+	s.seats = remove(s.seats, seat)
 	switch {
+	case seat.Options.Shadow:
+		s.shadows[seat.Options.Kind] = remove(s.shadows[seat.Options.Kind], seat)
 	case seat == s.monitor:
 		s.monitor = nil
 		s.mem.SetObserver(nil)
@@ -100,14 +245,39 @@ func (s *Session) Detach(seat *Seat) string {
 	case s.compaction != nil && seat == s.compaction.seat:
 		s.compaction = nil
 	}
-	return counters
+	s.ended = append(s.ended, seat)
+	return counters, err
+}
+
+func remove(seats []*Seat, seat *Seat) []*Seat {
+	var rest []*Seat
+	for _, other := range seats {
+		if other != seat {
+			rest = append(rest, other)
+		}
+	}
+	return rest
 }
 
 // Close ends all streams.
 func (s *Session) Close() {
 	for len(s.seats) > 0 {
-		s.Detach(s.seats[0])
+		_, _ = s.Detach(s.seats[0])
 	}
+	s.shared.clean()
+}
+
+// Settle waits until all units have handled what they were sent.
+func (s *Session) Settle() error {
+	for _, seat := range s.seats {
+		if err := seat.settle(); err != nil {
+			return err
+		}
+		if seat.compare != nil {
+			seat.compareArrived()
+		}
+	}
+	return nil
 }
 
 // Watch registers a tensor with the monitor.
@@ -119,10 +289,6 @@ func (s *Session) Watch(t *wire.Tensor) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	counts, err := m.tileNonzeros(s.mem)
-	if err != nil {
-		return 0, err
-	}
 	if err := s.mem.Watch(m.Address, m.bytes()); err != nil {
 		return 0, err
 	}
@@ -130,8 +296,12 @@ func (s *Session) Watch(t *wire.Tensor) (uint32, error) {
 	t.Id = s.nextTensor
 	s.tensors = append(s.tensors, m)
 	sort.Slice(s.tensors, func(i, j int) bool { return s.tensors[i].Address < s.tensors[j].Address })
-	_, err = s.monitor.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_TENSOR_ADDED, Tensor: t, TileNonzeros: counts}, false)
-	return t.Id, err
+	for _, seat := range s.withShadows(s.monitor) {
+		if err := s.announce(seat, m); err != nil {
+			return 0, err
+		}
+	}
+	return t.Id, nil
 }
 
 // Unwatch ends what Watch began.
@@ -152,8 +322,7 @@ func (s *Session) Unwatch(id uint32) error {
 		if s.monitor == nil {
 			return nil
 		}
-		_, err := s.monitor.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_TENSOR_REMOVED, Tensor: m.Tensor}, false)
-		return err
+		return s.tell(s.monitor, &wire.Lifecycle{Phase: wire.Lifecycle_PHASE_TENSOR_REMOVED, Tensor: m.Tensor})
 	}
 	return fmt.Errorf("no tensor %d is watched", id)
 }
@@ -164,27 +333,54 @@ func (s *Session) ReadCounts(id uint32) (counts *wire.CountsReply, latency uint6
 		return nil, 0, errors.New("reading counts needs a monitor, none is attached")
 	}
 	for _, m := range s.tensors {
-		if m.Id != id {
-			continue
+		if m.Id == id {
+			return s.readCounts(m)
 		}
-		column := binary.LittleEndian.AppendUint32(nil, id)
-		sequence, err := s.monitor.request(s.Now(), wire.EventKind_EVENT_KIND_READ_COUNTS,
-			&wire.EventBatch{Columns: &wire.EventBatch_ReadCounts{ReadCounts: &wire.ReadCountsColumns{Tensor: column}}}, column)
-		if err != nil {
-			return nil, 0, err
-		}
-		r, err := s.monitor.await(sequence, "read_counts")
-		if err != nil {
-			return nil, 0, err
-		}
-		if r.counts == nil || uint64(len(r.counts.TileNonzeros)) != 4*m.tiles() || r.counts.Elements != m.Rows*m.Columns || r.counts.Zeros > r.counts.Elements {
-			return nil, 0, s.monitor.fail(fmt.Sprintf("read_counts event %d", sequence), "expected counts of %d elements in %d tiles of tensor %q, got %d elements, %d zeros and %d bytes of tile counts",
-				m.Rows*m.Columns, m.tiles(), m.Name, r.counts.GetElements(), r.counts.GetZeros(), len(r.counts.GetTileNonzeros()))
-		}
-		s.monitor.trace.record(s.monitor.trace.replies, []uint64{sequence, r.latency, r.counts.Elements, r.counts.Zeros}, r.counts.TileNonzeros)
-		return r.counts, r.latency, nil
 	}
 	return nil, 0, fmt.Errorf("no tensor %d is watched", id)
+}
+
+func (s *Session) readCounts(m *matrix) (*wire.CountsReply, uint64, error) {
+	const kind = wire.EventKind_EVENT_KIND_READ_COUNTS
+	now := s.Now()
+	sequences, err := s.askAll(s.monitor, now, kind, func() *wire.EventBatch {
+		return &wire.EventBatch{Columns: &wire.EventBatch_ReadCounts{ReadCounts: &wire.ReadCountsColumns{Tensor: binary.LittleEndian.AppendUint32(nil, m.Id)}}}
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	request := s.monitor.trace.request(kind, now, nil, uint64(m.Id))
+	r, err := s.monitor.await(sequences[0], kind)
+	if err != nil {
+		return nil, 0, err
+	}
+	if uint64(len(r.counts.TileNonzeros)) != 4*m.tiles() || r.counts.Elements != m.Rows*m.Columns || r.counts.Zeros > r.counts.Elements {
+		return nil, 0, s.monitor.fail(fmt.Sprintf("read_counts event %d", sequences[0]), "expected counts of %d elements in %d tiles of tensor %q, got %d elements, %d zeros and %d bytes of tile counts",
+			m.Rows*m.Columns, m.tiles(), m.Name, r.counts.Elements, r.counts.Zeros, len(r.counts.TileNonzeros))
+	}
+	s.monitor.trace.reply(request, r.latency, []uint64{r.counts.Elements, r.counts.Zeros}, r.counts.TileNonzeros)
+	s.compareAll(s.monitor, sequences, now, r)
+	return r.counts, r.latency, nil
+}
+
+// askAll sends a request to the unit in a seat and to its shadows, and returns its sequence number at each.
+func (s *Session) askAll(seat *Seat, now uint64, kind wire.EventKind, batch func() *wire.EventBatch) ([]uint64, error) {
+	var sequences []uint64
+	for _, x := range s.withShadows(seat) {
+		sequence, err := x.single(now, kind, batch())
+		if err != nil {
+			return nil, err
+		}
+		sequences = append(sequences, sequence)
+	}
+	return sequences, nil
+}
+
+// compareAll lets the shadows of a seat compare the answer that was applied with theirs.
+func (s *Session) compareAll(seat *Seat, sequences []uint64, now uint64, applied reply) {
+	for i, x := range s.shadows[seat.Options.Kind] {
+		x.expect(sequences[i+1], now, applied)
+	}
 }
 
 // CreateView maps a compacted view of a tensor into device memory.
@@ -195,6 +391,12 @@ func (s *Session) CreateView(t *wire.Tensor, format string, slot uint64) (*wire.
 	m, err := newMatrix(t)
 	if err != nil {
 		return nil, err
+	}
+	if formats := s.compaction.seat.Hello.Formats; len(formats) > 0 && !slices.Contains(formats, format) {
+		return nil, fmt.Errorf("view of tensor %q: unit %s converts to %s, the view asks for %q", t.Name, s.compaction.seat.Name(), strings.Join(formats, ", "), format)
+	}
+	if _, err := s.mem.Bytes(m.Address, m.bytes()); err != nil {
+		return nil, fmt.Errorf("view of tensor %q: %w", t.Name, err)
 	}
 	if slot == 0 || slot%memory.LineBytes != 0 || slot > 1<<26 {
 		return nil, fmt.Errorf("view of tensor %q: the slot must be a positive multiple of %d bytes, got %d", t.Name, memory.LineBytes, slot)
@@ -208,12 +410,16 @@ func (s *Session) CreateView(t *wire.Tensor, format string, slot uint64) (*wire.
 		return nil, errors.Join(err, s.mem.Free(address))
 	}
 	s.nextView++
-	v := &view{matrix: m, address: address, slot: slot, tiles: map[uint64]*tile{},
-		wire: &wire.View{Id: s.nextView, Address: address, Tensor: t, Format: format, SlotBytes: slot, Tiles: m.tiles()}}
-	s.compaction.views = append(s.compaction.views, v)
-	sort.Slice(s.compaction.views, func(i, j int) bool { return s.compaction.views[i].address < s.compaction.views[j].address })
-	_, err = s.compaction.seat.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_ADDED, View: v.wire}, false)
-	return v.wire, err
+	v := s.compaction.newView(m, s.nextView, address, format, slot)
+	s.invalidate(v)
+	return v.wire, s.tell(s.compaction.seat, &wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_ADDED, View: v.wire})
+}
+
+// invalidate drops what the L1 caches hold of a view.
+func (s *Session) invalidate(v *view) {
+	if s.machine.Invalidate != nil {
+		s.machine.Invalidate(v.address, v.matrix.tiles()*v.slot)
+	}
 }
 
 // ViewStatistics is what a view moved in its life.
@@ -227,18 +433,20 @@ func (s *Session) DestroyView(id uint32) (ViewStatistics, error) {
 				continue
 			}
 			s.compaction.views = append(s.compaction.views[:i], s.compaction.views[i+1:]...)
+			s.compaction.latest = nil
+			s.invalidate(v)
 			statistics := ViewStatistics{v.conversions, v.denseBytes, v.encodedBytes}
 			if err := errors.Join(s.mem.UnmapView(v.address), s.mem.Free(v.address)); err != nil {
 				return statistics, err
 			}
-			_, err := s.compaction.seat.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_REMOVED, View: v.wire}, false)
-			return statistics, err
+			return statistics, s.tell(s.compaction.seat, &wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_REMOVED, View: v.wire})
 		}
 	}
 	return ViewStatistics{}, fmt.Errorf("no view %d exists", id)
 }
 
-// MarkLayer tells all units that a layer of the user's job begins or ends.
+// MarkLayer tells all units that a layer of the user's job begins or ends. At its end they have handled all of it, so that a failure
+// is told with the layer that it belongs to.
 func (s *Session) MarkLayer(begin bool, label string) error {
 	phase, kind := wire.Lifecycle_PHASE_LAYER_END, wire.MarkKind_MARK_KIND_LAYER_END
 	if begin {
@@ -253,15 +461,23 @@ func (s *Session) MarkLayer(begin bool, label string) error {
 			return err
 		}
 	}
-	if !begin {
-		s.layer = ""
+	if begin {
+		return nil
 	}
-	return nil
+	err := s.Settle()
+	s.layer = ""
+	return err
 }
 
-// TraceHash returns the hash over all events and replies so far, in the order of the seats' kinds.
+// TraceHash returns the hash over all events and replies so far, of units that were detached meanwhile too, in the order of the seats'
+// kinds and of attachment. Shadows are no part of it.
 func (s *Session) TraceHash() string {
-	seats := append([]*Seat(nil), s.seats...)
+	var seats []*Seat
+	for _, seat := range append(append([]*Seat(nil), s.ended...), s.seats...) {
+		if !seat.Options.Shadow {
+			seats = append(seats, seat)
+		}
+	}
 	sort.SliceStable(seats, func(i, j int) bool { return seats[i].Options.Kind < seats[j].Options.Kind })
 	traces := make([]*trace, len(seats))
 	for i, seat := range seats {
@@ -269,3 +485,6 @@ func (s *Session) TraceHash() string {
 	}
 	return combine(traces)
 }
+
+// Ended returns the seats whose units were detached.
+func (s *Session) Ended() []*Seat { return s.ended }

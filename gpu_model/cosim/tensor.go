@@ -60,27 +60,47 @@ func (m *matrix) tileShape(tile uint64) (row, column uint64, rows, columns uint3
 	return row, column, rows, columns
 }
 
-// readTile returns a tile's elements, row-major tile_rows × tile_columns, zero beyond the tensor's edge.
-func (m *matrix) readTile(mem *memory.Memory, tile uint64) ([]byte, error) {
+// tileBytes is the size of a tile's elements, beyond the tensor's edge too.
+func (m *matrix) tileBytes() uint64 {
+	return uint64(m.TileRows) * uint64(m.TileColumns) * m.elementBytes
+}
+
+// readTile puts a tile's elements into dense, row-major tile_rows × tile_columns, zero beyond the tensor's edge.
+func (m *matrix) readTile(mem *memory.Memory, tile uint64, dense *[]byte) error {
 	row, column, rows, columns := m.tileShape(tile)
 	e := m.elementBytes
-	dense := make([]byte, uint64(m.TileRows)*uint64(m.TileColumns)*e)
+	if n := m.tileBytes(); uint64(cap(*dense)) < n {
+		*dense = make([]byte, n)
+	} else {
+		*dense = (*dense)[:n]
+	}
+	to := *dense
+	if rows < m.TileRows || columns < m.TileColumns {
+		clear(to)
+	}
+	from := row*m.RowStride + column*m.ColumnStride
+	extent := uint64(rows-1)*m.RowStride + uint64(columns-1)*m.ColumnStride + e
+	source, err := mem.Bytes(m.Address+from, extent)
+	if err != nil {
+		return err
+	}
+	pitch := uint64(m.TileColumns) * e
 	for r := range uint64(rows) {
-		from := m.Address + (row+r)*m.RowStride + column*m.ColumnStride
-		to := dense[r*uint64(m.TileColumns)*e:]
-		if m.ColumnStride == e {
-			if err := mem.Read(from, to[:uint64(columns)*e]); err != nil {
-				return nil, err
+		line, out := source[r*m.RowStride:], to[r*pitch:]
+		switch {
+		case m.ColumnStride == e:
+			copy(out[:uint64(columns)*e], line)
+		case e == 4:
+			for c := range uint64(columns) {
+				*(*[4]byte)(out[4*c:]) = *(*[4]byte)(line[c*m.ColumnStride:])
 			}
-			continue
-		}
-		for c := range uint64(columns) {
-			if err := mem.Read(from+c*m.ColumnStride, to[c*e:c*e+e]); err != nil {
-				return nil, err
+		default:
+			for c := range uint64(columns) {
+				copy(out[c*e:c*e+e], line[c*m.ColumnStride:])
 			}
 		}
 	}
-	return dense, nil
+	return nil
 }
 
 // lines returns the 64-byte lines that hold a tile, in ascending order of the tile's rows (or columns, where those are
@@ -93,16 +113,34 @@ func (m *matrix) lines(tile uint64) []uint64 {
 		outer, inner, outerStride, innerStride = inner, outer, innerStride, outerStride
 	}
 	base := m.Address + row*m.RowStride + column*m.ColumnStride
-	var lines []uint64
-	seen := map[uint64]bool{}
-	for o := range outer {
-		for i := range inner {
-			line := (base + o*outerStride + i*innerStride) &^ (memory.LineBytes - 1)
-			if n := len(lines); n > 0 && lines[n-1] == line || seen[line] {
-				continue
-			}
+	extent := (inner-1)*innerStride + m.elementBytes
+	var seen map[uint64]bool
+	if extent > outerStride && outer > 1 { // rows lie into one another: a line can come back later
+		seen = map[uint64]bool{}
+	}
+	lines := make([]uint64, 0, outer*min(inner, extent/memory.LineBytes+2))
+	last := uint64(1) // no line
+	add := func(address uint64) {
+		line := address &^ (memory.LineBytes - 1)
+		if line == last || seen[line] {
+			return
+		}
+		if seen != nil {
 			seen[line] = true
-			lines = append(lines, line)
+		}
+		last = line
+		lines = append(lines, line)
+	}
+	for o := range outer {
+		start := base + o*outerStride
+		if innerStride <= memory.LineBytes {
+			for line := start &^ (memory.LineBytes - 1); line < start+extent; line += memory.LineBytes {
+				add(line)
+			}
+			continue
+		}
+		for i := range inner {
+			add(start + i*innerStride)
 		}
 	}
 	return lines
@@ -111,9 +149,9 @@ func (m *matrix) lines(tile uint64) []uint64 {
 // tileNonzeros counts the non-zeros of every tile as memory holds them now, as little-endian uint32.
 func (m *matrix) tileNonzeros(mem *memory.Memory) ([]byte, error) {
 	out := make([]byte, 0, 4*m.tiles())
+	var dense []byte
 	for tile := range m.tiles() {
-		dense, err := m.readTile(mem, tile)
-		if err != nil {
+		if err := m.readTile(mem, tile, &dense); err != nil {
 			return nil, err
 		}
 		out = binary.LittleEndian.AppendUint32(out, m.nonzeros(dense))

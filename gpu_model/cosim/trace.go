@@ -5,38 +5,114 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
 
-// trace hashes the events and the replies of one seat, each in its own order: events by sequence number, replies in the
-// order in which the model applies them. Both orders follow virtual time alone.
+// trace hashes the events and the replies of one seat, each in its own order: events as they happen, replies as the model applies
+// them. Both orders follow virtual time alone, and neither contains anything of how messages were cut, or of what was asked ahead of
+// time on the host.
 type trace struct {
-	events, replies hash.Hash
-	scratch         []byte
+	events, replies digest
+	asked           uint64 // requests so far: a reply names its request by this number
 }
 
-func newTrace() *trace { return &trace{events: sha256.New(), replies: sha256.New()} }
+// digest gathers bytes so that the hash function sees large pieces.
+type digest struct {
+	hash hash.Hash
+	buf  []byte
+}
 
-// record adds one event or reply: numbers as little-endian 64-bit words, then bytes.
-func (t *trace) record(into hash.Hash, numbers []uint64, parts ...[]byte) {
-	t.scratch = t.scratch[:0]
+const digestBytes = 32 << 10
+
+func newTrace() *trace {
+	return &trace{events: newDigest(), replies: newDigest()}
+}
+
+func newDigest() digest { return digest{sha256.New(), make([]byte, 0, digestBytes+4096)} }
+
+func (d *digest) word(n uint64) { d.buf = binary.LittleEndian.AppendUint64(d.buf, n) }
+
+// part adds a byte string with its length.
+func (d *digest) part(b []byte) {
+	d.word(uint64(len(b)))
+	if len(b) >= 4096 {
+		d.flush()
+		d.hash.Write(b)
+		return
+	}
+	d.buf = append(d.buf, b...)
+}
+
+// end completes one event or reply.
+func (d *digest) end() {
+	if len(d.buf) >= digestBytes {
+		d.flush()
+	}
+}
+
+func (d *digest) flush() {
+	d.hash.Write(d.buf)
+	d.buf = d.buf[:0]
+}
+
+func (d *digest) sum() []byte {
+	d.flush()
+	return d.hash.Sum(nil)
+}
+
+// store adds a line written. What the line held before follows from the events before.
+func (t *trace) store(now uint64, tensor uint32, line, mask uint64, after []byte) {
+	d := &t.events
+	b := d.buf
+	b = binary.LittleEndian.AppendUint64(b, uint64(wire.EventKind_EVENT_KIND_STORE))
+	b = binary.LittleEndian.AppendUint64(b, now)
+	b = binary.LittleEndian.AppendUint64(b, uint64(tensor))
+	b = binary.LittleEndian.AppendUint64(b, line)
+	b = binary.LittleEndian.AppendUint64(b, mask)
+	d.buf = append(b, after...)
+	d.end()
+}
+
+// event adds any other event.
+func (t *trace) event(kind wire.EventKind, now uint64, part []byte, numbers ...uint64) {
+	d := &t.events
+	d.word(uint64(kind))
+	d.word(now)
 	for _, n := range numbers {
-		t.scratch = binary.LittleEndian.AppendUint64(t.scratch, n)
+		d.word(n)
+	}
+	d.part(part)
+	d.end()
+}
+
+// request is event for what awaits a reply; it returns the number by which the reply is known.
+func (t *trace) request(kind wire.EventKind, now uint64, part []byte, numbers ...uint64) uint64 {
+	t.event(kind, now, part, numbers...)
+	t.asked++
+	return t.asked
+}
+
+// reply adds a reply that is being applied.
+func (t *trace) reply(request, latency uint64, numbers []uint64, parts ...[]byte) {
+	d := &t.replies
+	d.word(request)
+	d.word(latency)
+	for _, n := range numbers {
+		d.word(n)
 	}
 	for _, part := range parts {
-		t.scratch = binary.LittleEndian.AppendUint64(t.scratch, uint64(len(part)))
+		d.part(part)
 	}
-	into.Write(t.scratch)
-	for _, part := range parts {
-		into.Write(part)
-	}
+	d.end()
 }
 
 // combine returns the hash over all traces, in the order given.
 func combine(traces []*trace) string {
 	all := sha256.New()
 	for _, t := range traces {
-		all.Write(t.events.Sum(nil))
-		all.Write(t.replies.Sum(nil))
+		all.Write(t.events.sum())
+		all.Write(t.replies.sum())
 	}
 	return hex.EncodeToString(all.Sum(nil))
 }

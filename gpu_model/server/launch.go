@@ -65,8 +65,15 @@ func (s *Server) launch(ctx context.Context, r *wire.LaunchRequest, send func(*w
 	if label == "" {
 		label = l.Kernel.Name
 	}
+	s.waiting = func(unit, event string, since time.Duration) {
+		_ = send(&wire.LaunchUpdate{Body: &wire.LaunchUpdate_Progress{Progress: &wire.Progress{WaitingFor: "unit " + unit + " at " + event, WaitingS: since.Seconds()}}})
+	}
+	defer func() { s.waiting = nil }()
 	plan, planned, err := s.plan(r, l)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.session.SetPrefetch(r.Prefetch, l.Groups()); err != nil {
 		return nil, err
 	}
 	before := s.eventCounts()
@@ -198,7 +205,7 @@ func (s *Server) eventCounts() (c eventCounts) {
 
 func (s *Server) waited() (d time.Duration) {
 	for _, seat := range s.session.Seats() {
-		d += seat.Waited
+		d += seat.Waited()
 	}
 	return d
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -30,7 +29,7 @@ func (s *Server) Free(_ context.Context, r *wire.FreeRequest) (*wire.FreeReply, 
 // Write copies bytes to the device. Copies take no virtual time.
 func (s *Server) Write(_ context.Context, r *wire.WriteRequest) (*wire.WriteReply, error) {
 	return guarded(s, func() (*wire.WriteReply, error) {
-		data, err := payload(r.Data)
+		data, err := s.session.Incoming(r.Data)
 		if err != nil {
 			return nil, err
 		}
@@ -48,13 +47,7 @@ func (s *Server) Read(_ context.Context, r *wire.ReadRequest) (*wire.ReadReply, 
 		if err := s.mem.Read(r.Address, data); err != nil {
 			return nil, err
 		}
-		return &wire.ReadReply{Data: &wire.Payload{Where: &wire.Payload_Inline{Inline: data}}, TimePs: s.picoseconds(s.gpu.Now())}, nil
+		content, err := s.session.Outgoing(data)
+		return &wire.ReadReply{Data: content, TimePs: s.picoseconds(s.gpu.Now())}, err
 	})
-}
-
-func payload(p *wire.Payload) ([]byte, error) {
-	if p.GetShared() != nil {
-		return nil, fmt.Errorf("this model takes payloads in the message, got one in shared memory")
-	}
-	return p.GetInline(), nil
 }

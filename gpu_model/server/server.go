@@ -46,7 +46,8 @@ type Server struct {
 	loader   emu.Loader
 	kernels  []*loadedKernel
 	launches uint64
-	modelled time.Duration // wall time inside launches, waiting for units left out
+	waiting  func(unit, event string, since time.Duration) // of the launch under way
+	modelled time.Duration                                 // wall time inside launches, waiting for units left out
 }
 
 // loadedKernel is a kernel whose program is placed on its first launch.
@@ -132,8 +133,13 @@ func (s *Server) Handshake(_ context.Context, r *wire.HandshakeRequest) (*wire.H
 	}
 	s.spec, s.mode, s.threads, s.budget = spec, r.Mode, int(r.HostThreads), r.MaxInstructions
 	s.loader.Memory = s.mem
-	machine := cosim.Machine{Model: "embedded", Version: Version, ClockHz: spec.ClockHz, ComputeUnits: spec.Core.ShaderArrays * spec.Core.UnitsPerArray, L2Banks: spec.L2.Banks}
+	machine := cosim.Machine{Model: "embedded", Version: Version, ClockHz: spec.ClockHz, ComputeUnits: spec.Core.ShaderArrays * spec.Core.UnitsPerArray, L2Banks: spec.L2.Banks, Invalidate: s.gpu.Invalidate}
 	s.session = cosim.NewSession(machine, s.mem, func() uint64 { return s.picoseconds(s.gpu.Now()) })
+	if err := errors.Join(s.session.Share(r.PrivateDirectory), s.session.Record(r.RecordDirectory)); err != nil {
+		s.mem.Close()
+		s.mem = nil
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
 	s.ready = true
 	return &wire.HandshakeReply{
 		Protocol: &wire.Version{Major: cosim.ProtocolMajor, Minor: cosim.ProtocolMinor},
@@ -167,9 +173,11 @@ func (s *Server) Close() {
 	defer s.mu.Unlock()
 	if s.session != nil {
 		s.session.Close()
+		s.session = nil
 	}
 	if s.mem != nil {
 		s.mem.Close()
+		s.mem = nil
 	}
 	s.ready = false
 }

@@ -12,23 +12,63 @@ import (
 func (s *Server) AttachUnit(_ context.Context, r *wire.AttachUnitRequest) (*wire.AttachUnitReply, error) {
 	return guarded(s, func() (*wire.AttachUnitReply, error) {
 		seat, err := s.session.Attach(cosim.SeatOptions{Kind: r.Kind, Target: r.Target, Unit: r.Unit, ParametersJSON: r.ParametersJson,
-			CreditWindow: int(r.CreditWindow), MaxBatch: int(r.MaxBatchEvents), Deadline: time.Duration(r.ReplyDeadlineS * float64(time.Second))})
+			CreditWindow: int(r.CreditWindow), MaxBatch: int(r.MaxBatchEvents), Deadline: time.Duration(r.ReplyDeadlineS * float64(time.Second)),
+			Shadow: r.Shadow, TLSCA: r.TlsCa, TLSCertificate: r.TlsCertificate, TLSKey: r.TlsKey, Token: r.Token, InsecureLoopback: r.InsecureLoopback,
+			Waiting: func(unit, event string, since time.Duration) {
+				if s.waiting != nil {
+					s.waiting(unit, event, since)
+				}
+			}})
 		if err != nil {
 			return nil, err
 		}
-		return &wire.AttachUnitReply{Unit: seat.Hello, Seat: uint32(r.Kind)}, nil
+		return &wire.AttachUnitReply{Unit: seat.Hello, Seat: seat.Number}, nil
 	})
 }
 
 // DetachUnit ends a unit's stream.
 func (s *Server) DetachUnit(_ context.Context, r *wire.DetachUnitRequest) (*wire.DetachUnitReply, error) {
 	return guarded(s, func() (*wire.DetachUnitReply, error) {
-		for _, seat := range s.session.Seats() {
-			if uint32(seat.Options.Kind) == r.Seat {
-				return &wire.DetachUnitReply{CountersJson: s.session.Detach(seat)}, nil
-			}
+		seat, err := s.seat(r.Seat)
+		if err != nil {
+			return nil, err
 		}
-		return nil, notFound("no unit sits in seat %d", r.Seat)
+		counters, err := s.session.Detach(seat)
+		if err != nil {
+			return nil, firstOf(err)
+		}
+		return &wire.DetachUnitReply{CountersJson: counters, Statistics: seatStatistics(seat)}, nil
+	})
+}
+
+func (s *Server) seat(number uint32) (*cosim.Seat, error) {
+	seat, err := s.session.Seat(number)
+	if err != nil {
+		return nil, notFound("%v", err)
+	}
+	return seat, nil
+}
+
+// SnapshotUnit asks a unit for its state.
+func (s *Server) SnapshotUnit(_ context.Context, r *wire.SnapshotUnitRequest) (*wire.SnapshotUnitReply, error) {
+	return guarded(s, func() (*wire.SnapshotUnitReply, error) {
+		seat, err := s.seat(r.Seat)
+		if err != nil {
+			return nil, err
+		}
+		snapshot, err := seat.Snapshot()
+		return &wire.SnapshotUnitReply{Snapshot: snapshot}, err
+	})
+}
+
+// RestoreUnit gives a unit a state back.
+func (s *Server) RestoreUnit(_ context.Context, r *wire.RestoreUnitRequest) (*wire.RestoreUnitReply, error) {
+	return guarded(s, func() (*wire.RestoreUnitReply, error) {
+		seat, err := s.seat(r.Seat)
+		if err != nil {
+			return nil, err
+		}
+		return &wire.RestoreUnitReply{}, seat.Restore(r.Snapshot)
 	})
 }
 
@@ -83,20 +123,42 @@ func (s *Server) MarkLayer(_ context.Context, r *wire.MarkLayerRequest) (*wire.M
 	})
 }
 
-// Statistics tells what the session did so far.
+// Statistics tells what the session did so far; the units attached have handled all that they were sent when it returns.
 func (s *Server) Statistics(context.Context, *wire.StatisticsRequest) (*wire.StatisticsReply, error) {
 	return guarded(s, func() (*wire.StatisticsReply, error) {
+		if err := s.session.Settle(); err != nil {
+			return nil, err
+		}
 		reply := &wire.StatisticsReply{TraceHash: s.session.TraceHash(), TimePs: s.session.Now(), ModelS: s.modelled.Seconds()}
-		for _, seat := range s.session.Seats() {
-			reply.PostedEvents += seat.Posted
-			reply.Requests += seat.Requests
-			reply.Batches += seat.Batches
-			reply.UnitsWaitS += seat.Waited.Seconds()
-			reply.SerialiseS += seat.Serialised.Seconds()
-			reply.UnitsBusyS += seat.Busy.Seconds()
-			reply.Seats = append(reply.Seats, &wire.SeatStatistics{Kind: seat.Options.Kind, Name: seat.Name(), Version: seat.Hello.Version, Placement: "grpc",
-				PostedEvents: seat.Posted, Requests: seat.Requests, Batches: seat.Batches, WaitS: seat.Waited.Seconds(), BusyS: seat.Busy.Seconds()})
+		for _, seat := range append(append([]*cosim.Seat(nil), s.session.Ended()...), s.session.Seats()...) {
+			x := seatStatistics(seat)
+			reply.PostedEvents += x.PostedEvents
+			reply.Requests += x.Requests
+			reply.Batches += x.Batches
+			reply.UnitsWaitS += x.WaitS
+			reply.SerialiseS += x.SerialiseS
+			reply.UnitsBusyS += x.BusyS
+			reply.Seats = append(reply.Seats, x)
 		}
 		return reply, nil
 	})
+}
+
+// seatStatistics tells what one seat did, and where its wall time went.
+func seatStatistics(seat *cosim.Seat) *wire.SeatStatistics {
+	x := &wire.SeatStatistics{Kind: seat.Options.Kind, Name: seat.Name(), Version: seat.Hello.Version, Placement: seat.Placement(), Seat: seat.Number,
+		Shadow: seat.Options.Shadow, PostedEvents: seat.Posted, Requests: seat.Requests, Batches: seat.Batches, CountersJson: seat.LastCounters}
+	for _, e := range seat.Events() {
+		x.Events = append(x.Events, &wire.EventStatistics{Kind: e.Kind, Events: e.Events, Batches: e.Batches, Bytes: e.Bytes, SerialiseS: e.Serialise.Seconds(),
+			UnitS: e.Unit.Seconds(), HookS: e.Hook.Seconds(), TransportS: e.Transport.Seconds(), WaitS: e.Wait.Seconds(), RoundTripS: e.RoundTrip.Seconds()})
+		x.WaitS += e.Wait.Seconds()
+		x.BusyS += e.Unit.Seconds()
+		x.HookS += e.Hook.Seconds()
+		x.SerialiseS += e.Serialise.Seconds()
+		x.RoundTripS += e.RoundTrip.Seconds()
+	}
+	if compared, different, first, ok := seat.Compared(); ok {
+		x.ShadowCompared, x.ShadowDifferent, x.ShadowFirstDifference = compared, different, first
+	}
+	return x
 }

@@ -13,7 +13,9 @@ const pending = never + 1
 // unitState is what a launch knows of its units' doings.
 type unitState struct {
 	waiting map[uint64][]waitingLine // by token: loads through views that wait for an answer
-	reads   []engineRead             // entries are reused; a read that is over has no lines
+	reads   []engineRead             // entries are reused
+	free    []int                    // entries of reads that are over
+	readers []reader                 // by instance
 	done    []engineDone             // reads that are complete and not reported yet
 	err     error
 }
@@ -24,14 +26,23 @@ type waitingLine struct {
 	bank int
 }
 
-// engineRead is a list of lines that a unit reads.
+// engineRead is a list of lines that an instance of a unit reads.
 type engineRead struct {
 	token    uint64
+	instance int
+	start    uint64   // cycle of the first request at the earliest
 	lines    []uint64 // byte addresses
 	next     int      // next line to ask for
 	answered int
 	latest   uint64 // latest answer so far
-	slot     uint64 // cycle of the next request
+}
+
+// reader issues the reads of one instance.
+type reader struct {
+	queue       []int  // reads with lines to ask for, in order
+	outstanding int    // lines asked for and not answered
+	inFlight    int    // bound of outstanding
+	slot        uint64 // cycle of the next request at the earliest
 }
 
 type engineDone struct{ token, at uint64 }
@@ -56,6 +67,9 @@ func (g *GPU) endUnits(r *run, err error) error {
 // engine is the GPU as its units see it.
 type engine GPU
 
+// Now implements Engine.
+func (e *engine) Now() uint64 { return e.now }
+
 // Picoseconds implements Engine.
 func (e *engine) Picoseconds(cycle uint64) uint64 { return cycle * e.picoseconds }
 
@@ -65,38 +79,44 @@ func (e *engine) Cycle(picoseconds uint64) uint64 {
 }
 
 // Read implements Engine.
-func (e *engine) Read(token, start uint64, lines []uint64, inFlight int) {
+func (e *engine) Read(token uint64, instance int, start uint64, lines []uint64, inFlight int) {
 	g := (*GPU)(e)
 	s := &g.run.unit
 	if len(lines) == 0 {
 		s.done = append(s.done, engineDone{token, start})
 		return
 	}
-	index := -1
-	for i := range s.reads {
-		if s.reads[i].lines == nil {
-			index = i
-			break
-		}
-	}
-	if index < 0 {
-		index = len(s.reads)
+	index := len(s.reads)
+	if n := len(s.free); n > 0 {
+		index = s.free[n-1]
+		s.free = s.free[:n-1]
+	} else {
 		s.reads = append(s.reads, engineRead{})
 	}
-	s.reads[index] = engineRead{token: token, lines: lines, slot: max(start, g.now)}
-	for range min(max(inFlight, 1), len(lines)) {
-		g.sendRead(index, s.reads[index].slot)
+	s.reads[index] = engineRead{token: token, instance: instance, start: max(start, g.now), lines: lines}
+	for len(s.readers) <= instance {
+		s.readers = append(s.readers, reader{})
 	}
+	x := &s.readers[instance]
+	x.inFlight = max(inFlight, 1)
+	x.queue = append(x.queue, index)
+	g.issueReads(x, g.now)
 }
 
-// sendRead asks for the next line of a read, not before cycle at and at most one a cycle.
-func (g *GPU) sendRead(index int, at uint64) {
-	x := &g.run.unit.reads[index]
-	at = max(at, x.slot)
-	line := x.lines[x.next] >> lineShift
-	x.next++
-	x.slot = at + 1
-	g.engine.post(g.bankOf(line), request{at: at, line: line, id: int32(index), kind: readLine, from: portEngine})
+// issueReads asks for the lines that an instance may have outstanding, not before cycle at.
+func (g *GPU) issueReads(x *reader, at uint64) {
+	for x.outstanding < x.inFlight && len(x.queue) > 0 {
+		index := x.queue[0]
+		r := &g.run.unit.reads[index]
+		when := max(at, x.slot, r.start)
+		x.slot = when + 1
+		x.outstanding++
+		line := r.lines[r.next] >> lineShift
+		if r.next++; r.next == len(r.lines) {
+			x.queue = x.queue[:copy(x.queue, x.queue[1:])]
+		}
+		g.engine.post(g.bankOf(line), request{at: when, line: line, id: int32(index), kind: readLine, from: portEngine})
+	}
 }
 
 // runUnits takes the L2's answers to the units' reads and reports the reads that are complete before cycle to.
@@ -113,12 +133,14 @@ func (g *GPU) runUnits(r *run, to uint64) error {
 			x := &s.reads[box[i].id]
 			x.answered++
 			x.latest = max(x.latest, box[i].at)
-			if x.next < len(x.lines) {
-				g.sendRead(int(box[i].id), max(box[i].at, to))
-			} else if x.answered == len(x.lines) {
+			reader := &s.readers[x.instance]
+			reader.outstanding--
+			if x.answered == len(x.lines) {
 				s.done = append(s.done, engineDone{x.token, x.latest})
 				x.lines = nil
+				s.free = append(s.free, int(box[i].id))
 			}
+			g.issueReads(reader, max(box[i].at, to))
 		}
 		g.engine.boxes[b] = box[:0]
 	}

@@ -53,10 +53,14 @@ type Answer struct {
 
 // Engine is what the units may ask of the model, from inside any call the model makes to them.
 type Engine interface {
-	// Read times the reading of 64-byte lines by a unit that sits beside the L2: through the L2 banks, and from DRAM on a miss,
-	// starting at cycle start (not before now) with at most inFlight lines outstanding and one issued per cycle. LinesRead
-	// reports the end. Lines are moved L2 to unit and count as L2 bytes.
-	Read(token, start uint64, lines []uint64, inFlight int)
+	// Read times the reading of 64-byte lines by an instance of a unit that sits beside the L2: through the L2 banks, and from
+	// DRAM on a miss, starting at cycle start (not before now). An instance (numbered from 0) issues one line a cycle, serves its
+	// reads in order, and has at most inFlight lines outstanding. LinesRead reports the end. Lines are moved L2 to unit and count as
+	// L2 bytes.
+	Read(token uint64, instance int, start uint64, lines []uint64, inFlight int)
+
+	// Now returns the first cycle of the window that is being simulated.
+	Now() uint64
 
 	// Picoseconds converts a cycle to virtual time, and Cycle back, rounded up.
 	Picoseconds(cycle uint64) uint64

@@ -693,9 +693,10 @@ func (x *UnitHello) GetStateless() bool {
 
 type UnitFailure struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"` // one sentence: what was expected, what came
-	Event         string                 `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`     // kind and sequence number of the event being handled
-	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`   // traceback, for the log file only
+	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`              // one sentence: what was expected, what came
+	Event         string                 `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`                  // kind and sequence number of the event being handled
+	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`                // traceback, for the log file only
+	TimePs        uint64                 `protobuf:"varint,4,opt,name=time_ps,json=timePs,proto3" json:"time_ps,omitempty"` // virtual time of that event; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -749,6 +750,13 @@ func (x *UnitFailure) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *UnitFailure) GetTimePs() uint64 {
+	if x != nil {
+		return x.TimePs
+	}
+	return 0
 }
 
 type Lifecycle struct {
@@ -1377,10 +1385,10 @@ type CompactTileColumns struct {
 	// one tile after the other. time_ps is when the dense lines are complete in the engine.
 	Dense       *Payload `protobuf:"bytes,5,opt,name=dense,proto3" json:"dense,omitempty"`
 	Speculative bool     `protobuf:"varint,6,opt,name=speculative,proto3" json:"speculative,omitempty"` // asked ahead of time on the host: must not change the unit's observable state
-	// Posted, not a request: tiles that a speculative answer has served take effect now. dense is empty, encoded_bytes says
-	// what the answer's size was.
+	// Posted, not a request: tiles that an earlier speculative answer serves take effect now. Events stand in the order in
+	// which the model applied the answers; time_ps is when the dense lines were complete. dense is empty.
 	Confirmed     bool   `protobuf:"varint,7,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
-	EncodedBytes  []byte `protobuf:"bytes,8,opt,name=encoded_bytes,json=encodedBytes,proto3" json:"encoded_bytes,omitempty"` // uint32[count], with confirmed
+	EncodedBytes  []byte `protobuf:"bytes,8,opt,name=encoded_bytes,json=encodedBytes,proto3" json:"encoded_bytes,omitempty"` // uint32[count], with confirmed: sizes of the answers
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1977,11 +1985,12 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x0eprefetch_depth\x18\r \x01(\rR\rprefetchDepth\x125\n" +
 	"\x17line_requests_in_flight\x18\x0e \x01(\rR\x14lineRequestsInFlight\x12\x18\n" +
 	"\aformats\x18\x0f \x03(\tR\aformats\x12\x1c\n" +
-	"\tstateless\x18\x10 \x01(\bR\tstateless\"U\n" +
+	"\tstateless\x18\x10 \x01(\bR\tstateless\"n\n" +
 	"\vUnitFailure\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"\x90\x04\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x17\n" +
+	"\atime_ps\x18\x04 \x01(\x04R\x06timePs\"\x90\x04\n" +
 	"\tLifecycle\x127\n" +
 	"\x05phase\x18\x01 \x01(\x0e2!.spartan.cosim.v1.Lifecycle.PhaseR\x05phase\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x120\n" +

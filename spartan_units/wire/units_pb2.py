@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from spartan_units.wire import common_pb2 as spartan_dot_cosim_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cspartan/cosim/v1/units.proto\x12\x10spartan.cosim.v1\x1a\x1dspartan/cosim/v1/common.proto\"\xd4\x01\n\x0cModelMessage\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x1c.spartan.cosim.v1.ModelHelloH\x00\x12-\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1c.spartan.cosim.v1.EventBatchH\x00\x12\x30\n\tlifecycle\x18\x03 \x01(\x0b\x32\x1b.spartan.cosim.v1.LifecycleH\x00\x12,\n\x07goodbye\x18\x04 \x01(\x0b\x32\x19.spartan.cosim.v1.GoodbyeH\x00\x42\x06\n\x04\x62ody\"\x93\x02\n\x0bUnitMessage\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.spartan.cosim.v1.UnitHelloH\x00\x12/\n\x07replies\x18\x02 \x01(\x0b\x32\x1c.spartan.cosim.v1.ReplyBatchH\x00\x12\x34\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0b\x32\x1d.spartan.cosim.v1.AcknowledgeH\x00\x12\x30\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x1d.spartan.cosim.v1.UnitFailureH\x00\x12\x35\n\tlifecycle\x18\x05 \x01(\x0b\x32 .spartan.cosim.v1.LifecycleReplyH\x00\x42\x06\n\x04\x62ody\"\xb6\x02\n\nModelHello\x12+\n\x08protocol\x18\x01 \x01(\x0b\x32\x19.spartan.cosim.v1.Version\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12(\n\x04kind\x18\x04 \x01(\x0e\x32\x1a.spartan.cosim.v1.UnitKind\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x17\n\x0fparameters_json\x18\x06 \x01(\t\x12\x15\n\rcredit_window\x18\x07 \x01(\r\x12\x18\n\x10max_batch_events\x18\x08 \x01(\r\x12\x10\n\x08\x63lock_hz\x18\t \x01(\x04\x12\x18\n\x10shared_directory\x18\n \x01(\t\x12\x15\n\rcompute_units\x18\x0b \x01(\r\x12\x10\n\x08l2_banks\x18\x0c \x01(\r\"\xbc\x03\n\tUnitHello\x12+\n\x08protocol\x18\x01 \x01(\x0b\x32\x19.spartan.cosim.v1.Version\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12(\n\x04kind\x18\x04 \x01(\x0e\x32\x1a.spartan.cosim.v1.UnitKind\x12+\n\x06\x65vents\x18\x05 \x03(\x0e\x32\x1b.spartan.cosim.v1.EventKind\x12\x14\n\x0clookahead_ps\x18\x06 \x01(\x04\x12\x1a\n\x12\x65lements_per_cycle\x18\x07 \x01(\x01\x12\x11\n\tinstances\x18\x08 \x01(\r\x12\x1a\n\x12write_stall_cycles\x18\t \x01(\x01\x12\x17\n\x0fread_latency_ps\x18\n \x01(\x04\x12\x17\n\x0fparameters_json\x18\x0b \x01(\t\x12\x1c\n\x14\x62uffers_per_instance\x18\x0c \x01(\r\x12\x16\n\x0eprefetch_depth\x18\r \x01(\r\x12\x1f\n\x17line_requests_in_flight\x18\x0e \x01(\r\x12\x0f\n\x07\x66ormats\x18\x0f \x03(\t\x12\x11\n\tstateless\x18\x10 \x01(\x08\"=\n\x0bUnitFailure\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xcd\x03\n\tLifecycle\x12\x30\n\x05phase\x18\x01 \x01(\x0e\x32!.spartan.cosim.v1.Lifecycle.Phase\x12\r\n\x05label\x18\x02 \x01(\t\x12(\n\x06tensor\x18\x03 \x01(\x0b\x32\x18.spartan.cosim.v1.Tensor\x12$\n\x04view\x18\x04 \x01(\x0b\x32\x16.spartan.cosim.v1.View\x12\x10\n\x08snapshot\x18\x05 \x01(\x0c\x12\r\n\x05token\x18\x06 \x01(\x04\x12\x0f\n\x07time_ps\x18\x07 \x01(\x04\x12\x15\n\rtile_nonzeros\x18\x08 \x01(\x0c\"\xe5\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_LAYER_BEGIN\x10\x01\x12\x13\n\x0fPHASE_LAYER_END\x10\x02\x12\x12\n\x0ePHASE_SNAPSHOT\x10\x03\x12\x11\n\rPHASE_RESTORE\x10\x04\x12\x16\n\x12PHASE_TENSOR_ADDED\x10\x05\x12\x18\n\x14PHASE_TENSOR_REMOVED\x10\x06\x12\x14\n\x10PHASE_VIEW_ADDED\x10\x07\x12\x16\n\x12PHASE_VIEW_REMOVED\x10\x08\x12\x12\n\x0ePHASE_COUNTERS\x10\t\"H\n\x0eLifecycleReply\x12\r\n\x05token\x18\x01 \x01(\x04\x12\x10\n\x08snapshot\x18\x02 \x01(\x0c\x12\x15\n\rcounters_json\x18\x03 \x01(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x80\x01\n\x04View\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\x04\x12(\n\x06tensor\x18\x03 \x01(\x0b\x32\x18.spartan.cosim.v1.Tensor\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x12\n\nslot_bytes\x18\x05 \x01(\x04\x12\r\n\x05tiles\x18\x06 \x01(\x04\"\xe0\x02\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0f\n\x07time_ps\x18\x03 \x01(\x0c\x12/\n\x05store\x18\x04 \x01(\x0b\x32\x1e.spartan.cosim.v1.StoreColumnsH\x00\x12-\n\x04mark\x18\x05 \x01(\x0b\x32\x1d.spartan.cosim.v1.MarkColumnsH\x00\x12:\n\x0bread_counts\x18\x06 \x01(\x0b\x32#.spartan.cosim.v1.ReadCountsColumnsH\x00\x12<\n\x0c\x63ompact_tile\x18\x07 \x01(\x0b\x32$.spartan.cosim.v1.CompactTileColumnsH\x00\x12\x35\n\x08schedule\x18\x08 \x01(\x0b\x32!.spartan.cosim.v1.ScheduleRequestH\x00\x42\t\n\x07\x63olumns\"\x8d\x01\n\x0cStoreColumns\x12\x0e\n\x06tensor\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\x0c\x12\x0c\n\x04mask\x18\x03 \x01(\x0c\x12&\n\x03old\x18\x04 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\x12&\n\x03new\x18\x05 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\"*\n\x0bMarkColumns\x12\x0c\n\x04kind\x18\x01 \x01(\x0c\x12\r\n\x05label\x18\x02 \x03(\t\"#\n\x11ReadCountsColumns\x12\x0e\n\x06tensor\x18\x01 \x01(\x0c\"\xb8\x01\n\x12\x43ompactTileColumns\x12\x0c\n\x04view\x18\x01 \x01(\x0c\x12\x0c\n\x04tile\x18\x02 \x01(\x0c\x12\x0c\n\x04rows\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\x0c\x12(\n\x05\x64\x65nse\x18\x05 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\x12\x13\n\x0bspeculative\x18\x06 \x01(\x08\x12\x11\n\tconfirmed\x18\x07 \x01(\x08\x12\x15\n\rencoded_bytes\x18\x08 \x01(\x0c\"\xb0\x01\n\x0fScheduleRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12\x12\n\nworkgroups\x18\x02 \x01(\r\x12\x15\n\rcompute_units\x18\x03 \x01(\r\x12\x1b\n\x13tiles_per_workgroup\x18\x04 \x01(\r\x12\x15\n\rtile_nonzeros\x18\x05 \x01(\x0c\x12\x15\n\rtile_elements\x18\x06 \x01(\r\x12\x17\n\x0fworkgroup_tiles\x18\x07 \x01(\x0c\"\xee\x01\n\nReplyBatch\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x10\n\x08sequence\x18\x02 \x01(\x0c\x12\x12\n\nlatency_ps\x18\x03 \x01(\x0c\x12/\n\x06\x63ounts\x18\x04 \x01(\x0b\x32\x1d.spartan.cosim.v1.CountsReplyH\x00\x12:\n\x0c\x63ompact_tile\x18\x05 \x01(\x0b\x32\".spartan.cosim.v1.CompactTileReplyH\x00\x12\x33\n\x08schedule\x18\x06 \x01(\x0b\x32\x1f.spartan.cosim.v1.ScheduleReplyH\x00\x42\t\n\x07\x63olumns\"V\n\x0b\x43ountsReply\x12\x10\n\x08\x65lements\x18\x01 \x01(\x04\x12\r\n\x05zeros\x18\x02 \x01(\x04\x12\x15\n\rtile_nonzeros\x18\x03 \x01(\x0c\x12\x0f\n\x07sampled\x18\x04 \x01(\x08\"L\n\x10\x43ompactTileReply\x12\x0c\n\x04size\x18\x01 \x01(\x0c\x12*\n\x07\x65ncoded\x18\x02 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\"D\n\rScheduleReply\x12\r\n\x05order\x18\x01 \x01(\x0c\x12\x11\n\tplacement\x18\x02 \x01(\x0c\x12\x11\n\ttile_path\x18\x03 \x01(\x0c\"I\n\x0b\x41\x63knowledge\x12\x18\n\x10through_sequence\x18\x01 \x01(\x04\x12\x0f\n\x07\x62usy_ns\x18\x02 \x01(\x04\x12\x0f\n\x07hook_ns\x18\x03 \x01(\x04*\x8f\x01\n\x08MarkKind\x12\x19\n\x15MARK_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16MARK_KIND_KERNEL_BEGIN\x10\x01\x12\x18\n\x14MARK_KIND_KERNEL_END\x10\x02\x12\x19\n\x15MARK_KIND_LAYER_BEGIN\x10\x03\x12\x17\n\x13MARK_KIND_LAYER_END\x10\x04\x32T\n\x05Units\x12K\n\x06\x41ttach\x12\x1e.spartan.cosim.v1.ModelMessage\x1a\x1d.spartan.cosim.v1.UnitMessage(\x01\x30\x01\x42\x37Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wireb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cspartan/cosim/v1/units.proto\x12\x10spartan.cosim.v1\x1a\x1dspartan/cosim/v1/common.proto\"\xd4\x01\n\x0cModelMessage\x12-\n\x05hello\x18\x01 \x01(\x0b\x32\x1c.spartan.cosim.v1.ModelHelloH\x00\x12-\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1c.spartan.cosim.v1.EventBatchH\x00\x12\x30\n\tlifecycle\x18\x03 \x01(\x0b\x32\x1b.spartan.cosim.v1.LifecycleH\x00\x12,\n\x07goodbye\x18\x04 \x01(\x0b\x32\x19.spartan.cosim.v1.GoodbyeH\x00\x42\x06\n\x04\x62ody\"\x93\x02\n\x0bUnitMessage\x12,\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.spartan.cosim.v1.UnitHelloH\x00\x12/\n\x07replies\x18\x02 \x01(\x0b\x32\x1c.spartan.cosim.v1.ReplyBatchH\x00\x12\x34\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0b\x32\x1d.spartan.cosim.v1.AcknowledgeH\x00\x12\x30\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x1d.spartan.cosim.v1.UnitFailureH\x00\x12\x35\n\tlifecycle\x18\x05 \x01(\x0b\x32 .spartan.cosim.v1.LifecycleReplyH\x00\x42\x06\n\x04\x62ody\"\xb6\x02\n\nModelHello\x12+\n\x08protocol\x18\x01 \x01(\x0b\x32\x19.spartan.cosim.v1.Version\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12(\n\x04kind\x18\x04 \x01(\x0e\x32\x1a.spartan.cosim.v1.UnitKind\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x17\n\x0fparameters_json\x18\x06 \x01(\t\x12\x15\n\rcredit_window\x18\x07 \x01(\r\x12\x18\n\x10max_batch_events\x18\x08 \x01(\r\x12\x10\n\x08\x63lock_hz\x18\t \x01(\x04\x12\x18\n\x10shared_directory\x18\n \x01(\t\x12\x15\n\rcompute_units\x18\x0b \x01(\r\x12\x10\n\x08l2_banks\x18\x0c \x01(\r\"\xbc\x03\n\tUnitHello\x12+\n\x08protocol\x18\x01 \x01(\x0b\x32\x19.spartan.cosim.v1.Version\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12(\n\x04kind\x18\x04 \x01(\x0e\x32\x1a.spartan.cosim.v1.UnitKind\x12+\n\x06\x65vents\x18\x05 \x03(\x0e\x32\x1b.spartan.cosim.v1.EventKind\x12\x14\n\x0clookahead_ps\x18\x06 \x01(\x04\x12\x1a\n\x12\x65lements_per_cycle\x18\x07 \x01(\x01\x12\x11\n\tinstances\x18\x08 \x01(\r\x12\x1a\n\x12write_stall_cycles\x18\t \x01(\x01\x12\x17\n\x0fread_latency_ps\x18\n \x01(\x04\x12\x17\n\x0fparameters_json\x18\x0b \x01(\t\x12\x1c\n\x14\x62uffers_per_instance\x18\x0c \x01(\r\x12\x16\n\x0eprefetch_depth\x18\r \x01(\r\x12\x1f\n\x17line_requests_in_flight\x18\x0e \x01(\r\x12\x0f\n\x07\x66ormats\x18\x0f \x03(\t\x12\x11\n\tstateless\x18\x10 \x01(\x08\"N\n\x0bUnitFailure\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\r\n\x05\x65vent\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0f\n\x07time_ps\x18\x04 \x01(\x04\"\xcd\x03\n\tLifecycle\x12\x30\n\x05phase\x18\x01 \x01(\x0e\x32!.spartan.cosim.v1.Lifecycle.Phase\x12\r\n\x05label\x18\x02 \x01(\t\x12(\n\x06tensor\x18\x03 \x01(\x0b\x32\x18.spartan.cosim.v1.Tensor\x12$\n\x04view\x18\x04 \x01(\x0b\x32\x16.spartan.cosim.v1.View\x12\x10\n\x08snapshot\x18\x05 \x01(\x0c\x12\r\n\x05token\x18\x06 \x01(\x04\x12\x0f\n\x07time_ps\x18\x07 \x01(\x04\x12\x15\n\rtile_nonzeros\x18\x08 \x01(\x0c\"\xe5\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x15\n\x11PHASE_LAYER_BEGIN\x10\x01\x12\x13\n\x0fPHASE_LAYER_END\x10\x02\x12\x12\n\x0ePHASE_SNAPSHOT\x10\x03\x12\x11\n\rPHASE_RESTORE\x10\x04\x12\x16\n\x12PHASE_TENSOR_ADDED\x10\x05\x12\x18\n\x14PHASE_TENSOR_REMOVED\x10\x06\x12\x14\n\x10PHASE_VIEW_ADDED\x10\x07\x12\x16\n\x12PHASE_VIEW_REMOVED\x10\x08\x12\x12\n\x0ePHASE_COUNTERS\x10\t\"H\n\x0eLifecycleReply\x12\r\n\x05token\x18\x01 \x01(\x04\x12\x10\n\x08snapshot\x18\x02 \x01(\x0c\x12\x15\n\rcounters_json\x18\x03 \x01(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x80\x01\n\x04View\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\x04\x12(\n\x06tensor\x18\x03 \x01(\x0b\x32\x18.spartan.cosim.v1.Tensor\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x12\n\nslot_bytes\x18\x05 \x01(\x04\x12\r\n\x05tiles\x18\x06 \x01(\x04\"\xe0\x02\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12\x0f\n\x07time_ps\x18\x03 \x01(\x0c\x12/\n\x05store\x18\x04 \x01(\x0b\x32\x1e.spartan.cosim.v1.StoreColumnsH\x00\x12-\n\x04mark\x18\x05 \x01(\x0b\x32\x1d.spartan.cosim.v1.MarkColumnsH\x00\x12:\n\x0bread_counts\x18\x06 \x01(\x0b\x32#.spartan.cosim.v1.ReadCountsColumnsH\x00\x12<\n\x0c\x63ompact_tile\x18\x07 \x01(\x0b\x32$.spartan.cosim.v1.CompactTileColumnsH\x00\x12\x35\n\x08schedule\x18\x08 \x01(\x0b\x32!.spartan.cosim.v1.ScheduleRequestH\x00\x42\t\n\x07\x63olumns\"\x8d\x01\n\x0cStoreColumns\x12\x0e\n\x06tensor\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\x0c\x12\x0c\n\x04mask\x18\x03 \x01(\x0c\x12&\n\x03old\x18\x04 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\x12&\n\x03new\x18\x05 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\"*\n\x0bMarkColumns\x12\x0c\n\x04kind\x18\x01 \x01(\x0c\x12\r\n\x05label\x18\x02 \x03(\t\"#\n\x11ReadCountsColumns\x12\x0e\n\x06tensor\x18\x01 \x01(\x0c\"\xb8\x01\n\x12\x43ompactTileColumns\x12\x0c\n\x04view\x18\x01 \x01(\x0c\x12\x0c\n\x04tile\x18\x02 \x01(\x0c\x12\x0c\n\x04rows\x18\x03 \x01(\x0c\x12\x0f\n\x07\x63olumns\x18\x04 \x01(\x0c\x12(\n\x05\x64\x65nse\x18\x05 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\x12\x13\n\x0bspeculative\x18\x06 \x01(\x08\x12\x11\n\tconfirmed\x18\x07 \x01(\x08\x12\x15\n\rencoded_bytes\x18\x08 \x01(\x0c\"\xb0\x01\n\x0fScheduleRequest\x12\x0e\n\x06kernel\x18\x01 \x01(\t\x12\x12\n\nworkgroups\x18\x02 \x01(\r\x12\x15\n\rcompute_units\x18\x03 \x01(\r\x12\x1b\n\x13tiles_per_workgroup\x18\x04 \x01(\r\x12\x15\n\rtile_nonzeros\x18\x05 \x01(\x0c\x12\x15\n\rtile_elements\x18\x06 \x01(\r\x12\x17\n\x0fworkgroup_tiles\x18\x07 \x01(\x0c\"\xee\x01\n\nReplyBatch\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x10\n\x08sequence\x18\x02 \x01(\x0c\x12\x12\n\nlatency_ps\x18\x03 \x01(\x0c\x12/\n\x06\x63ounts\x18\x04 \x01(\x0b\x32\x1d.spartan.cosim.v1.CountsReplyH\x00\x12:\n\x0c\x63ompact_tile\x18\x05 \x01(\x0b\x32\".spartan.cosim.v1.CompactTileReplyH\x00\x12\x33\n\x08schedule\x18\x06 \x01(\x0b\x32\x1f.spartan.cosim.v1.ScheduleReplyH\x00\x42\t\n\x07\x63olumns\"V\n\x0b\x43ountsReply\x12\x10\n\x08\x65lements\x18\x01 \x01(\x04\x12\r\n\x05zeros\x18\x02 \x01(\x04\x12\x15\n\rtile_nonzeros\x18\x03 \x01(\x0c\x12\x0f\n\x07sampled\x18\x04 \x01(\x08\"L\n\x10\x43ompactTileReply\x12\x0c\n\x04size\x18\x01 \x01(\x0c\x12*\n\x07\x65ncoded\x18\x02 \x01(\x0b\x32\x19.spartan.cosim.v1.Payload\"D\n\rScheduleReply\x12\r\n\x05order\x18\x01 \x01(\x0c\x12\x11\n\tplacement\x18\x02 \x01(\x0c\x12\x11\n\ttile_path\x18\x03 \x01(\x0c\"I\n\x0b\x41\x63knowledge\x12\x18\n\x10through_sequence\x18\x01 \x01(\x04\x12\x0f\n\x07\x62usy_ns\x18\x02 \x01(\x04\x12\x0f\n\x07hook_ns\x18\x03 \x01(\x04*\x8f\x01\n\x08MarkKind\x12\x19\n\x15MARK_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16MARK_KIND_KERNEL_BEGIN\x10\x01\x12\x18\n\x14MARK_KIND_KERNEL_END\x10\x02\x12\x19\n\x15MARK_KIND_LAYER_BEGIN\x10\x03\x12\x17\n\x13MARK_KIND_LAYER_END\x10\x04\x32T\n\x05Units\x12K\n\x06\x41ttach\x12\x1e.spartan.cosim.v1.ModelMessage\x1a\x1d.spartan.cosim.v1.UnitMessage(\x01\x30\x01\x42\x37Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wireb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'spartan.cosim.v1.units_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wire'
-  _globals['_MARKKIND']._serialized_start=3592
-  _globals['_MARKKIND']._serialized_end=3735
+  _globals['_MARKKIND']._serialized_start=3609
+  _globals['_MARKKIND']._serialized_end=3752
   _globals['_MODELMESSAGE']._serialized_start=82
   _globals['_MODELMESSAGE']._serialized_end=294
   _globals['_UNITMESSAGE']._serialized_start=297
@@ -44,39 +44,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNITHELLO']._serialized_start=888
   _globals['_UNITHELLO']._serialized_end=1332
   _globals['_UNITFAILURE']._serialized_start=1334
-  _globals['_UNITFAILURE']._serialized_end=1395
-  _globals['_LIFECYCLE']._serialized_start=1398
-  _globals['_LIFECYCLE']._serialized_end=1859
-  _globals['_LIFECYCLE_PHASE']._serialized_start=1630
-  _globals['_LIFECYCLE_PHASE']._serialized_end=1859
-  _globals['_LIFECYCLEREPLY']._serialized_start=1861
-  _globals['_LIFECYCLEREPLY']._serialized_end=1933
-  _globals['_GOODBYE']._serialized_start=1935
-  _globals['_GOODBYE']._serialized_end=1960
-  _globals['_VIEW']._serialized_start=1963
-  _globals['_VIEW']._serialized_end=2091
-  _globals['_EVENTBATCH']._serialized_start=2094
-  _globals['_EVENTBATCH']._serialized_end=2446
-  _globals['_STORECOLUMNS']._serialized_start=2449
-  _globals['_STORECOLUMNS']._serialized_end=2590
-  _globals['_MARKCOLUMNS']._serialized_start=2592
-  _globals['_MARKCOLUMNS']._serialized_end=2634
-  _globals['_READCOUNTSCOLUMNS']._serialized_start=2636
-  _globals['_READCOUNTSCOLUMNS']._serialized_end=2671
-  _globals['_COMPACTTILECOLUMNS']._serialized_start=2674
-  _globals['_COMPACTTILECOLUMNS']._serialized_end=2858
-  _globals['_SCHEDULEREQUEST']._serialized_start=2861
-  _globals['_SCHEDULEREQUEST']._serialized_end=3037
-  _globals['_REPLYBATCH']._serialized_start=3040
-  _globals['_REPLYBATCH']._serialized_end=3278
-  _globals['_COUNTSREPLY']._serialized_start=3280
-  _globals['_COUNTSREPLY']._serialized_end=3366
-  _globals['_COMPACTTILEREPLY']._serialized_start=3368
-  _globals['_COMPACTTILEREPLY']._serialized_end=3444
-  _globals['_SCHEDULEREPLY']._serialized_start=3446
-  _globals['_SCHEDULEREPLY']._serialized_end=3514
-  _globals['_ACKNOWLEDGE']._serialized_start=3516
-  _globals['_ACKNOWLEDGE']._serialized_end=3589
-  _globals['_UNITS']._serialized_start=3737
-  _globals['_UNITS']._serialized_end=3821
+  _globals['_UNITFAILURE']._serialized_end=1412
+  _globals['_LIFECYCLE']._serialized_start=1415
+  _globals['_LIFECYCLE']._serialized_end=1876
+  _globals['_LIFECYCLE_PHASE']._serialized_start=1647
+  _globals['_LIFECYCLE_PHASE']._serialized_end=1876
+  _globals['_LIFECYCLEREPLY']._serialized_start=1878
+  _globals['_LIFECYCLEREPLY']._serialized_end=1950
+  _globals['_GOODBYE']._serialized_start=1952
+  _globals['_GOODBYE']._serialized_end=1977
+  _globals['_VIEW']._serialized_start=1980
+  _globals['_VIEW']._serialized_end=2108
+  _globals['_EVENTBATCH']._serialized_start=2111
+  _globals['_EVENTBATCH']._serialized_end=2463
+  _globals['_STORECOLUMNS']._serialized_start=2466
+  _globals['_STORECOLUMNS']._serialized_end=2607
+  _globals['_MARKCOLUMNS']._serialized_start=2609
+  _globals['_MARKCOLUMNS']._serialized_end=2651
+  _globals['_READCOUNTSCOLUMNS']._serialized_start=2653
+  _globals['_READCOUNTSCOLUMNS']._serialized_end=2688
+  _globals['_COMPACTTILECOLUMNS']._serialized_start=2691
+  _globals['_COMPACTTILECOLUMNS']._serialized_end=2875
+  _globals['_SCHEDULEREQUEST']._serialized_start=2878
+  _globals['_SCHEDULEREQUEST']._serialized_end=3054
+  _globals['_REPLYBATCH']._serialized_start=3057
+  _globals['_REPLYBATCH']._serialized_end=3295
+  _globals['_COUNTSREPLY']._serialized_start=3297
+  _globals['_COUNTSREPLY']._serialized_end=3383
+  _globals['_COMPACTTILEREPLY']._serialized_start=3385
+  _globals['_COMPACTTILEREPLY']._serialized_end=3461
+  _globals['_SCHEDULEREPLY']._serialized_start=3463
+  _globals['_SCHEDULEREPLY']._serialized_end=3531
+  _globals['_ACKNOWLEDGE']._serialized_start=3533
+  _globals['_ACKNOWLEDGE']._serialized_end=3606
+  _globals['_UNITS']._serialized_start=3754
+  _globals['_UNITS']._serialized_end=3838
 # @@protoc_insertion_point(module_scope)

@@ -111,14 +111,16 @@ class UnitHello(_message.Message):
     def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., events: _Optional[_Iterable[_Union[_common_pb2.EventKind, str]]] = ..., lookahead_ps: _Optional[int] = ..., elements_per_cycle: _Optional[float] = ..., instances: _Optional[int] = ..., write_stall_cycles: _Optional[float] = ..., read_latency_ps: _Optional[int] = ..., parameters_json: _Optional[str] = ..., buffers_per_instance: _Optional[int] = ..., prefetch_depth: _Optional[int] = ..., line_requests_in_flight: _Optional[int] = ..., formats: _Optional[_Iterable[str]] = ..., stateless: bool = ...) -> None: ...
 
 class UnitFailure(_message.Message):
-    __slots__ = ("message", "event", "detail")
+    __slots__ = ("message", "event", "detail", "time_ps")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    TIME_PS_FIELD_NUMBER: _ClassVar[int]
     message: str
     event: str
     detail: str
-    def __init__(self, message: _Optional[str] = ..., event: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+    time_ps: int
+    def __init__(self, message: _Optional[str] = ..., event: _Optional[str] = ..., detail: _Optional[str] = ..., time_ps: _Optional[int] = ...) -> None: ...
 
 class Lifecycle(_message.Message):
     __slots__ = ("phase", "label", "tensor", "view", "snapshot", "token", "time_ps", "tile_nonzeros")

@@ -1,0 +1,166 @@
+package units
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
+)
+
+// compaction encodes tiles as ELLPACK-DIB (docs/formats.md).
+type compaction struct {
+	clockHz                                              uint64
+	rate, pipeline, buffers, prefetchDepth, lineRequests parameter
+	views                                                map[uint32]*wire.View
+	tiles, denseBytes, encodedBytes                      uint64
+}
+
+func (c *compaction) name() string { return "ellpack-dib" }
+
+func (c *compaction) start(machine *wire.ModelHello, parameters []byte) (*wire.UnitHello, error) {
+	c.clockHz, c.views = machine.ClockHz, map[uint32]*wire.View{}
+	c.rate = parameter{value: 16, low: 0.25, high: 1024}
+	c.pipeline = parameter{value: 12, low: 1, high: 10_000, whole: true}
+	c.buffers = parameter{value: 64, low: 1, high: 65_536, whole: true}
+	c.prefetchDepth = parameter{value: 0, low: 0, high: 4096, whole: true}
+	c.lineRequests = parameter{value: 64, low: 1, high: 4096, whole: true}
+	if err := parse(c.name(), parameters, map[string]*parameter{"elements_per_cycle": &c.rate, "pipeline_cycles": &c.pipeline, "buffers": &c.buffers,
+		"prefetch_depth": &c.prefetchDepth, "line_requests": &c.lineRequests}); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(`{"elements_per_cycle":%s,"pipeline_cycles":%d,"buffers":%d,"prefetch_depth":%d,"line_requests":%d}`,
+		decimal(c.rate.value), int(c.pipeline.value), int(c.buffers.value), int(c.prefetchDepth.value), int(c.lineRequests.value))
+	return &wire.UnitHello{Events: []wire.EventKind{wire.EventKind_EVENT_KIND_COMPACT_TILE, wire.EventKind_EVENT_KIND_MARK},
+		LookaheadPs: cyclesToPS(c.pipeline.value+1, c.clockHz), ElementsPerCycle: c.rate.value, BuffersPerInstance: uint32(c.buffers.value),
+		PrefetchDepth: uint32(c.prefetchDepth.value), LineRequestsInFlight: uint32(c.lineRequests.value), ParametersJson: text,
+		Formats: []string{"ellpack_dib"}, Stateless: true}, nil
+}
+
+// decimal writes a number as Python's JSON does: a float keeps its point.
+func decimal(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e16 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	text, _ := json.Marshal(x)
+	return string(text)
+}
+
+func (c *compaction) events(batch *wire.EventBatch) (*wire.ReplyBatch, error) {
+	columns := batch.GetCompactTile()
+	if columns == nil {
+		return nil, nil
+	}
+	n := int(batch.Count)
+	if columns.Confirmed {
+		for i := range n {
+			c.count(columns, i, uint64(binary.LittleEndian.Uint32(columns.EncodedBytes[4*i:])))
+		}
+		return nil, nil
+	}
+	dense := columns.Dense.GetInline()
+	reply := &wire.CompactTileReply{Size: make([]byte, 0, 4*n)}
+	sequences, latencies := make([]byte, 0, 8*n), make([]byte, 0, 8*n)
+	encoded := make([]byte, 0, 2*len(dense)+n*128)
+	for i := range n {
+		view := c.views[binary.LittleEndian.Uint32(columns.View[4*i:])]
+		if view == nil {
+			return nil, fmt.Errorf("the model asks for a tile of view %d, which is not registered", binary.LittleEndian.Uint32(columns.View[4*i:]))
+		}
+		t := view.Tensor
+		if view.Format != "ellpack_dib" || t.ElementType != wire.ElementType_ELEMENT_TYPE_F32 {
+			return nil, fmt.Errorf("unit ellpack-dib converts float32 to ellpack_dib, the view asks for %s", view.Format)
+		}
+		size := int(t.TileRows * t.TileColumns * 4)
+		before := len(encoded)
+		encoded = c.encode(encoded, dense[:size], int(t.TileRows), int(t.TileColumns))
+		dense = dense[size:]
+		reply.Size = binary.LittleEndian.AppendUint32(reply.Size, uint32(len(encoded)-before))
+		sequences = binary.LittleEndian.AppendUint64(sequences, batch.FirstSequence+uint64(i))
+		elements := float64(binary.LittleEndian.Uint32(columns.Rows[4*i:])) * float64(binary.LittleEndian.Uint32(columns.Columns[4*i:]))
+		cycles := max(c.pipeline.value+math.Ceil(elements/c.rate.value), c.pipeline.value+1)
+		latencies = binary.LittleEndian.AppendUint64(latencies, uint64(math.Ceil(cycles*(1e12/float64(c.clockHz)))))
+		if !columns.Speculative {
+			c.count(columns, i, uint64(len(encoded)-before))
+		}
+	}
+	reply.Encoded = &wire.Payload{Where: &wire.Payload_Inline{Inline: encoded}}
+	return &wire.ReplyBatch{Count: batch.Count, Sequence: sequences, LatencyPs: latencies, Columns: &wire.ReplyBatch_CompactTile{CompactTile: reply}}, nil
+}
+
+// count adds a tile that took effect.
+func (c *compaction) count(columns *wire.CompactTileColumns, i int, encoded uint64) {
+	c.tiles++
+	c.denseBytes += 4 * uint64(binary.LittleEndian.Uint32(columns.Rows[4*i:])) * uint64(binary.LittleEndian.Uint32(columns.Columns[4*i:]))
+	c.encodedBytes += encoded
+}
+
+// encode appends a tile: a header line (pitch in pairs, non-zeros), a count for each row, and rows of (value, column) pairs.
+func (c *compaction) encode(out, dense []byte, rows, columns int) []byte {
+	start := len(out)
+	header := 64 + (4*rows+63)&^63
+	out = append(out, make([]byte, header)...)
+	longest, total := 0, 0
+	for r := range rows {
+		n := 0
+		row := dense[4*r*columns:][:4*columns]
+		for i := 0; i < len(row); i += 4 {
+			if binary.LittleEndian.Uint32(row[i:])&math.MaxInt32 != 0 {
+				n++
+			}
+		}
+		binary.LittleEndian.PutUint32(out[start+64+4*r:], uint32(n))
+		longest, total = max(longest, n), total+n
+	}
+	pitch := (longest + 7) &^ 7
+	binary.LittleEndian.PutUint32(out[start:], uint32(pitch))
+	binary.LittleEndian.PutUint32(out[start+4:], uint32(total))
+	body := len(out)
+	out = append(out, make([]byte, 8*rows*pitch)...)
+	for r := range rows {
+		row := dense[4*r*columns:][:4*columns]
+		at := body + 8*r*pitch
+		for i := 0; i < columns; i++ {
+			if bits := binary.LittleEndian.Uint32(row[4*i:]); bits&math.MaxInt32 != 0 {
+				binary.LittleEndian.PutUint32(out[at:], bits)
+				binary.LittleEndian.PutUint32(out[at+4:], uint32(i))
+				at += 8
+			}
+		}
+	}
+	return out
+}
+
+func (c *compaction) lifecycle(e *wire.Lifecycle) error {
+	switch e.Phase {
+	case wire.Lifecycle_PHASE_VIEW_ADDED:
+		c.views[e.View.Id] = e.View
+	case wire.Lifecycle_PHASE_VIEW_REMOVED:
+		delete(c.views, e.View.Id)
+	}
+	return nil
+}
+
+func (c *compaction) counters() map[string]float64 {
+	m := map[string]float64{"tiles": float64(c.tiles), "dense_bytes": float64(c.denseBytes), "encoded_bytes": float64(c.encodedBytes)}
+	if c.denseBytes > 0 {
+		m["encoded_per_dense"] = float64(c.encodedBytes) / float64(c.denseBytes)
+	}
+	return m
+}
+
+type compactionState struct{ Tiles, DenseBytes, EncodedBytes uint64 }
+
+func (c *compaction) snapshot() ([]byte, error) {
+	return json.Marshal(compactionState{c.tiles, c.denseBytes, c.encodedBytes})
+}
+
+func (c *compaction) restore(text []byte) error {
+	var s compactionState
+	if err := json.Unmarshal(text, &s); err != nil {
+		return fmt.Errorf("the snapshot is none of this unit: %v", err)
+	}
+	c.tiles, c.denseBytes, c.encodedBytes = s.Tiles, s.DenseBytes, s.EncodedBytes
+	return nil
+}
