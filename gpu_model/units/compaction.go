@@ -35,7 +35,7 @@ func (c *compaction) start(machine *wire.ModelHello, parameters []byte) (*wire.U
 	return &wire.UnitHello{Events: []wire.EventKind{wire.EventKind_EVENT_KIND_COMPACT_TILE, wire.EventKind_EVENT_KIND_MARK},
 		LookaheadPs: cyclesToPS(c.pipeline.value+1, c.clockHz), ElementsPerCycle: c.rate.value, BuffersPerInstance: uint32(c.buffers.value),
 		PrefetchDepth: uint32(c.prefetchDepth.value), LineRequestsInFlight: uint32(c.lineRequests.value), ParametersJson: text,
-		Formats: []string{"ellpack_dib"}, Stateless: true}, nil
+		Formats: []string{"ellpack_dib", "ellpack_dib16"}, Stateless: true}, nil
 }
 
 // decimal writes a number as Python's JSON does: a float keeps its point.
@@ -69,12 +69,13 @@ func (c *compaction) events(batch *wire.EventBatch) (*wire.ReplyBatch, error) {
 			return nil, fmt.Errorf("the model asks for a tile of view %d, which is not registered", binary.LittleEndian.Uint32(columns.View[4*i:]))
 		}
 		t := view.Tensor
-		if view.Format != "ellpack_dib" || t.ElementType != wire.ElementType_ELEMENT_TYPE_F32 {
-			return nil, fmt.Errorf("unit ellpack-dib converts float32 to ellpack_dib, the view asks for %s", view.Format)
+		width := elementBytes(t)
+		if view.Format != map[int]string{4: "ellpack_dib", 2: "ellpack_dib16"}[width] {
+			return nil, fmt.Errorf("unit ellpack-dib converts float32 to ellpack_dib and float16 to ellpack_dib16, the view asks for %s of %v", view.Format, t.ElementType)
 		}
-		size := int(t.TileRows * t.TileColumns * 4)
+		size := int(t.TileRows*t.TileColumns) * width
 		before := len(encoded)
-		encoded = c.encode(encoded, dense[:size], int(t.TileRows), int(t.TileColumns))
+		encoded = encode(encoded, dense[:size], int(t.TileRows), int(t.TileColumns), width)
 		dense = dense[size:]
 		reply.Size = binary.LittleEndian.AppendUint32(reply.Size, uint32(len(encoded)-before))
 		sequences = binary.LittleEndian.AppendUint64(sequences, batch.FirstSequence+uint64(i))
@@ -91,45 +92,75 @@ func (c *compaction) events(batch *wire.EventBatch) (*wire.ReplyBatch, error) {
 
 // count adds a tile that took effect.
 func (c *compaction) count(columns *wire.CompactTileColumns, i int, encoded uint64) {
+	width := 4
+	if view := c.views[binary.LittleEndian.Uint32(columns.View[4*i:])]; view != nil {
+		width = elementBytes(view.Tensor)
+	}
 	c.tiles++
-	c.denseBytes += 4 * uint64(binary.LittleEndian.Uint32(columns.Rows[4*i:])) * uint64(binary.LittleEndian.Uint32(columns.Columns[4*i:]))
+	c.denseBytes += uint64(width) * uint64(binary.LittleEndian.Uint32(columns.Rows[4*i:])) * uint64(binary.LittleEndian.Uint32(columns.Columns[4*i:]))
 	c.encodedBytes += encoded
 }
 
-// encode appends a tile: a header line (pitch in pairs, non-zeros), a count for each row, and rows of (value, column) pairs.
-func (c *compaction) encode(out, dense []byte, rows, columns int) []byte {
+func elementBytes(t *wire.Tensor) int {
+	if t.ElementType == wire.ElementType_ELEMENT_TYPE_F16 {
+		return 2
+	}
+	return 4
+}
+
+// encode appends a tile: a header line (pitch in pairs, non-zeros), a count for each row, and rows of (value, column) pairs, both
+// of an element's width.
+func encode(out, dense []byte, rows, columns, width int) []byte {
 	start := len(out)
-	header := 64 + (4*rows+63)&^63
-	out = append(out, make([]byte, header)...)
+	out = append(out, make([]byte, 64+(4*rows+63)&^63)...)
 	longest, total := 0, 0
 	for r := range rows {
-		n := 0
-		row := dense[4*r*columns:][:4*columns]
-		for i := 0; i < len(row); i += 4 {
-			if binary.LittleEndian.Uint32(row[i:])&math.MaxInt32 != 0 {
-				n++
-			}
-		}
+		n := nonzeros(dense[width*r*columns:][:width*columns], width)
 		binary.LittleEndian.PutUint32(out[start+64+4*r:], uint32(n))
 		longest, total = max(longest, n), total+n
 	}
-	pitch := (longest + 7) &^ 7
+	pairs := 32 / width // of a 64-byte line
+	pitch := (longest + pairs - 1) / pairs * pairs
 	binary.LittleEndian.PutUint32(out[start:], uint32(pitch))
 	binary.LittleEndian.PutUint32(out[start+4:], uint32(total))
 	body := len(out)
-	out = append(out, make([]byte, 8*rows*pitch)...)
+	out = append(out, make([]byte, 2*width*rows*pitch)...)
 	for r := range rows {
-		row := dense[4*r*columns:][:4*columns]
-		at := body + 8*r*pitch
-		for i := 0; i < columns; i++ {
+		row, at := dense[width*r*columns:][:width*columns], body+2*width*r*pitch
+		if width == 2 {
+			for i := range columns {
+				if bits := binary.LittleEndian.Uint16(row[2*i:]); bits&0x7FFF != 0 {
+					binary.LittleEndian.PutUint32(out[at:], uint32(bits)|uint32(i)<<16)
+					at += 4
+				}
+			}
+			continue
+		}
+		for i := range columns {
 			if bits := binary.LittleEndian.Uint32(row[4*i:]); bits&math.MaxInt32 != 0 {
-				binary.LittleEndian.PutUint32(out[at:], bits)
-				binary.LittleEndian.PutUint32(out[at+4:], uint32(i))
+				binary.LittleEndian.PutUint64(out[at:], uint64(bits)|uint64(i)<<32)
 				at += 8
 			}
 		}
 	}
 	return out
+}
+
+func nonzeros(row []byte, width int) (n int) {
+	if width == 2 {
+		for i := 0; i < len(row); i += 2 {
+			if binary.LittleEndian.Uint16(row[i:])&0x7FFF != 0 {
+				n++
+			}
+		}
+		return n
+	}
+	for i := 0; i < len(row); i += 4 {
+		if binary.LittleEndian.Uint32(row[i:])&math.MaxInt32 != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *compaction) lifecycle(e *wire.Lifecycle) error {
