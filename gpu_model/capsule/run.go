@@ -8,6 +8,7 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/profile"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 )
 
@@ -17,6 +18,7 @@ type Options struct {
 	GPU             gpuconfig.Spec
 	Cores           int    // host cores; 0: all
 	MaxInstructions uint64 // wavefront instructions; 0: no limit
+	Profile         bool   // ask for Outcome.Profile; needs Timing
 	// After sees the contents of every region when the launch has ended, in the manifest's order. The bytes are the device's own.
 	After func(r *Region, contents []byte) error
 }
@@ -26,6 +28,7 @@ type Outcome struct {
 	Instructions uint64 // wavefront instructions
 	Wavefronts   uint64
 	Cycles       uint64 // of the kernel; 0 in functional mode
+	Profile      *profile.Kernel
 	Differences  []*Difference
 }
 
@@ -112,6 +115,10 @@ func (c *Capsule) launch(ctx context.Context, m *memory.Memory, kernel *codeobje
 	if err != nil {
 		return nil, err
 	}
-	result, err := gpu.Launch(ctx, l, timing.Options{Threads: o.Cores})
-	return &Outcome{Instructions: result.Instructions.Total, Wavefronts: result.Wavefronts, Cycles: result.Cycles}, err
+	result, err := gpu.Launch(ctx, l, timing.Options{Threads: o.Cores, Profile: o.Profile})
+	outcome := &Outcome{Instructions: result.Instructions.Total, Wavefronts: result.Wavefronts, Cycles: result.Cycles}
+	if err == nil && o.Profile {
+		outcome.Profile = profile.Of(program, &result)
+	}
+	return outcome, err
 }

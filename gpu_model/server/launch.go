@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"google.golang.org/grpc"
@@ -11,6 +13,7 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/metrics"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/profile"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
@@ -175,10 +178,33 @@ func (s *Server) run(ctx context.Context, r *wire.LaunchRequest, l *emu.Launch, 
 		BeginPs: s.picoseconds(result.Begin), EndPs: s.picoseconds(result.End), L2Bytes: result.L2Bytes, DramBytes: result.DRAMBytes,
 		Workgroups: result.Workgroups, WorkgroupsSkipped: result.WorkgroupsSkipped, BusyComputeUnits: result.BusyShare,
 		Cold: result.Cold, Metrics: make([]*wire.Metric, len(rows))}
+	if r.Profile {
+		reply.Profile = profileMessage(profile.Of(l.Program, &result))
+	}
 	for i, row := range rows {
 		reply.Metrics[i] = &wire.Metric{Location: row.Location, What: row.What, Value: row.Value, Unit: row.Unit}
 	}
 	return reply, nil
+}
+
+// profileMessage packs a profile into columns.
+func profileMessage(k *profile.Kernel) *wire.KernelProfile {
+	m := &wire.KernelProfile{Cause: k.Causes}
+	floats := func(to []byte, values []float64) []byte {
+		for _, x := range values {
+			to = binary.LittleEndian.AppendUint64(to, math.Float64bits(x))
+		}
+		return to
+	}
+	m.Elsewhere = floats(nil, k.Elsewhere)
+	for i := range k.Instructions {
+		x := &k.Instructions[i]
+		m.Offset = binary.LittleEndian.AppendUint32(m.Offset, x.Offset)
+		m.Text = append(m.Text, x.Text)
+		m.Issues = binary.LittleEndian.AppendUint64(m.Issues, x.Issues)
+		m.Cycles = floats(m.Cycles, x.Cycles)
+	}
+	return m
 }
 
 // progressSender returns a callback that sends progress at a bounded rate.

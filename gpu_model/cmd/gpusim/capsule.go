@@ -18,6 +18,7 @@ import (
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/capsule"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/profile"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/server"
 )
 
@@ -34,6 +35,7 @@ options of run and record:
   --max-instructions N      wavefront instructions a launch may execute (default: 10000000000; 0: no limit)
 options of run:
   --cycles-tolerance P      a launch whose cycles are more than P percent off the capsule's counts as different
+  --profile                 add a profile of every instruction to the JSON object (needs --mode timing)
   --results DIR             write what the regions hold afterwards to DIR/CAPSULE/REGION.bin
   --json                    print one JSON object a capsule instead of a line
 options of record:
@@ -144,7 +146,11 @@ func (c *capsuleCommand) run(ctx context.Context, arguments []string) int {
 	f.Float64Var(&c.tolerance, "cycles-tolerance", math.Inf(1), "")
 	f.StringVar(&c.results, "results", "", "")
 	f.BoolVar(&c.asJSON, "json", false, "")
+	f.BoolVar(&c.options.Profile, "profile", false, "")
 	directories, err := parseMixed(f, arguments)
+	if err == nil && c.options.Profile && (c.mode != "timing" || !c.asJSON) {
+		err = errors.New("--profile needs --mode timing and --json")
+	}
 	if err == nil && len(directories) == 0 {
 		err = errors.New("expected the folder of a capsule")
 	}
@@ -181,6 +187,7 @@ type report struct {
 	Cycles         uint64                `json:"cycles,omitempty"`
 	ExpectedCycles uint64                `json:"expected_cycles,omitempty"`
 	Differences    []*capsule.Difference `json:"differences"`
+	Profile        *profile.Kernel       `json:"profile,omitempty"`
 
 	status int
 	notes  []string
@@ -205,7 +212,7 @@ func (c *capsuleCommand) runOne(ctx context.Context, directory string) (r *repor
 	}
 	outcome, err := p.Run(ctx, options)
 	if outcome != nil {
-		r.Instructions, r.Cycles = outcome.Instructions, outcome.Cycles
+		r.Instructions, r.Cycles, r.Profile = outcome.Instructions, outcome.Cycles, outcome.Profile
 	}
 	if err != nil {
 		var format *capsule.FormatError
