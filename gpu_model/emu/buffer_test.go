@@ -216,6 +216,32 @@ func TestBufferToLDS(t *testing.T) {
 	}
 }
 
+// TestBufferStoreFromLDS stores a dword of the LDS a lane, each at its own index: the descriptor adds the lane's number.
+func TestBufferStoreFromLDS(t *testing.T) {
+	covers("buffer_store_lds_dword")
+	b := newBench(t)
+	b.describe(8, b.buffer, 4, bufferBytes, 0, false)
+	b.w.S[11] = 1 << 23 // the lane's number counts as an index; bits 18 to 15 are the stride's upper bits then
+	b.w.S[124] = 512
+	op := b.op("buffer_store_lds_dword", isa.MUBUF, func(in *isa.Inst) {
+		in.Mem.Base, in.Mem.SOff, in.Mem.Lds, in.Mem.Offset = 8, 128, true, 16
+	})
+	b.w.SetExec(^uint64(0) &^ 2)
+	before := b.content()
+	b.ok(op)
+	after := b.content()
+	for lane := range 64 {
+		at := 16 + 4*lane
+		want := b.w.Group.LDS[512+at : 512+at+4]
+		if lane == 1 {
+			want = before[at : at+4]
+		}
+		if got := after[at : at+4]; !bytes.Equal(got, want) {
+			t.Errorf("lane %d: expected % x, got % x", lane, want, got)
+		}
+	}
+}
+
 // component returns what a component of raw bits is worth, by the manual's table of number formats.
 func component(raw uint64, width int, num int) float64 {
 	signed := float64(int64(raw<<(64-width)) >> (64 - width))

@@ -5,5 +5,5 @@ func (op *Op) text() string {
 	if op.Inst.Op == nil {
 		return ""
 	}
-	return op.Inst.Op.Name
+	return op.Inst.Text()
 }

@@ -24,30 +24,47 @@ func (e *DecodeError) Error() string {
 
 // Decode decodes the instruction at the start of code. Code beyond the instruction is not looked at.
 func Decode(code []byte) (Inst, error) {
-	d := decoder{code: code}
+	d, err := decodeAny(code)
+	if err != nil {
+		return Inst{}, err
+	}
+	if d.reserved != "" {
+		return Inst{}, d.failure(d.reserved)
+	}
+	return d.inst, nil
+}
+
+// decodeAny decodes what has a text, words with no defined meaning included.
+func decodeAny(code []byte) (*decoder, error) {
+	d := &decoder{code: code}
 	if len(code) < 4 {
-		return Inst{}, &DecodeError{Why: fmt.Sprintf("4 bytes are needed, %d are left", len(code))}
+		return nil, &DecodeError{Why: fmt.Sprintf("4 bytes are needed, %d are left", len(code))}
 	}
 	d.w0 = binary.LittleEndian.Uint32(code)
 	d.inst.Size = 4
 	d.clear()
 	d.decode()
 	if d.why != "" {
-		words := []uint32{d.w0}
-		if d.inst.Size == 8 && len(code) >= 8 {
-			words = append(words, binary.LittleEndian.Uint32(code[4:]))
-		}
-		return Inst{}, &DecodeError{Words: words, Why: d.why}
+		return nil, d.failure(d.why)
 	}
-	return d.inst, nil
+	return d, nil
 }
 
-// decoder holds one decode under way; the first failure sticks in why.
+func (d *decoder) failure(why string) error {
+	words := []uint32{d.w0}
+	if d.inst.Size == 8 && len(d.code) >= 8 {
+		words = append(words, binary.LittleEndian.Uint32(d.code[4:]))
+	}
+	return &DecodeError{Words: words, Why: why}
+}
+
+// decoder holds one decode under way; the first failure sticks in why, and the first reason why the words, though they have a
+// text, mean nothing to the machine in reserved.
 type decoder struct {
-	code   []byte
-	w0, w1 uint32
-	inst   Inst
-	why    string
+	code          []byte
+	w0, w1        uint32
+	inst          Inst
+	why, reserved string
 }
 
 func (d *decoder) clear() {
@@ -61,6 +78,12 @@ func (d *decoder) clear() {
 func (d *decoder) fail(format string, arguments ...any) {
 	if d.why == "" {
 		d.why = fmt.Sprintf(format, arguments...)
+	}
+}
+
+func (d *decoder) reserve(format string, arguments ...any) {
+	if d.reserved == "" {
+		d.reserved = fmt.Sprintf(format, arguments...)
 	}
 }
 

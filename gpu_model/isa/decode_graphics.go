@@ -1,5 +1,10 @@
 package isa
 
+import (
+	bits8 "math/bits"
+	"strings"
+)
+
 func (d *decoder) vintrp() {
 	op := d.lookup(VINTRP, bits(d.w0, 16, 2))
 	if op == nil {
@@ -17,16 +22,23 @@ func (d *decoder) vintrp() {
 
 // wideInterpolation enters the sources of v_interp_* in the VOP3 encoding: attribute and channel lie in source 0.
 func (d *decoder) wideInterpolation() {
+	op := d.inst.Op
 	source := bits(d.w1, 0, 9)
-	if source>>8 != 0 {
+	d.inst.Mem.Target = uint8(source&63)<<2 | uint8(source>>6&3)
+	if d.inst.High = source>>8 != 0; d.inst.High && op.Format == VINTRP {
 		d.fail("bit 8 of the attribute field must be 0")
 	}
-	d.inst.Mem.Target = uint8(source&63)<<2 | uint8(source>>6&3)
-	d.inst.Src[1] = Reg(bits(d.w1, 9, 9))
-	if hasRole(d.inst.Op.Wide, 'c') {
-		d.inst.Src[2] = Reg(bits(d.w1, 18, 9))
+	if hasRole(op.Wide, 'P') {
+		d.inst.Src[0] = Reg(bits(d.w1, 9, 9))
+	} else {
+		d.inst.Src[1] = d.operand(Reg(bits(d.w1, 9, 9)), 1, false)
+		d.accept(d.inst.Src[1], op.Slots[1])
+	}
+	if hasRole(op.Wide, 'c') {
+		d.inst.Src[2] = d.operand(Reg(bits(d.w1, 18, 9)), 1, false)
+		d.accept(d.inst.Src[2], op.Slots[2])
 	} else if bits(d.w1, 18, 9) != 0 {
-		d.fail("%s has no source 2, its field must be 0", d.inst.Op.Name)
+		d.fail("%s has no source 2, its field must be 0", op.Name)
 	}
 }
 
@@ -40,13 +52,47 @@ func (d *decoder) mimg() {
 	m.DMask = uint8(bits(d.w0, 8, 4))
 	m.Unorm, m.Glc, m.DA, m.R128 = bits(d.w0, 12, 1) != 0, bits(d.w0, 13, 1) != 0, bits(d.w0, 14, 1) != 0, bits(d.w0, 15, 1) != 0
 	m.Tfe, m.LWE, m.Slc = bits(d.w0, 16, 1) != 0, bits(d.w0, 17, 1) != 0, bits(d.w0, 25, 1) != 0
-	m.Addr, m.Data = vgpr(bits(d.w1, 0, 8)), vgpr(bits(d.w1, 8, 8))
-	m.Base = Reg(bits(d.w1, 16, 5) << 2)
+	if bits(d.w0, 0, 1) != 0 {
+		d.fail("bit 0 must be 0")
+	}
+	m.D16 = d.w1>>31 != 0
+	if m.D16 && (strings.HasPrefix(op.Name, "image_atomic") || strings.HasPrefix(op.Name, "image_get_") || strings.Contains(op.Name, "_pck")) {
+		d.fail("%s takes no d16", op.Name)
+	}
+	m.Addr = d.vectorRegister(vgpr(bits(d.w1, 0, 8)), op.Base[1].Words)
+	m.Data = d.imageData(vgpr(bits(d.w1, 8, 8)), op)
+	m.Base = d.scalarRegister(Reg(bits(d.w1, 16, 5)<<2), 8)
 	if hasRole(op.Base, 'P') {
-		m.Samp = Reg(bits(d.w1, 21, 5) << 2)
+		m.Samp = d.scalarRegister(Reg(bits(d.w1, 21, 5)<<2), 4)
 	} else if bits(d.w1, 21, 5) != 0 {
 		d.fail("%s has no sampler, its field must be 0", op.Name)
 	}
+}
+
+// imageData checks the data register of a MIMG instruction and enters how many registers it takes: one for each bit of dmask, four for
+// gather4, and one more for the status that tfe asks for. Atomics have one value or two, of one or two dwords.
+func (d *decoder) imageData(reg Reg, op *Opcode) Reg {
+	m := &d.inst.Mem
+	words := max(uint8(bits8.OnesCount8(m.DMask)), 1)
+	if op.Base[0].Words == 4 {
+		words = 4
+	}
+	if m.Tfe {
+		words++
+	}
+	m.DataWords = words
+	if least := op.Base[0].Words; strings.HasPrefix(op.Name, "image_atomic") {
+		if words != least && words != 2*least {
+			d.reserve("%s does not move %d dwords", op.Name, words)
+			m.DataWords = least
+		}
+	}
+	if int(reg)+int(m.DataWords) > int(RegVGPR0)+256 {
+		d.reserve("v[%d:%d] reaches beyond v255", reg.VGPR(), reg.VGPR()+int(words)-1)
+		m.DataWords = op.Base[0].Words
+		return d.vectorRegister(reg, m.DataWords)
+	}
+	return reg
 }
 
 func (d *decoder) exp() {

@@ -1,5 +1,7 @@
 package isa
 
+import "strings"
+
 func (d *decoder) ds() {
 	d.second()
 	op := d.lookup(DS, bits(d.w0, 17, 8))
@@ -9,6 +11,17 @@ func (d *decoder) ds() {
 	m := &d.inst.Mem
 	m.Offset = bits(d.w0, 0, 16)
 	m.Gds = bits(d.w0, 16, 1) != 0
+	switch alone := len(op.Base) == 0; {
+	case bits(d.w0, 25, 1) != 0 && (alone || strings.Contains(op.Name, "_src2_")):
+		d.fail("bit 25 must be 0")
+	case op.Name == "ds_nop" && bits(d.w0, 0, 17) != 0:
+		d.fail("%s has no operands, its fields must be 0", op.Name)
+	case op.globalOnly() && !m.Gds:
+		d.fail("%s works on the GDS only, its gds bit must be 1", op.Name)
+	}
+	if m.Gds && op.localOnly() {
+		d.fail("%s works on the LDS only, its gds bit must be 0", op.Name)
+	}
 	fields := map[byte]uint32{'A': bits(d.w1, 0, 8), 'D': bits(d.w1, 8, 8), 'E': bits(d.w1, 16, 8), 'd': bits(d.w1, 24, 8)}
 	for _, operand := range op.Base {
 		reg := d.vectorRegister(vgpr(fields[operand.Role]), operand.Words)
@@ -38,6 +51,12 @@ func (d *decoder) flat() {
 		return
 	}
 	m := &d.inst.Mem
+	if bits(d.w0, 13, 3) != 0 || bits(d.w1, 16, 7) != 0 {
+		d.fail("reserved bits of FLAT must be 0")
+	}
+	if m.Offset = bits(d.w0, 0, 13); m.Offset != 0 {
+		d.reserve("FLAT has no offset on GCN3")
+	}
 	m.Glc, m.Slc, m.Tfe = bits(d.w0, 16, 1) != 0, bits(d.w0, 17, 1) != 0, bits(d.w1, 23, 1) != 0
 	m.Addr = d.vectorRegister(vgpr(bits(d.w1, 0, 8)), 2)
 	data, destination := bits(d.w1, 8, 8), bits(d.w1, 24, 8)
@@ -48,7 +67,7 @@ func (d *decoder) flat() {
 	words := op.Base[1].Words
 	m.Data = d.vectorRegister(vgpr(data), words)
 	if m.Glc && op.Code >= 64 { // an atomic that returns the old value
-		if op.Name == "flat_atomic_cmpswap" || op.Name == "flat_atomic_cmpswap_x2" {
+		if isCompareSwap(op) {
 			words /= 2
 		}
 		d.inst.Dst = d.vectorRegister(vgpr(destination), words)
@@ -64,10 +83,19 @@ func (d *decoder) mubuf() {
 	m := &d.inst.Mem
 	m.Lds, m.Slc = bits(d.w0, 16, 1) != 0, bits(d.w0, 17, 1) != 0
 	if len(op.Base) == 0 {
-		if d.w0&0x3FFFF != 0 || d.w1 != 0 {
-			d.fail("%s has no operands, its fields must be 0", op.Name)
+		if m.Lds || bits(d.w0, 12, 4) != 0 {
+			d.fail("%s has no operands, its flags must be 0", op.Name)
 		}
+		m.Slc = false
 		return
+	}
+	switch fixed := !hasRole(op.Base, 'D'); {
+	case fixed && (!m.Lds || bits(d.w0, 12, 2) != 0):
+		d.fail("%s has lds set, and no vector address", op.Name)
+	case !fixed && m.Lds && !op.loadsToLDS():
+		d.fail("%s takes no lds", op.Name)
+	case !fixed && m.Lds && bits(d.w1, 23, 1) != 0:
+		d.fail("%s takes no tfe with lds", op.Name)
 	}
 	d.buffer(op)
 }
@@ -100,12 +128,19 @@ func (d *decoder) buffer(op *Opcode) {
 		m.Addr = vgpr(bits(d.w1, 0, 8))
 	}
 	if !m.Lds {
-		m.Data = d.vectorRegister(vgpr(bits(d.w1, 8, 8)), op.Base[0].Words)
+		m.DataWords = op.Base[0].Words
+		if op.showsTFE() && m.Tfe {
+			m.DataWords++
+		}
+		m.Data = d.vectorRegister(vgpr(bits(d.w1, 8, 8)), m.DataWords)
 		d.inst.Dst = m.Data
 	}
 	m.Base = d.scalarRegister(Reg(bits(d.w1, 16, 5)<<2), 4)
-	m.SOff = Reg(bits(d.w1, 24, 8))
-	if m.SOff >= 128 && !isConstant(m.SOff) {
-		d.fail("soffset code %d means nothing", m.SOff)
+	m.SOff = d.operand(Reg(bits(d.w1, 24, 8)), 1, false)
+	if m.SOff == RegLDSDirect {
+		d.reserve("soffset code %d means nothing", m.SOff)
 	}
 }
+
+// isCompareSwap tells that the data of an atomic are a new value and one to compare with.
+func isCompareSwap(op *Opcode) bool { return strings.Contains(op.Name, "_cmpswap") }

@@ -9,16 +9,19 @@ func (d *decoder) vop1() {
 	}
 	destination, source := bits(d.w0, 17, 8), bits(d.w0, 0, 9)
 	if len(op.Base) == 0 {
-		if destination != 0 || source != 0 {
-			d.fail("%s has no operands, their fields must be 0", op.Name)
+		if destination != 0 {
+			d.fail("%s has no destination, its field must be 0", op.Name)
+		}
+		if Reg(source) == RegSDWA || Reg(source) == RegDPP {
+			d.second() // the modifiers of no operand, which LLVM writes in one case
+			if d.w1 == 0 && op.HasDPP {
+				d.inst.DPP = &DPP{}
+			}
 		}
 		return
 	}
 	if op.DstScalar {
-		d.inst.Dst = Reg(destination)
-		if destination >= 128 {
-			d.fail("destination code %d is no scalar register", destination)
-		}
+		d.scalarResult(Reg(destination), true)
 	} else {
 		d.inst.Dst = d.vectorRegister(vgpr(destination), op.DstWords)
 	}
@@ -51,7 +54,7 @@ func (d *decoder) constantOperand(place int, source uint32) {
 	} else {
 		d.inst.Src[2] = RegLiteral
 	}
-	d.inst.Src[0] = d.vectorSource(Reg(source), Slot{Words: 1, VGPR: true, SGPR: true, Inline: true}, true)
+	d.inst.Src[0] = d.operand(Reg(source), 1, true)
 }
 
 func (d *decoder) vopc() {
@@ -97,12 +100,17 @@ func (d *decoder) firstSource(code uint32) {
 		d.second()
 		d.dpp()
 	default:
-		slot := Slot{Words: op.Slots[0].Words, VGPR: true, SGPR: true, Inline: true}
-		if op.HasWide && op.Slots[0].VGPR && !op.Slots[0].SGPR || hasRole(op.Base, 'r') {
-			slot.SGPR, slot.Inline = false, hasRole(op.Base, 'r')
-		}
-		literal := op.Slots[0].Words > 0 && slot.SGPR
-		d.inst.Src[0] = d.vectorSource(Reg(code), slot, literal)
+		d.inst.Src[0] = d.operand(Reg(code), op.Slots[0].Words, true)
+		d.accept(d.inst.Src[0], op.Slots[0])
+	}
+}
+
+// scalarResult enters the destination of a vector instruction that writes an SGPR. The field has 8 bits; what is no register there
+// has a text, but no meaning.
+func (d *decoder) scalarResult(reg Reg, literal bool) {
+	d.inst.Dst = d.operand(reg, d.inst.Op.DstWords, literal)
+	if reg >= 128 {
+		d.reserve("destination code %d is no scalar register", reg)
 	}
 }
 
@@ -119,6 +127,7 @@ func (d *decoder) sdwa() {
 	d.inst.Neg = uint8(bits(w, 20, 1) | bits(w, 28, 1)<<1)
 	d.inst.Abs = uint8(bits(w, 21, 1) | bits(w, 29, 1)<<1)
 	d.checkSDWA(s)
+	d.subDwordModifiers()
 }
 
 func (d *decoder) dpp() {
@@ -131,6 +140,7 @@ func (d *decoder) dpp() {
 	d.inst.Neg = uint8(bits(w, 20, 1) | bits(w, 22, 1)<<1)
 	d.inst.Abs = uint8(bits(w, 21, 1) | bits(w, 23, 1)<<1)
 	d.checkDPP(d.inst.DPP)
+	d.laneModifiers()
 }
 
 func (d *decoder) vop3() {
@@ -147,9 +157,6 @@ func (d *decoder) vop3() {
 		d.inst.SDst = d.scalarRegister(Reg(bits(d.w0, 8, 7)), 2)
 	} else {
 		d.inst.Abs = uint8(bits(d.w0, 8, 3))
-		if bits(d.w0, 11, 4) != 0 {
-			d.fail("bits 11 to 14 of VOP3A must be 0")
-		}
 	}
 	d.inst.Clamp = bits(d.w0, 15, 1) != 0
 	d.inst.Neg = uint8(bits(d.w1, 29, 3))
@@ -166,11 +173,7 @@ func (d *decoder) wideOperands(op *Opcode) {
 			d.fail("%s has no destination, its field must be 0", op.Name)
 		}
 	case op.DstScalar || op.Format == VOPC:
-		if destination >= 128 {
-			d.fail("destination code %d is no scalar register", destination)
-			return
-		}
-		d.inst.Dst = d.scalarRegister(Reg(destination), op.DstWords)
+		d.scalarResult(Reg(destination), false)
 	default:
 		d.inst.Dst = d.vectorRegister(vgpr(destination), op.DstWords)
 	}
@@ -186,7 +189,8 @@ func (d *decoder) wideOperands(op *Opcode) {
 			}
 			continue
 		}
-		d.inst.Src[slot] = d.vectorSource(source, op.Slots[slot], false)
+		d.inst.Src[slot] = d.operand(source, op.Slots[slot].Words, false)
+		d.accept(d.inst.Src[slot], op.Slots[slot])
 	}
 }
 
@@ -197,54 +201,4 @@ func hasRole(operands []Operand, role byte) bool {
 		}
 	}
 	return false
-}
-
-// checkModifiers refuses modifiers that the instruction does not have.
-func (d *decoder) checkModifiers(op *Opcode) {
-	i := &d.inst
-	switch {
-	case i.Neg&^op.NegMask != 0:
-		d.fail("%s takes no neg on these sources", op.Name)
-	case i.Abs&^op.AbsMask != 0:
-		d.fail("%s takes no abs on these sources", op.Name)
-	case i.Clamp && !op.Clamp:
-		d.fail("%s takes no clamp", op.Name)
-	case i.OMod != 0 && !op.OMod:
-		d.fail("%s takes no output modifier", op.Name)
-	}
-}
-
-// vectorRegister checks that a vector register of `words` dwords ends by v255.
-func (d *decoder) vectorRegister(reg Reg, words uint8) Reg {
-	if int(reg)+int(words) > int(RegVGPR0)+256 {
-		d.fail("v[%d:%d] reaches beyond v255", reg.VGPR(), reg.VGPR()+int(words)-1)
-	}
-	return reg
-}
-
-// vectorSource checks a 9-bit source against what the slot accepts.
-func (d *decoder) vectorSource(reg Reg, slot Slot, literal bool) Reg {
-	switch {
-	case reg.IsVGPR():
-		if !slot.VGPR {
-			d.fail("source v%d must be scalar", reg.VGPR())
-		}
-		return d.vectorRegister(reg, slot.Words)
-	case reg < 128:
-		if !slot.SGPR && !(slot.Inline && reg == RegM0) {
-			d.fail("scalar source %d must be a VGPR or a constant", reg)
-		}
-		return d.scalarRegister(reg, slot.Words)
-	case reg == RegLiteral && literal:
-		d.second()
-		d.inst.Lit = d.w1
-		return reg
-	case isConstant(reg) || reg == RegLDSDirect:
-		if !slot.Inline {
-			d.fail("source code %d is a constant, a register is needed", reg)
-		}
-		return reg
-	}
-	d.fail("source code %d means nothing here", reg)
-	return reg
 }

@@ -13,6 +13,7 @@ const (
 	RegVCCLo         Reg = 106
 	RegVCCHi         Reg = 107
 	RegM0            Reg = 124
+	regNull          Reg = 125 // no register on GCN3
 	RegExecLo        Reg = 126
 	RegExecHi        Reg = 127
 	RegConstZero     Reg = 128
@@ -88,6 +89,8 @@ type Inst struct {
 	// VOP3 and SDWA input and output modifiers; bit i belongs to Src[i].
 	Abs, Neg uint8
 	Clamp    bool
+	Sext     uint8 // integer sources with the bit of neg, which LLVM writes as sext; Decode refuses them
+	High     bool  // v_interp_*_f16: the high half of the attribute
 	OMod     uint8 // 0 none, 1 ×2, 2 ×4, 3 ÷2
 
 	SDWA *SDWA // nil unless Src[0] of the encoding was 249; Src[0] holds the real VGPR
@@ -126,4 +129,7 @@ type MemFields struct {
 	OffsetImm, Glc, Slc, Tfe, Lds, Gds    bool
 	OffEn, IdxEn, Addr64                  bool
 	Unorm, DA, R128, LWE, Done, VM, Compr bool
+	D16                                   bool // MIMG
+
+	DataWords uint8 // MIMG, MUBUF: dwords from Data on, the status that tfe asks for included
 }

@@ -20,7 +20,9 @@ type Opcode struct {
 	HasSDst    bool // VOP3B: the encoding holds a scalar destination instead of abs bits
 
 	NegMask, AbsMask uint8 // sources that take the modifier, bit i for Src[i]
+	SextMask         uint8 // integer sources among float ones
 	Clamp, OMod      bool
+	TwoOffsets       bool // DS: two 8-bit offsets in place of a 16-bit one
 
 	// Slots describes sources 0 to 2, over all encodings of the instruction.
 	Slots [3]Slot
@@ -45,9 +47,9 @@ const (
 type Slot struct {
 	Words    uint8 // width in dwords; 0: the instruction has no such source
 	Constant ConstantType
-	VGPR     bool // what the VOP3 encoding accepts
+	VGPR     bool // what it accepts
 	SGPR     bool
-	Inline   bool
+	Inline   bool // constants and literals
 }
 
 // Operand is one operand in the text of an instruction.
@@ -64,6 +66,23 @@ func (o *Opcode) Refused() bool {
 		return true
 	}
 	return strings.HasPrefix(o.Name, "v_interp_")
+}
+
+// showsTFE tells that LLVM writes the tfe bit of a buffer instruction and counts the register of the status. It passes over the bit in
+// atomics, MTBUF and FLAT.
+func (o *Opcode) showsTFE() bool { return o.Format == MUBUF && !strings.Contains(o.Name, "_atomic_") }
+
+// globalOnly tells that a DS instruction is defined on the global data share only.
+func (o *Opcode) globalOnly() bool {
+	return strings.HasPrefix(o.Name, "ds_gws_") || o.Name == "ds_ordered_count"
+}
+
+// localOnly tells that a DS instruction does not exist on the global data share.
+func (o *Opcode) localOnly() bool { return o.Name == "ds_permute_b32" || o.Name == "ds_bpermute_b32" }
+
+// loadsToLDS tells that the buffer instruction has a form that loads to the LDS instead of a register.
+func (o *Opcode) loadsToLDS() bool {
+	return strings.HasPrefix(o.Name, "buffer_load_") && o.Base[0].Words == 1 && !strings.Contains(o.Name, "_d16_")
 }
 
 // WideCode returns the instruction's number in the 64-bit VOP3 encoding.

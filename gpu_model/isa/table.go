@@ -95,6 +95,8 @@ func parseRow(line string) (*Opcode, error) {
 	parseClasses(op, column[6])
 	op.HasSDWA = strings.Contains(column[7], "s")
 	op.HasDPP = strings.Contains(column[7], "d")
+	op.TwoOffsets = strings.HasPrefix(op.Name, "ds_read2") || strings.HasPrefix(op.Name, "ds_write2") ||
+		strings.HasPrefix(op.Name, "ds_wrxchg2")
 	op.Unit = unitOf(op)
 	deriveSlots(op)
 	return op, nil
@@ -156,6 +158,8 @@ func parseModifiers(op *Opcode, text string) {
 			op.NegMask = sources(value)
 		case "abs":
 			op.AbsMask = sources(value)
+		case "sext":
+			op.SextMask = sources(value)
 		case "clamp":
 			op.Clamp = true
 		case "omod":
@@ -167,6 +171,13 @@ func parseModifiers(op *Opcode, text string) {
 }
 
 func parseClasses(op *Opcode, text string) {
+	for i := range op.Slots {
+		op.Slots[i].SGPR, op.Slots[i].Inline = true, true
+		switch op.Format {
+		case VOP1, VOP2, VOPC, VOP3A, VINTRP:
+			op.Slots[i].VGPR = true
+		}
+	}
 	for _, item := range strings.Split(text, ",") {
 		if item == "" || item == "-" {
 			continue
