@@ -11,11 +11,10 @@ func add64(m Mode, a, b uint64) uint64 {
 	}
 	flush := m.flushIn64()
 	x, y := flushed64(flush, a), flushed64(flush, b)
-	sum, err := twoSum(x, y)
-	if sum == 0 && m.round64() == roundDown && (math.Float64bits(x)|math.Float64bits(y))>>63 != 0 {
-		return 1 << 63
+	if m.round64() != roundNearest && finite64(x) && finite64(y) {
+		return exact64(m, x, 1, y, 0)
 	}
-	return finish64(m, sum, err)
+	return finish64(m, x+y)
 }
 
 func mul64(m Mode, a, b uint64) uint64 {
@@ -25,10 +24,10 @@ func mul64(m Mode, a, b uint64) uint64 {
 	flush := m.flushIn64()
 	x, y := flushed64(flush, a), flushed64(flush, b)
 	product := x * y
-	if m.round64() != roundNearest && !math.IsInf(product, 0) {
-		return exact64(m, x, y, 0)
+	if x != 0 && y != 0 && finite64(x) && finite64(y) && (m.round64() != roundNearest || boundary64(m, product)) {
+		return exact64(m, x, y, 0, 0)
 	}
-	return finish64(m, product, 0)
+	return finish64(m, product)
 }
 
 func fma64(m Mode, a, b, c uint64) uint64 {
@@ -38,30 +37,73 @@ func fma64(m Mode, a, b, c uint64) uint64 {
 	flush := m.flushIn64()
 	x, y, z := flushed64(flush, a), flushed64(flush, b), flushed64(flush, c)
 	r := math.FMA(x, y, z)
-	if m.round64() != roundNearest && !math.IsInf(r, 0) && !math.IsNaN(r) {
-		return exact64(m, x, y, z)
+	if finite64(x) && finite64(y) && finite64(z) && (m.round64() != roundNearest || boundary64(m, r)) {
+		return exact64(m, x, y, z, 0)
 	}
-	return finish64(m, r, 0)
+	return finish64(m, r)
 }
 
-// exact64 computes x·y + z of finite numbers under a directed rounding.
-func exact64(m Mode, x, y, z float64) uint64 {
-	modes := [4]big.RoundingMode{big.ToNearestEven, big.ToPositiveInf, big.ToNegativeInf, big.ToZero}
-	exact := new(big.Float).SetPrec(2400).Mul(big.NewFloat(x).SetPrec(2400), big.NewFloat(y))
-	exact.Add(exact, big.NewFloat(z))
-	if exact.Sign() == 0 {
-		return math.Float64bits(x*y + z)
+// fmaScaled64 is (a·b + c)·2^scale with one rounding.
+func fmaScaled64(m Mode, a, b, c uint64, scale int) uint64 {
+	flush := m.flushIn64()
+	x, y, z := flushed64(flush, a), flushed64(flush, b), flushed64(flush, c)
+	if finite64(x) && finite64(y) && finite64(z) {
+		return exact64(m, x, y, z, scale)
 	}
+	return fma64(m, a, b, c)
+}
+
+func finite64(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
+
+// boundary64 tells that r is the least normal number and that denormals are flushed: whether the exact result is tiny then decides.
+func boundary64(m Mode, r float64) bool { return m.flushOut64() && math.Abs(r) == 0x1p-1022 }
+
+// exact64 computes (x·y + z)·2^scale of finite numbers with one rounding.
+func exact64(m Mode, x, y, z float64, scale int) uint64 {
+	const precision = 4400 // holds any such sum
+	modes := [4]big.RoundingMode{big.ToNearestEven, big.ToPositiveInf, big.ToNegativeInf, big.ToZero}
+	product := new(big.Float).SetPrec(precision).Mul(big.NewFloat(x), big.NewFloat(y))
+	exact := new(big.Float).SetPrec(precision).Add(product, big.NewFloat(z))
+	if exact.Sign() == 0 {
+		return zeroSum64(m, x, y, z)
+	}
+	exact.SetMantExp(exact, scale)
 	r := new(big.Float).SetPrec(53).SetMode(modes[m.round64()]).Set(exact)
-	value, accuracy := r.Float64()
-	if math.IsInf(value, 0) && m.round64() != roundNearest { // overflow of the exponent: the directed roundings may stay finite
-		if value > 0 && m.round64() != roundUp || value < 0 && m.round64() == roundUp || m.round64() == roundZero {
+	value, _ := r.Float64()
+	switch {
+	case math.IsInf(value, 0): // of the directed roundings, those towards 0 stay finite
+		if m.round64() == roundZero || m.round64() == roundUp && value < 0 || m.round64() == roundDown && value > 0 {
 			value = math.Copysign(math.MaxFloat64, value)
 		}
-	} else if accuracy != big.Exact || math.Abs(value) < 0x1p-1022 {
-		value = denormal64(exact, m.round64())
+	case r.MantExp(nil) <= -1022: // below the least normal number
+		if m.flushOut64() {
+			value = 0
+		} else {
+			value = math.Abs(denormal64(exact, m.round64()))
+		}
+		if exact.Sign() < 0 {
+			value = -value
+			if value == 0 {
+				value = math.Copysign(0, -1)
+			}
+		}
 	}
-	return flush64(m.flushOut64(), math.Float64bits(value))
+	return math.Float64bits(value)
+}
+
+// zeroSum64 is the zero that x·y + z gives: that of both signs, else + except when rounding down.
+func zeroSum64(m Mode, x, y, z float64) uint64 {
+	product := math.Signbit(x) != math.Signbit(y)
+	switch {
+	case x != 0 && y != 0:
+		if m.round64() == roundDown {
+			return 1 << 63
+		}
+		return 0
+	case product && math.Signbit(z), m.round64() == roundDown && (product || math.Signbit(z)):
+		return 1 << 63
+	}
+	return 0
 }
 
 // denormal64 rounds a tiny number to a multiple of 2^−1074.
@@ -89,18 +131,10 @@ func denormal64(exact *big.Float, round uint32) float64 {
 	return value
 }
 
-// finish64 rounds a sum with a known error as MODE asks, and flushes.
-func finish64(m Mode, r, err float64) uint64 {
+// finish64 finishes a result that is rounded already.
+func finish64(m Mode, r float64) uint64 {
 	if math.IsNaN(r) {
 		return nan64
-	}
-	if err != 0 && !math.IsInf(r, 0) && !math.IsNaN(err) {
-		switch round := m.round64(); {
-		case err > 0 && (round == roundUp || round == roundZero && r < 0):
-			r = math.Nextafter(r, math.Inf(1))
-		case err < 0 && (round == roundDown || round == roundZero && r > 0):
-			r = math.Nextafter(r, math.Inf(-1))
-		}
 	}
 	return flush64(m.flushOut64(), math.Float64bits(r))
 }

@@ -191,7 +191,10 @@ func mad32(m Mode, a, b, c uint32) uint32 {
 }
 
 // fma32 multiplies and adds with one rounding.
-func fma32(m Mode, a, b, c uint32) uint32 {
+func fma32(m Mode, a, b, c uint32) uint32 { return fmaScaled32(m, a, b, c, 0) }
+
+// fmaScaled32 is (a·b + c)·2^scale with one rounding.
+func fmaScaled32(m Mode, a, b, c uint32, scale int32) uint32 {
 	if nan, ok := nanOf32(a, b, c); ok {
 		return nan
 	}
@@ -202,7 +205,7 @@ func fma32(m Mode, a, b, c uint32) uint32 {
 	if sum == 0 && !math.IsNaN(product) {
 		return zeroSum32(m, uint32(math.Float64bits(product)>>32), uint32(math.Float64bits(z)>>32))
 	}
-	return narrow32(sum, m.round32(), m.flushOut32())
+	return narrow32(ldexp(sum, scale), m.round32(), m.flushOut32())
 }
 
 // min32 and max32 return the other source where one is NaN; −0 is less than +0. GCN3 does not flush here.
@@ -242,28 +245,39 @@ func ordered64(x uint64) int64 {
 	return int64(x)
 }
 
-// outputModifier32 multiplies a result by 2 or 4 or halves it; denormal results are flushed, as the modifier does.
+// outputModifier32 multiplies a result by 2 or 4 or halves it. Denormal results are flushed, and −0 becomes +0 (source: GCN3 ISA manual, output
+// modifiers).
 func outputModifier32(x uint32, omod uint8) uint32 {
 	if isNaN32(x) {
 		return x
 	}
-	r := math.Float32bits(math.Float32frombits(x) * [4]float32{1, 2, 4, 0.5}[omod])
-	return flush32(true, r)
+	r := flush32(true, math.Float32bits(math.Float32frombits(x)*[4]float32{1, 2, 4, 0.5}[omod]))
+	if r == 1<<31 {
+		return 0
+	}
+	return r
 }
 
 func outputModifier64(x uint64, omod uint8) uint64 {
 	if isNaN64(x) {
 		return x
 	}
-	r := math.Float64bits(math.Float64frombits(x) * [4]float64{1, 2, 4, 0.5}[omod])
-	return flush64(true, r)
+	r := flush64(true, math.Float64bits(math.Float64frombits(x)*[4]float64{1, 2, 4, 0.5}[omod]))
+	if r == 1<<63 {
+		return 0
+	}
+	return r
 }
 
 func outputModifier16(x uint16, omod uint8) uint16 {
 	if isNaN16(x) {
 		return x
 	}
-	return flush16(true, to16(from16(x)*[4]float64{1, 2, 4, 0.5}[omod], roundNearest, false))
+	r := to16(from16(x)*[4]float64{1, 2, 4, 0.5}[omod], roundNearest, true)
+	if r == 1<<15 {
+		return 0
+	}
+	return r
 }
 
 // clamp32 limits a result to [0, 1].

@@ -35,16 +35,12 @@ func to16(x float64, round uint32, flush bool) uint16 {
 	case magnitude == 0:
 		return sign
 	}
-	_, exponent := math.Frexp(magnitude)   // magnitude = f × 2^exponent, f in [0.5, 1)
-	unit := max(exponent-11, -24)          // exponent of the last place
-	scaled := math.Ldexp(magnitude, -unit) // in units of the last place, exact
-	whole := math.Floor(scaled)            //
-	rest := scaled - whole                 //
+	_, exponent := math.Frexp(magnitude) // magnitude = f × 2^exponent, f in [0.5, 1)
 	away := round == roundUp && sign == 0 || round == roundDown && sign != 0
-	if rest > 0 && (away || round == roundNearest && (rest > 0.5 || rest == 0.5 && math.Mod(whole, 2) == 1)) {
-		whole++
+	if flush && magnitude < 0x1p-14 && inPlaces(magnitude, exponent-11, round, away) < 0x1p-14 {
+		return sign // tiny when rounded with unbounded exponent
 	}
-	result := math.Ldexp(whole, unit)
+	result := inPlaces(magnitude, max(exponent-11, -24), round, away)
 	if result >= 65536 {
 		if round == roundNearest || away {
 			return sign | 0x7C00
@@ -52,14 +48,22 @@ func to16(x float64, round uint32, flush bool) uint16 {
 		return sign | 0x7BFF
 	}
 	if result < 0x1p-14 {
-		if flush {
-			return sign
-		}
 		return sign | uint16(math.Ldexp(result, 24))
 	}
 	_, exponent = math.Frexp(result)
 	fraction := uint16(math.Ldexp(result, 11-exponent)) - 1024
 	return sign | uint16(exponent+14)<<10 | fraction
+}
+
+// inPlaces rounds x to a multiple of 2^unit; away says that a directed rounding leads away from 0.
+func inPlaces(x float64, unit int, round uint32, away bool) float64 {
+	scaled := math.Ldexp(x, -unit) // exact
+	whole := math.Floor(scaled)
+	rest := scaled - whole
+	if rest > 0 && (away || round == roundNearest && (rest > 0.5 || rest == 0.5 && math.Mod(whole, 2) == 1)) {
+		whole++
+	}
+	return math.Ldexp(whole, unit)
 }
 
 // nanOf16 returns the quieted first NaN of its arguments.
@@ -82,6 +86,45 @@ func arithmetic16(f func(a, b, c float64) float64) func(m Mode, a, b, c uint32) 
 		r := f(from16(flush16(flush, uint16(a))), from16(flush16(flush, uint16(b))), from16(flush16(flush, uint16(c))))
 		return uint32(to16(r, m.round64(), m.flushOut64()))
 	}
+}
+
+// add16 adds; see zeroSum16 for the sign of an exact zero.
+func add16(m Mode, a, b uint32) uint32 {
+	r := arithmetic16(func(a, b, _ float64) float64 { return a + b })(m, a, b, 0)
+	flush := m.flushIn64()
+	return zeroSum16(m, r, flush16(flush, uint16(a)), flush16(flush, uint16(b)))
+}
+
+// sub16 subtracts; a NaN keeps its sign.
+func sub16(m Mode, a, b uint32) uint32 {
+	if !isNaN16(uint16(b)) {
+		b ^= 1 << 15
+	}
+	return add16(m, a, b)
+}
+
+// fma16 multiplies and adds with one rounding.
+func fma16(m Mode, a, b, c uint32) uint32 {
+	r := arithmetic16(func(a, b, c float64) float64 { return oddSum(float64(a*b), c) })(m, a, b, c)
+	flush := m.flushIn64()
+	x, y, z := flush16(flush, uint16(a)), flush16(flush, uint16(b)), flush16(flush, uint16(c))
+	sign := (x ^ y) & (1 << 15)
+	switch product := from16(x) * from16(y); {
+	case product == 0:
+		return zeroSum16(m, r, sign, z)
+	case product == -from16(z) && !math.IsInf(product, 0):
+		return zeroSum16(m, r, 0, 1<<15)
+	}
+	return r
+}
+
+// zeroSum16 gives the sum r of a and b the sign of an exact zero where it is one: that of both, else + except when rounding down.
+func zeroSum16(m Mode, r uint32, a, b uint16) uint32 {
+	exactZero := a&0x7FFF < 0x7C00 && from16(a) == -from16(b)
+	if exactZero && m.round64() == roundDown && (a|b)>>15 != 0 {
+		return 1 << 15
+	}
+	return r
 }
 
 func pick16(m Mode, a, b uint16, least bool) uint16 {

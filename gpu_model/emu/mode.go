@@ -19,5 +19,10 @@ func (m Mode) flushOut64() bool { return m>>7&1 == 0 }
 // dx10Clamp tells that clamp turns NaN into 0.
 func (m Mode) dx10Clamp() bool { return m>>8&1 != 0 }
 
-// ieee tells that min and max quiet signalling NaNs, and that output modifiers are ignored.
+// ieee tells that min and max quiet signalling NaNs.
 func (m Mode) ieee() bool { return m>>9&1 != 0 }
+
+// modifies32 and modifies64 tell whether output modifiers act on f32, and on f16 and f64: they are ignored in IEEE mode and where
+// denormal results are kept (source: GCN3 ISA manual, output modifiers; LLVM folds them under the same condition).
+func (m Mode) modifies32() bool { return !m.ieee() && m.flushOut32() }
+func (m Mode) modifies64() bool { return !m.ieee() && m.flushOut64() }

@@ -39,8 +39,8 @@ func init() {
 	registerVector(resultInt, map[string]laneFunc{
 		"v_cvt_u32_f32":     fromFloat32(math.Trunc, 0, 1<<32-1),
 		"v_cvt_i32_f32":     fromFloat32(math.Trunc, -1<<31, 1<<31-1),
-		"v_cvt_rpi_i32_f32": fromFloat32(func(x float64) float64 { return math.Floor(x + 0.5) }, -1<<31, 1<<31-1),
-		"v_cvt_flr_i32_f32": fromFloat32(math.Floor, -1<<31, 1<<31-1),
+		"v_cvt_rpi_i32_f32": floor32(0.5),
+		"v_cvt_flr_i32_f32": floor32(0),
 		"v_cvt_u32_f64":     fromFloat64(0, 1<<32-1),
 		"v_cvt_i32_f64":     fromFloat64(-1<<31, 1<<31-1),
 		"v_cvt_u16_f16":     fromFloat16(0, 1<<16-1),
@@ -98,6 +98,16 @@ func fromFloat32(round func(float64) float64, low, high int64) laneFunc {
 	})
 }
 
+// floor32 converts floor(x + half); a NaN goes where its sign points (source: CLRX GcnInstrsVop1, V_CVT_FLR_I32_F32).
+func floor32(half float64) laneFunc {
+	return liftMode(func(m Mode, a, _, _ uint32) uint32 {
+		if isNaN32(a) {
+			return uint32(1<<31-1) + a>>31
+		}
+		return uint32(saturate(math.Floor(float64(flushed32(m.flushIn32(), a))+half), -1<<31, 1<<31-1))
+	})
+}
+
 func fromFloat64(low, high int64) laneFunc {
 	return liftWide(func(m Mode, a, _, _ uint64) uint64 {
 		return uint64(uint32(saturate(math.Trunc(flushed64(m.flushIn64(), a)), low, high)))
@@ -134,9 +144,10 @@ func normalised(m Mode, a uint32, least, scale float64) uint32 {
 	return uint32(uint16(int32(math.RoundToEven(max(least, min(1, x)) * scale))))
 }
 
-// packByte puts a, rounded to the nearest even byte value, into byte b of c.
+// packByte puts a, rounded as MODE says to a byte value, into byte b of c.
 func packByte(m Mode, a, b, c uint32) uint32 {
 	shift := 8 * (b & 3)
-	value := uint32(saturate(math.RoundToEven(float64(flushed32(m.flushIn32(), a))), 0, 255))
+	round := [4]func(float64) float64{math.RoundToEven, math.Ceil, math.Floor, math.Trunc}[m.round32()]
+	value := uint32(saturate(round(float64(flushed32(m.flushIn32(), a))), 0, 255))
 	return c&^(0xFF<<shift) | value<<shift
 }

@@ -22,18 +22,27 @@ func init() {
 		"v_min3_f32":       liftMode(func(m Mode, a, b, c uint32) uint32 { return min32(m, min32(m, a, b), c) }),
 		"v_max3_f32":       liftMode(func(m Mode, a, b, c uint32) uint32 { return max32(m, max32(m, a, b), c) }),
 		"v_med3_f32":       liftMode(med32),
-		"v_fract_f32":      unary32(func(x float64) float64 { return min(x-math.Floor(x), 0x1.fffffep-1) }),
+		"v_fract_f32": liftMode(func(m Mode, a, _, _ uint32) uint32 {
+			if isNaN32(a) {
+				return a | quiet32
+			}
+			if a&0x7FFFFFFF == 0x7F800000 {
+				return a&(1<<31) | nan32
+			}
+			x := float64(flushed32(m.flushIn32(), a))
+			return narrow32(min(oddSum(x, -math.Floor(x)), 0x1.fffffep-1), m.round32(), m.flushOut32())
+		}),
 		"v_trunc_f32":      unary32(math.Trunc),
 		"v_ceil_f32":       unary32(math.Ceil),
 		"v_floor_f32":      unary32(math.Floor),
 		"v_rndne_f32":      unary32(math.RoundToEven),
-		"v_exp_f32":        unary32(math.Exp2),
-		"v_exp_legacy_f32": unary32(math.Exp2),
-		"v_log_f32":        unary32(log2),
-		"v_log_legacy_f32": unary32(log2),
+		"v_exp_f32":        unary32(exp2),
+		"v_exp_legacy_f32": unary32(exp2),
+		"v_log_f32":        normal32(log2),
+		"v_log_legacy_f32": normal32(log2),
 		"v_rcp_f32":        unary32(reciprocal),
 		"v_rcp_iflag_f32":  unary32(reciprocal),
-		"v_rsq_f32":        unary32(reciprocalRoot),
+		"v_rsq_f32":        normal32(reciprocalRoot),
 		"v_sqrt_f32":       unary32(math.Sqrt),
 		"v_sin_f32":        unary32(sineTurns),
 		"v_cos_f32":        unary32(cosineTurns),
@@ -52,23 +61,49 @@ func init() {
 	})
 	register("v_mac_f32", tiedInstruction(resultF32, laneMad32))
 	register("v_div_fmas_f32", vccInstruction(resultF32, func(m Mode, vcc bool, a, b, c uint64) uint64 {
-		r := fma32(m, uint32(a), uint32(b), uint32(c))
+		scale := int32(0)
 		if vcc {
-			return uint64(scale32(m, r, 32))
+			scale = -64
+			if uint32(c)&0x7FFFFFFF >= 0x40000000 {
+				scale = 64
+			}
 		}
-		return uint64(r)
+		return uint64(fmaScaled32(m, uint32(a), uint32(b), uint32(c), scale))
 	}))
 	register("v_div_scale_f32", scaleInstruction(resultF32, divScale32))
 }
 
-// unary32 lifts a function that is good to well under half an ulp of f32 in float64.
+// unary32 lifts a function that is good to well under half an ulp of f32 in float64. The NaN of arguments outside its domain is negative
+// (source: CLRX GcnInstrsVop1, V_SQRT_F32 …).
 func unary32(f func(x float64) float64) laneFunc {
 	return liftMode(func(m Mode, a, _, _ uint32) uint32 {
 		if isNaN32(a) {
 			return a | quiet32
 		}
-		return narrow32(f(float64(flushed32(m.flushIn32(), a))), m.round32(), m.flushOut32())
+		y := f(float64(flushed32(m.flushIn32(), a)))
+		if math.IsNaN(y) {
+			return 1<<31 | nan32
+		}
+		return narrow32(y, m.round32(), m.flushOut32())
 	})
+}
+
+// normal32 is unary32 for instructions that take denormals as zeros whatever MODE says.
+func normal32(f func(x float64) float64) laneFunc {
+	return unary32(func(x float64) float64 {
+		if denormal32(x) {
+			x = math.Copysign(0, x)
+		}
+		return f(x)
+	})
+}
+
+// exp2 is 0 where the result would be a denormal, whatever MODE says (source: CLRX, V_EXP_F32).
+func exp2(x float64) float64 {
+	if x < -126 {
+		return 0
+	}
+	return math.Exp2(x)
 }
 
 func mulLegacy32(m Mode, a, b uint32) uint32 {
@@ -101,31 +136,41 @@ func reciprocalRoot(x float64) float64 {
 	return 1 / math.Sqrt(x)
 }
 
-// sineTurns is the sine of an angle in revolutions; outside ±256 the hardware gives 0 (source: CLRX, V_SIN_F32).
+// sineTurns is the sine of an angle in revolutions; outside ±256 the hardware gives 0 (source: GCN3 ISA manual, V_SIN_F32).
 func sineTurns(x float64) float64 {
-	if math.IsInf(x, 0) {
-		return math.NaN()
+	if x == 0 {
+		return x
 	}
-	if math.Abs(x) > 256 {
-		return 0
-	}
-	return math.Sin(2 * math.Pi * (x - math.RoundToEven(x)))
+	return trigonometric(x, 0, 0)
 }
 
 // cosineTurns is the cosine of an angle in revolutions; outside ±256 the hardware gives 1.
-func cosineTurns(x float64) float64 {
-	if math.IsInf(x, 0) {
+func cosineTurns(x float64) float64 { return trigonometric(x, 1, 1) }
+
+// trigonometric is the sine of x revolutions and some quarters more, exact at multiples of a quarter.
+func trigonometric(x float64, quarters int, outside float64) float64 {
+	switch {
+	case math.IsInf(x, 0):
 		return math.NaN()
+	case math.Abs(x) > 256:
+		return outside
 	}
-	if math.Abs(x) > 256 {
-		return 1
+	nearest := math.RoundToEven(4 * x)
+	angle := 2 * math.Pi * (x - nearest/4)
+	switch (int(nearest) + quarters) & 3 {
+	case 1:
+		return math.Cos(angle)
+	case 2:
+		return 0 - math.Sin(angle)
+	case 3:
+		return -math.Cos(angle)
 	}
-	return math.Cos(2 * math.Pi * (x - math.RoundToEven(x)))
+	return math.Sin(angle)
 }
 
-// ldexp is math.Ldexp for any int32 exponent.
+// ldexp multiplies an f16 or f32 by any power of two. Results beyond those formats stay finite and not zero, so that rounding sees them.
 func ldexp(x float64, exponent int32) float64 {
-	return math.Ldexp(x, int(max(-3000, min(3000, exponent))))
+	return math.Ldexp(x, int(max(-600, min(600, exponent))))
 }
 
 func frexpMantissa32(m Mode, a uint32) uint32 {
@@ -138,13 +183,6 @@ func frexpMantissa32(m Mode, a uint32) uint32 {
 	}
 	fraction, _ := math.Frexp(float64(math.Float32frombits(x)))
 	return math.Float32bits(float32(fraction))
-}
-
-func scale32(m Mode, x uint32, exponent int32) uint32 {
-	if isNaN32(x) {
-		return x
-	}
-	return narrow32(ldexp(float64(math.Float32frombits(x)), exponent), m.round32(), m.flushOut32())
 }
 
 func exponent32(x uint32) int { return int(x >> 23 & 0xFF) }

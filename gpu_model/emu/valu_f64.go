@@ -24,7 +24,7 @@ func init() {
 		"v_ceil_f64":  unary64(math.Ceil),
 		"v_floor_f64": unary64(math.Floor),
 		"v_rndne_f64": unary64(math.RoundToEven),
-		"v_fract_f64": unary64(func(x float64) float64 { return min(x-math.Floor(x), 0x1.fffffffffffffp-1) }),
+		"v_fract_f64": liftWide(fract64),
 		"v_rcp_f64":   unary64(reciprocal),
 		"v_rsq_f64":   unary64(reciprocalRoot),
 		"v_sqrt_f64":  unary64(math.Sqrt),
@@ -36,11 +36,13 @@ func init() {
 		"v_div_fixup_f64":  liftWide(divFixup64),
 	})
 	register("v_div_fmas_f64", vccInstruction(resultF64, func(m Mode, vcc bool, a, b, c uint64) uint64 {
-		r := fma64(m, a, b, c)
-		if vcc && !isNaN64(r) {
-			return scale64(m, r, 64)
+		if !vcc {
+			return fma64(m, a, b, c)
 		}
-		return r
+		if c&(1<<63-1) >= 0x4000000000000000 {
+			return fmaScaled64(m, a, b, c, 128)
+		}
+		return fmaScaled64(m, a, b, c, -128)
 	}))
 	register("v_div_scale_f64", scaleInstruction(resultF64, divScale64))
 }
@@ -50,13 +52,36 @@ func unary64(f func(x float64) float64) laneFunc {
 		if isNaN64(a) {
 			return a | quiet64
 		}
-		return finish64(m, f(flushed64(m.flushIn64(), a)), 0)
+		y := f(flushed64(m.flushIn64(), a))
+		if math.IsNaN(y) { // outside the domain of the function
+			return 1<<63 | nan64
+		}
+		return finish64(m, y)
 	})
 }
 
-// scale64 multiplies by a power of two; one rounding, for denormal results only.
+// fract64 is x − floor(x), less than 1 always.
+func fract64(m Mode, a, _, _ uint64) uint64 {
+	switch {
+	case isNaN64(a):
+		return a | quiet64
+	case a&(1<<63-1) == 0x7FF0000000000000:
+		return a&(1<<63) | nan64
+	}
+	x := flushed64(m.flushIn64(), a)
+	floor := math.Floor(x)
+	if x == floor {
+		return 0
+	}
+	return min(add64(m, math.Float64bits(x), math.Float64bits(-floor)), 0x3FEFFFFFFFFFFFFF)
+}
+
+// scale64 multiplies by a power of two.
 func scale64(m Mode, x uint64, exponent int32) uint64 {
-	return flush64(m.flushOut64(), math.Float64bits(ldexp(math.Float64frombits(x), exponent)))
+	if x&(1<<63-1) == 0 || x&0x7FF0000000000000 == 0x7FF0000000000000 {
+		return x
+	}
+	return exact64(m, math.Float64frombits(x), 1, 0, int(max(-5000, min(5000, exponent))))
 }
 
 func exponent64(x uint64) int { return int(x >> 52 & 0x7FF) }
@@ -66,7 +91,7 @@ func denormal(x float64) bool { return x != 0 && math.Abs(x) < 0x1p-1022 }
 // divScale64 is divScale32 for f64 (source: CLRX GcnInstrsVop3, V_DIV_SCALE_F64).
 func divScale64(m Mode, a, b, c uint64) (uint64, bool) {
 	x, y := math.Float64frombits(b), math.Float64frombits(c)
-	up := func() uint64 { return math.Float64bits(ldexp(math.Float64frombits(a), 128)) }
+	up := func() uint64 { return math.Float64bits(math.Ldexp(math.Float64frombits(a), 128)) }
 	switch {
 	case x == 0 || y == 0:
 		return nan64, false
@@ -83,7 +108,7 @@ func divScale64(m Mode, a, b, c uint64) (uint64, bool) {
 		}
 		return a, true
 	case denormal(1 / x):
-		return math.Float64bits(ldexp(math.Float64frombits(a), -128)), false
+		return math.Float64bits(math.Ldexp(math.Float64frombits(a), -128)), false
 	case denormal(y / x):
 		if a == c {
 			return up(), true

@@ -27,8 +27,8 @@ func init() {
 	register("v_movreld_b32", relativeMove(false, true))
 	register("v_movrels_b32", relativeMove(true, false))
 	register("v_movrelsd_b32", relativeMove(true, true))
-	register("v_qsad_pk_u16_u8", wideSad(quadSad(sad8)))
-	register("v_mqsad_pk_u16_u8", wideSad(quadSad(maskedSad8)))
+	register("v_qsad_pk_u16_u8", wideSad(sad8))
+	register("v_mqsad_pk_u16_u8", wideSad(maskedSad8))
 	register("v_mqsad_u32_u8", bindQuadSad32)
 }
 
@@ -117,22 +117,24 @@ func (w *Wavefront) relative(op *Op, register int, offset uint32) *lanes {
 	return (*lanes)(w.V[index*64:])
 }
 
-// quadSad makes four sums of differences between b and the four overlapping dwords of a, added to the words of c.
-func quadSad(sad func(a, b uint32) uint32) func(a, b, c uint64) uint64 {
-	return func(a, b, c uint64) (d uint64) {
-		for i := range 4 {
-			sum := sad(uint32(a>>(8*i)), uint32(b)) + uint32(c>>(16*i)&0xFFFF)
-			d |= uint64(sum&0xFFFF) << (16 * i)
-		}
-		return d
+// wideSad makes four sums of differences between b and the four overlapping dwords of a, added to the words of c; clamp saturates.
+func wideSad(sad func(a, b uint32) uint32) executor {
+	return func(op *Op) error {
+		clamp := op.Inst.Clamp
+		return vectorInstruction(resultInt, liftWide(func(_ Mode, a, b, c uint64) (d uint64) {
+			for i := range 4 {
+				sum := sad(uint32(a>>(8*i)), uint32(b)) + uint32(c>>(16*i)&0xFFFF)
+				if clamp {
+					sum = min(sum, 0xFFFF)
+				}
+				d |= uint64(sum&0xFFFF) << (16 * i)
+			}
+			return d
+		}))(op)
 	}
 }
 
-func wideSad(f func(a, b, c uint64) uint64) executor {
-	return vectorInstruction(resultInt, liftWide(func(_ Mode, a, b, c uint64) uint64 { return f(a, b, c) }))
-}
-
-// bindQuadSad32 resolves v_mqsad_u32_u8: four 32-bit sums, with a four-register accumulator.
+// bindQuadSad32 resolves v_mqsad_u32_u8: four 32-bit sums, with a four-register accumulator. They saturate (source: CLRX GcnInstrsVop3).
 func bindQuadSad32(op *Op) error {
 	v, err := resolveVector(op)
 	if err != nil {
@@ -146,7 +148,8 @@ func bindQuadSad32(op *Op) error {
 		for i, a := range s.a {
 			wide := join(a, s.ah[i])
 			for k := range 4 {
-				sums[k][i] = maskedSad8(uint32(wide>>(8*k)), s.b[i]) + w.accumulator(&v.src[2], k, i)
+				sum := uint64(maskedSad8(uint32(wide>>(8*k)), s.b[i])) + uint64(w.accumulator(&v.src[2], k, i))
+				sums[k][i] = uint32(min(sum, 1<<32-1))
 			}
 		}
 		for k := range 4 {
@@ -166,6 +169,10 @@ func (w *Wavefront) accumulator(s *source, k, lane int) uint32 {
 	case sourceConstant:
 		if k == 0 {
 			return s.lo[lane]
+		}
+	case sourceStatus:
+		if k == 0 {
+			return w.status(s.index)
 		}
 	}
 	return 0

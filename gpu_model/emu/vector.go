@@ -359,7 +359,7 @@ func blend(d, t *lanes, mask uint64) {
 func (v *vector) finish(m Mode, t, th *lanes) {
 	switch v.result {
 	case resultF32:
-		if v.omod != 0 && !m.ieee() {
+		if v.omod != 0 && m.modifies32() {
 			for i, x := range t {
 				t[i] = outputModifier32(x, v.omod)
 			}
@@ -371,7 +371,7 @@ func (v *vector) finish(m Mode, t, th *lanes) {
 		}
 	case resultF16:
 		for i, x := range t {
-			if v.omod != 0 && !m.ieee() {
+			if v.omod != 0 && m.modifies64() {
 				x = uint32(outputModifier16(uint16(x), v.omod))
 			}
 			if v.clamp {
@@ -382,7 +382,7 @@ func (v *vector) finish(m Mode, t, th *lanes) {
 	case resultF64:
 		for i := range t {
 			x := uint64(t[i]) | uint64(th[i])<<32
-			if v.omod != 0 && !m.ieee() {
+			if v.omod != 0 && m.modifies64() {
 				x = outputModifier64(x, v.omod)
 			}
 			if v.clamp {
