@@ -142,7 +142,11 @@ class Convolution(_Window):
 
 
 class Pooling(_Window):
-    """Pooling; `avg` is MIOpen's name for avg_exclude_padding."""
+    """Pooling; `avg` is MIOpen's name for avg_exclude_padding.
+
+    `rounding` (ours) says what happens to a last window that does not fit: "up" cuts it off, as DNNMark and Caffe do,
+    "down" leaves it out, as most networks of today are defined.
+    """
 
     section: ClassVar[str] = "Pooling"
 
@@ -153,23 +157,26 @@ class Pooling(_Window):
     pad_w: Size = 0
     stride_h: Count = 2
     stride_w: Count = 2
+    rounding: Literal["up", "down"] = "up"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return N × C × P × Q: rounded up, and no window begins beyond the input and its leading padding."""
+        """Return N × C × P × Q; no window begins beyond the input and its leading padding."""
         n, c, h, w = shape
         if self.pad_h >= self.kernel_size_h or self.pad_w >= self.kernel_size_w:
             raise ValueError(
                 f"padding {self.pad_h} × {self.pad_w} must be smaller than the window of "
                 f"{self.kernel_size_h} × {self.kernel_size_w}"
             )
-        p = _pooled(h, self.kernel_size_h, self.pad_h, self.stride_h)
-        q = _pooled(w, self.kernel_size_w, self.pad_w, self.stride_w)
+        up = self.rounding == "up"
+        p = _pooled(h, self.kernel_size_h, self.pad_h, self.stride_h, up=up)
+        q = _pooled(w, self.kernel_size_w, self.pad_w, self.stride_w, up=up)
         return n, c, p, q
 
 
-def _pooled(extent: int, window: int, pad: int, stride: int) -> int:
+def _pooled(extent: int, window: int, pad: int, stride: int, *, up: bool) -> int:
     # DNNMark's rule, which is Caffe's. A window larger than the padded input is cut off, and stays one window.
-    out = max(math.ceil((extent + 2 * pad - window) / stride), 0) + 1
+    rest = (extent + 2 * pad - window) / stride
+    out = max(math.ceil(rest) if up else math.floor(rest), 0) + 1
     if (out - 1) * stride >= extent + pad:
         out -= 1
     return out

@@ -51,6 +51,7 @@ DEFAULTS = {
         "pad_w": 0,
         "stride_h": 2,
         "stride_w": 2,
+        "rounding": "up",
     },
     "LRN": {"lrn_mode": "cross_channel_dim1", "local_size": 5, "alpha": 0.0001, "beta": 0.75, "k": 2.0},
     "Activation": {"activation_mode": "relu", "ceiling": 6.0},
@@ -120,6 +121,8 @@ KEYS = [
     ("Pooling", "stride=3", {"stride_h": 3, "stride_w": 3}),
     ("Pooling", "stride_h=1", {"stride_h": 1}),
     ("Pooling", "stride_w=4", {"stride_w": 4}),
+    ("Pooling", "rounding=up", {"rounding": "up"}),
+    ("Pooling", "rounding=down", {"rounding": "down"}),
     ("LRN", "lrn_mode=cross_channel_dim1", {"lrn_mode": "cross_channel_dim1"}),
     ("LRN", "lrn_mode=within_channel", {"lrn_mode": "within_channel"}),
     ("LRN", "local_size=3", {"local_size": 3}),
@@ -369,6 +372,11 @@ def test_shapes_of_a_network():
 def test_extents_of_pooling(size, window, stride, pad, out):
     text = f"{HEADER}[Pooling]\nn=1\nc=1\nh={size}\nw={size}\nkernel_size={window}\nstride={stride}\npad={pad}\n"
     assert Network.from_description(parse_text(text)).nodes[0].output_shape == (1, 1, out, out)
+
+
+def test_extents_of_pooling_rounded_down():
+    text = f"{HEADER}[Pooling]\nn=1\nc=1\nh=112\nw=5\nkernel_size=3\nstride=2\npad=1\nrounding=down\n"
+    assert Network.from_description(parse_text(text)).nodes[0].output_shape == (1, 1, 56, 3)
 
 
 @pytest.mark.parametrize(

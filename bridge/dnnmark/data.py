@@ -1,0 +1,74 @@
+"""Data of a benchmark: drawn, cut from a photograph, or read from a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.dnnmark.network import Node
+from bridge.errors import ConfigurationError
+from bridge.layers.network import Draw, gaussian
+from bridge.traces import TraceReader
+
+__all__ = ["INPUTS", "data_source"]
+
+INPUTS = ("gaussian", "photo")
+"""What inputs can be, besides traces."""
+
+
+def data_source(inputs: str, folder: Path) -> Draw:
+    """Return what makes the data of a benchmark.
+
+    A layer with a trace takes its input, and its gradient where the trace has one, from there; other inputs are zero-
+    mean Gaussian or a photograph, other gradients zero-mean Gaussian, all with the densities that the layer states.
+
+    Args:
+        inputs: one of `INPUTS`.
+        folder: where relative paths of traces begin.
+    """
+    if inputs not in INPUTS:
+        raise ConfigurationError(f"inputs are {' or '.join(INPUTS)}, got {inputs!r}")
+
+    def draw(node: Node, what: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+        if node.layer.trace is not None:
+            with TraceReader(folder / node.layer.trace) as trace:
+                found = trace.find(node.name, what)
+                if found is not None:
+                    return _fitting(found, shape, f"{node.layer.trace}: {what} of layer {node.name}")
+                if what == "input":
+                    raise ConfigurationError(f"the trace {node.layer.trace} has no input of layer {node.name!r}")
+        if inputs == "photo" and what == "input" and not node.inputs and shape[1] in (1, 3):
+            return _photo(shape, rng)
+        return gaussian(node, what, shape, rng)
+
+    return draw
+
+
+def _fitting(values: NDArray[np.float32], shape: tuple[int, ...], what: str) -> NDArray[np.float32]:
+    if values.shape[0] < shape[0] or values.shape[1:] != shape[1:]:
+        raise ConfigurationError(f"{what} has shape {list(values.shape)}, the layer needs {list(shape)}")
+    return values[: shape[0]]
+
+
+def _photo(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return crops at random places of the sample photograph, scaled to the shape, each channel standardised."""
+    import matplotlib
+    from PIL import Image
+
+    n, c, h, w = shape
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    with Image.open(path) as photograph:
+        image = photograph.convert("RGB" if c == 3 else "L")
+        side = min(image.size)
+        crops = []
+        for _ in range(n):
+            size = int(rng.integers(side // 2, side + 1))
+            left, top = (int(rng.integers(0, extent - size + 1)) for extent in image.size)
+            crop = image.crop((left, top, left + size, top + size)).resize((w, h), Image.Resampling.BILINEAR)
+            crops.append(np.asarray(crop, np.float32).reshape(h, w, c).transpose(2, 0, 1))
+    values = np.stack(crops)
+    values -= values.mean(axis=(0, 2, 3), keepdims=True)
+    values /= values.std(axis=(0, 2, 3), keepdims=True)
+    return values
