@@ -80,8 +80,8 @@ def run_network(
 ) -> list[Row]:
     """Run a network's primitives in order; return a row for each.
 
-    Every primitive runs `warmup` times unmeasured and `iterations` times measured, one whole pass over the network after
-    the other. The last iteration's results are compared with the reference.
+    Every primitive runs `warmup` times unmeasured and `iterations` times measured, one whole pass over the network
+    after the other. The last iteration's results are compared with the reference.
 
     Args:
         session: the device; with units attached, convolutions run with and without them.
@@ -101,7 +101,11 @@ def run_network(
         if phases == "backward":
             for placed in device.forward:
                 placed.primitive.operation.run()
-        runner.run([] if phases == "backward" else device.forward, [] if phases == "forward" else device.backward)
+        placed = [*([] if phases == "backward" else device.forward), *([] if phases == "forward" else device.backward)]
+        if not network.composed:  # layers by themselves: each forward, then backward
+            order = list(device.layers)
+            placed.sort(key=lambda item: order.index(item.layer))
+        runner.run(placed)
         return runner.rows
 
 
@@ -116,8 +120,7 @@ class _Runner:
         self._on_row = on_row
         self.rows: list[Row] = []
 
-    def run(self, forward: list[PlacedPrimitive], backward: list[PlacedPrimitive]) -> None:
-        placed = [*forward, *backward]
+    def run(self, placed: list[PlacedPrimitive]) -> None:
         counted: dict[int, list[list[int]]] = {index: [] for index in range(len(placed))}
         for iteration in range(-self._warmup, self._iterations):
             last = iteration == self._iterations - 1

@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.config import Input
 from bridge.dnnmark.network import Node
 from bridge.errors import ConfigurationError
 from bridge.layers.network import Draw, gaussian
+from bridge.photo import load_photo
 from bridge.traces import TraceReader
 
 __all__ = ["INPUTS", "data_source"]
 
 INPUTS = ("gaussian", "photo")
 """What inputs can be, besides traces."""
+
+_SAMPLE_SIDE, _LEAST_CROP = 512, 224
+"""Pixels: a square that lies inside the sample photograph, and the smallest part of it that is taken."""
 
 
 def data_source(inputs: str, folder: Path) -> Draw:
@@ -54,21 +59,11 @@ def _fitting(values: NDArray[np.float32], shape: tuple[int, ...], what: str) -> 
 
 def _photo(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return crops at random places of the sample photograph, scaled to the shape, each channel standardised."""
-    import matplotlib
-    from PIL import Image
-
     n, c, h, w = shape
-    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    with Image.open(path) as photograph:
-        image = photograph.convert("RGB" if c == 3 else "L")
-        side = min(image.size)
-        crops = []
-        for _ in range(n):
-            size = int(rng.integers(side // 2, side + 1))
-            left, top = (int(rng.integers(0, extent - size + 1)) for extent in image.size)
-            crop = image.crop((left, top, left + size, top + size)).resize((w, h), Image.Resampling.BILINEAR)
-            crops.append(np.asarray(crop, np.float32).reshape(h, w, c).transpose(2, 0, 1))
-    values = np.stack(crops)
-    values -= values.mean(axis=(0, 2, 3), keepdims=True)
-    values /= values.std(axis=(0, 2, 3), keepdims=True)
-    return values
+    images = []
+    for _ in range(n):
+        size = int(rng.integers(_LEAST_CROP, _SAMPLE_SIDE + 1))
+        top, left = (int(rng.integers(0, _SAMPLE_SIDE - size + 1)) for _ in range(2))
+        images.append(load_photo(Input(image="sample", crop=(top, left, size, size), resize=(h, w)), Path()))
+    values = np.concatenate(images)
+    return values if c == 3 else values.mean(axis=1, keepdims=True, dtype=np.float32)

@@ -111,7 +111,7 @@ class ConvolutionLayer(DeviceLayer):
         if UnitKind.MONITOR not in self.session.units or self.shape.images > 1 or self.shape.groups > 1:
             return None
         watched = self.session.watch(gradient_view(self.shape, dy))
-        self._resources.callback(watched.close)
+        self._watches.callback(watched.close)
         return watched
 
     def _primitive(

@@ -42,6 +42,7 @@ class DeviceLayer(abc.ABC):
         self.parameters: dict[str, DeviceArray] = {}
         self.gradients: dict[str, DeviceArray] = {}
         self._resources = contextlib.ExitStack()
+        self._watches = contextlib.ExitStack()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.node.name} {self.node.input_shape} → {self.node.output_shape}>"
@@ -67,8 +68,13 @@ class DeviceLayer(abc.ABC):
     def parameters_changed(self) -> None:
         """Follow a change of the parameters: derived layouts are made again."""
 
+    def stop_watching(self) -> None:
+        """End the monitor's watches, which may lie on other layers' arrays: before any of these are freed."""
+        self._watches.close()
+
     def close(self) -> None:
         """Free the device memory of the layer and its primitives."""
+        self.stop_watching()
         self._resources.close()
 
     def operation(self, label: str) -> Operation:

@@ -126,6 +126,8 @@ class DeviceNetwork:
 
     def close(self) -> None:
         """Free the device memory."""
+        for layer in self.layers.values():
+            layer.stop_watching()
         self._resources.close()
 
     def _add_forward(self, node: Node) -> None:

@@ -1,9 +1,9 @@
 """Tensors and zero patterns of layers in a safetensors file.
 
 Tensor `LAYER/WHAT` (float32) is what a layer's input, output, gradient (of its output), weights or bias held at one
-step. `LAYER/WHAT/nonzero` (uint8) is a zero pattern instead: one bit an element in row-major order, 1 for a non-zero, the
-first element in the highest bit; its shape stands in the metadata under the same name, as JSON. The metadata's `format`
-is `spartan-trace`, its `version` 1; `model`, `source` and `step` say where the tensors come from.
+step. `LAYER/WHAT/nonzero` (uint8) is a zero pattern instead: one bit an element in row-major order, 1 for a non-zero,
+the first element in the highest bit; its shape stands in the metadata under the same name, as JSON. The metadata's
+`format` is `spartan-trace`, its `version` 1; `model`, `source` and `step` say where the tensors come from.
 """
 
 from __future__ import annotations

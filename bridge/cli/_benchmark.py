@@ -1,0 +1,110 @@
+"""Runs a network for the commands `spartan dnnmark` and `spartan layer`, and prints a line for each primitive."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import typer
+
+from bridge.dnnmark.benchmark import Phases, Row, run_network
+from bridge.dnnmark.network import Network
+from bridge.errors import ConfigurationError, VerificationError
+from bridge.layers.network import Draw
+from bridge.session import CoSimulation
+from bridge.units import default_choices
+
+__all__ = ["run_and_print"]
+
+
+def run_and_print(
+    network: Network,
+    *,
+    title: str,
+    run: bool,
+    iterations: int,
+    warmup: int,
+    phase: str,
+    layer: str | None,
+    draw: Draw,
+    seed: int,
+    json_file: Path | None,
+    gpu: str,
+    mode: str,
+    spartan: bool,
+    cores: int,
+) -> None:
+    """Run a network (or with `run` false print its shapes), write the JSON file, and end with the outcome.
+
+    Raises:
+        VerificationError: naming the primitives whose result differs.
+        ConfigurationError: for wrong options.
+    """
+    phases = next((known for known in get_args(Phases) if known == phase), None)
+    if phases is None:
+        raise ConfigurationError(f"--phase is {', '.join(get_args(Phases))}, got {phase!r}")
+    if not run:
+        for node in network.nodes:
+            extents = " → ".join("×".join(map(str, shape)) for shape in (node.input_shape, node.output_shape))
+            typer.echo(f"{node.name}: {node.layer.section} {extents}")
+        typer.echo("run_mode is none: nothing was run; standalone or composed runs the layers")
+        return
+    if json_file is not None and not json_file.parent.is_dir():
+        raise ConfigurationError(f"--json: the folder {json_file.parent} does not exist")
+    width = max(len("layer"), *(len(node.name) for node in network.nodes))
+    units = list(default_choices().values()) if spartan and _has_convolution(network) else []
+    with CoSimulation(gpu=gpu, mode=mode, units=units, host_threads=cores) as session:
+        typer.echo(f"{title} on {gpu}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
+        typer.echo(_line("primitive", "layer", "cycles", "ms", "density", "verified", _HEADINGS, width))
+        rows = run_network(
+            session,
+            network,
+            iterations=iterations,
+            warmup=warmup,
+            phases=phases,
+            only=layer,
+            seed=seed,
+            draw=draw,
+            on_row=lambda row: typer.echo(_row(row, width)),
+        )
+        clock = session.clock_hz
+    cycles = sum(row.cycles for row in rows)
+    best = sum(row.cycles if row.spartan is None else row.spartan.cycles for row in rows)
+    shown = (
+        (f"{best:,.0f}", f"{cycles / best:.2f}×" if best else "–", "") if any(r.spartan for r in rows) else ("",) * 3
+    )
+    verified = "yes" if all(row.verified for row in rows) else "NO"
+    typer.echo(_line("total", "", f"{cycles:,.0f}", f"{cycles / clock * 1e3:.4f}", "", verified, shown, width))
+    if json_file is not None:
+        json_file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
+    wrong = [row for row in rows if not row.verified]
+    if wrong:
+        names = ", ".join(f"{row.label} of {row.layer}" for row in wrong)
+        raise VerificationError(f"results differ from their reference: {names}; {wrong[0].message}")
+
+
+_HEADINGS = ("Spartan cycles", "speedup", "ideal")
+
+
+def _has_convolution(network: Network) -> bool:
+    return any(node.layer.section == "Convolution" for node in network.nodes)
+
+
+def _row(row: Row, width: int) -> str:
+    extra = ("–", "–", "–")
+    if row.spartan is not None:
+        speedup = "–" if row.spartan.speedup is None else f"{row.spartan.speedup:.2f}×"
+        extra = (f"{row.spartan.cycles:,.0f}", speedup, f"{row.spartan.ideal_speedup:.2f}×")
+    verified = "yes" if row.verified else "NO"
+    return _line(
+        row.label, row.layer, f"{row.cycles:,.0f}", f"{row.ms:.4f}", f"{row.density:.3f}", verified, extra, width
+    )
+
+
+def _line(
+    label: str, layer: str, cycles: str, ms: str, density: str, verified: str, extra: tuple[str, ...], width: int
+) -> str:
+    spartan, speedup, ideal = extra
+    first = f"{label:<13} {layer:<{width}} {cycles:>13} {ms:>9} {density:>7} {verified:>8}"
+    return f"{first} {spartan:>14} {speedup:>7} {ideal:>7}".rstrip()
