@@ -101,11 +101,14 @@ def run_network(
         if phases == "backward":
             for placed in device.forward:
                 placed.primitive.operation.run()
-        placed = [*([] if phases == "backward" else device.forward), *([] if phases == "forward" else device.backward)]
+        measured = [
+            *([] if phases == "backward" else device.forward),
+            *([] if phases == "forward" else device.backward),
+        ]
         if not network.composed:  # layers by themselves: each forward, then backward
             order = list(device.layers)
-            placed.sort(key=lambda item: order.index(item.layer))
-        runner.run(placed)
+            measured.sort(key=lambda item: order.index(item.layer))
+        runner.run(measured)
         return runner.rows
 
 
@@ -144,7 +147,8 @@ class _Runner:
 
     def _timed(self, item: PlacedPrimitive, operation: Operation) -> int:
         with self._session.layer(f"{item.layer} {item.primitive.label}"):
-            return operation.run().cycles
+            cycles = operation.run().cycles
+        return cycles if self._session.mode == "timing" else 0  # a register read costs cycles in either mode
 
     def _report(self, item: PlacedPrimitive, counted: list[list[int]]) -> None:
         primitive = item.primitive
