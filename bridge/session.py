@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -24,13 +22,14 @@ from numpy.typing import DTypeLike, NDArray
 from bridge._binary import gpusim
 from bridge._errors_from_rpc import CONNECTION_LOST, error_of
 from bridge._process import Child, ChildError
+from bridge._unit_server import UnitServer, start_unit_server
 from bridge._version import __version__
 from bridge.array import DeviceArray
 from bridge.catalogue import describe_kernel, kernel_folder
 from bridge.errors import ConfigurationError, ModelFailedError, SpartanError, UnitFailedError
 from bridge.kernel import Argument, Kernel, LaunchResult, pack_arguments
 from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
-from bridge.units import UnitChoice
+from bridge.units import UnitChoice, UnitKey
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from spartan_units.types import UnitKind
 from spartan_units.wire import common_pb2, gpu_model_pb2, gpu_model_pb2_grpc
@@ -124,6 +123,7 @@ class CoSimulation:
         host_threads: cores that the model may use, 0 for all. The result does not depend on it.
         max_instructions: wavefront instructions that a launch may execute, 0 for any number.
         reply_deadline_s: wall time without an answer after which a unit counts as failed.
+        record: new or empty folder that receives all events and replies (docs/recording.md); None records nothing.
         log: file that receives what the processes say beyond their one sentence; None for nowhere.
 
     Raises:
@@ -142,6 +142,7 @@ class CoSimulation:
         host_threads: int = 0,
         max_instructions: int = 0,
         reply_deadline_s: float = 30.0,
+        record: Path | None = None,
         log: Path | None = None,
     ) -> None:
         if mode not in _MODES:
@@ -153,7 +154,10 @@ class CoSimulation:
         self.on_progress: Callable[[LaunchProgress], None] | None = None
         self._deadline_s = reply_deadline_s
         self._seats: dict[UnitKind, int] = {}
-        self._servers: dict[UnitKind, Child] = {}
+        self._servers: dict[UnitKey, UnitServer] = {}
+        self._choices: dict[UnitKind, UnitKey] = {}
+        self._shadows: list[int] = []
+        self._record = record
         self._kernels: dict[str, Kernel] = {}
         self._loaded: dict[str, dict[str, Kernel]] = {}
         self._closed = False
@@ -205,6 +209,8 @@ class CoSimulation:
                 gpu_overrides={key: _toml_value(value) for key, value in gpu_set.items()},
                 host_threads=host_threads,
                 max_instructions=max_instructions,
+                private_directory=str(self._directory),
+                record_directory="" if self._record is None else str(self._record.resolve()),
             ),
         )
         self.model = reply.model
@@ -223,47 +229,54 @@ class CoSimulation:
         if choice.empty:
             return None
         self._serve(choice)
-        server = self._servers.get(choice.kind)
+        server = self._servers.get(choice.key)
         if server is not None:
             try:
                 server.wait_ready(_START_TIMEOUT_S)
             except ChildError as error:
                 raise ConfigurationError(str(error)) from None
-        target = choice.spec if server is None else server.address
+        security = choice.security
         reply = self._call(
             self._stub.AttachUnit,
             gpu_model_pb2.AttachUnitRequest(
                 kind=_KINDS[choice.kind],
-                target=target,
+                target=choice.target if server is None else server.address,
                 parameters_json=json.dumps(dict(choice.parameters)),
                 reply_deadline_s=self._deadline_s,
+                credit_window=choice.credit_window,
+                max_batch_events=choice.max_batch_events,
+                shadow=choice.shadow,
+                tls_ca=security.ca,
+                tls_certificate=security.certificate,
+                tls_key=security.key,
+                token=security.token,
+                insecure_loopback=security.insecure_loopback,
             ),
         )
-        self._seats[choice.kind] = reply.seat
         unit = AttachedUnit(
             kind=choice.kind,
             name=reply.unit.name,
             version=reply.unit.version,
-            placement="grpc",
+            placement=_placement(choice),
             parameters=json.loads(reply.unit.parameters_json or "{}"),
         )
-        self.units[choice.kind] = unit
+        if choice.shadow:
+            self._shadows.append(reply.seat)
+        else:
+            self._seats[choice.kind], self._choices[choice.kind] = reply.seat, choice.key
+            self.units[choice.kind] = unit
         return unit
 
     def _serve(self, choice: UnitChoice) -> None:
-        """Start the process of a unit that is to have one, unless it runs already."""
-        if choice.empty or choice.spec.startswith("unix:") or choice.kind in self._servers:
+        """Start the server of a unit that is to have one, unless it runs already."""
+        if choice.empty or choice.target is not None or choice.key in self._servers:
             return
-        command = [sys.executable, "-m", "spartan_units.serve", "--unit", choice.spec, "--kind", choice.kind.value]
-        command += ["--listen", f"unix:{self._directory / choice.kind.value}"]
-        try:
-            self._servers[choice.kind] = Child(command, log=self._log, env=_unit_environment())
-        except OSError as error:
-            raise UnitFailedError(f"the server of unit {choice.spec} did not start: {error}") from None
+        socket = self._directory / f"{choice.kind.value}{len(self._servers)}"
+        self._servers[choice.key] = start_unit_server(choice, socket, self._log)
 
     def process_ids(self) -> dict[str, int]:
         """Return the process ids of the GPU model ("model") and of the unit servers (by kind)."""
-        found = {kind.value: server.pid for kind, server in self._servers.items()}
+        found = {key.kind.value: server.pid for key, server in self._servers.items() if not key.shadow}
         if self._model is not None:
             found["model"] = self._model.pid
         return found
@@ -308,8 +321,8 @@ class CoSimulation:
         failure = error_of(error)
         if isinstance(failure, UnitFailedError):
             gone = [
-                f"{kind.value} ended with {server.status()}"
-                for kind, server in self._servers.items()
+                f"{key.kind.value} ended with {server.status()}"
+                for key, server in self._servers.items()
                 if server.wait(0.2)
             ]
             if gone:
@@ -548,8 +561,9 @@ class CoSimulation:
         """End a unit's stream and its process; return its counters."""
         reply = self._call(self._stub.DetachUnit, gpu_model_pb2.DetachUnitRequest(seat=self._seats.pop(kind)))
         del self.units[kind]
-        if kind in self._servers:
-            self._servers.pop(kind).stop()
+        server = self._servers.pop(self._choices.pop(kind), None)
+        if server is not None:
+            server.stop()
         counters: dict[str, float] = json.loads(reply.counters_json or "{}")
         return counters
 
@@ -586,9 +600,11 @@ def _toml_value(value: Any) -> str:
     return repr(value)
 
 
-def _unit_environment() -> dict[str, str]:
-    """Return the environment of unit servers: one thread of numpy each, since the model uses the other cores."""
-    return {**os.environ, **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}}
+def _placement(choice: UnitChoice) -> str:
+    """Return where a unit runs, for results."""
+    if choice.target is None:
+        return "thread" if choice.in_thread else "process"
+    return choice.target.partition(":")[0]
 
 
 def _short_temporary_folder() -> str | None:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "AppliedTiles",
     "NO_TILE",
+    "AppliedTiles",
     "CompactedTiles",
     "Machine",
     "Mark",

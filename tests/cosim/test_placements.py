@@ -1,0 +1,51 @@
+"""One unit, one result: wherever it runs, however events are cut, however slow it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge import CoSimulation, UnitChoice
+from spartan_units.registry import DEFAULT_UNITS
+from spartan_units.types import UnitKind
+from tests.cosim.jobs import Outcome, run
+
+HERE = Path(__file__).parent / "units_for_tests.py"
+SLOW = {
+    UnitKind.MONITOR: f"{HERE}:SlowMonitor",
+    UnitKind.COMPACTION: f"{HERE}:SlowEngine",
+    UnitKind.SCHEDULER: f"{HERE}:SlowScheduler",
+}
+
+
+def choices(specs: dict[UnitKind, str], batch: int) -> list[UnitChoice]:
+    return [UnitChoice(kind, spec, max_batch_events=batch) for kind, spec in specs.items()]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> tuple[Outcome, Path]:
+    """The job with Python units in processes of their own, recorded."""
+    folder = tmp_path_factory.mktemp("recording") / "events"
+    with CoSimulation(units=choices(DEFAULT_UNITS, 0), record=folder) as session:
+        return run(session), folder
+
+
+def everywhere(spec: str) -> dict[UnitKind, str]:
+    return {kind: spec.replace("*", DEFAULT_UNITS[kind]) for kind in UnitKind}
+
+
+@pytest.mark.parametrize("batch", [1, 64, 4096])
+@pytest.mark.parametrize("place", ["builtin", "thread:*", "*", "slow", "slow thread"])
+def test_every_placement_and_batch_size_gives_the_same(recorded, place, batch):
+    specs = everywhere(place)
+    if place.startswith("slow"):
+        specs = {kind: ("thread:" if "thread" in place else "") + spec for kind, spec in SLOW.items()}
+    with CoSimulation(units=choices(specs, batch)) as session:
+        assert run(session) == recorded[0]
+
+
+@pytest.mark.parametrize("batch", [1, 64, 4096])
+def test_a_recording_stands_in_for_its_units(recorded, batch):
+    with CoSimulation(units=choices(everywhere(f"replay:{recorded[1]}"), batch)) as session:
+        assert run(session) == recorded[0]

@@ -1,0 +1,38 @@
+"""Units that behave as the Spartan ones, at another speed."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from spartan_units.compaction import EllpackCompactionEngine
+from spartan_units.monitor import LineCountingMonitor
+from spartan_units.scheduler import LongestFirstScheduler
+
+
+def _dawdle() -> None:
+    time.sleep(random.expovariate(500))
+
+
+class SlowMonitor(LineCountingMonitor):
+    def stores(self, batch):
+        _dawdle()
+        super().stores(batch)
+
+
+class SlowEngine(EllpackCompactionEngine):
+    def compact(self, batch):
+        _dawdle()
+        return super().compact(batch)
+
+
+class SlowScheduler(LongestFirstScheduler):
+    def schedule(self, query):
+        _dawdle()
+        return super().schedule(query)
+
+
+class CautiousEngine(EllpackCompactionEngine):
+    """Never asked ahead of time."""
+
+    stateless = False
