@@ -44,15 +44,15 @@ func (s *Session) KernelEnd(label string) error {
 		return err
 	}
 	s.running = s.clock()
-	if err := s.markKernel(wire.MarkKind_MARK_KIND_KERNEL_END, label); err != nil {
-		return err
-	}
 	for _, seat := range s.seats {
+		if seat.pending.what == pendingMarks { // marks alone may gather on
+			continue
+		}
 		if err := seat.flush(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.markKernel(wire.MarkKind_MARK_KIND_KERNEL_END, label)
 }
 
 func (s *Session) markKernel(kind wire.MarkKind, label string) error {

@@ -54,7 +54,10 @@ def run(session: CoSimulation, seed: int = 5) -> Outcome:
     zeros = int(np.count_nonzero(after == 0))
     assert counts.zeros == zeros
     layouts = FilterLayouts(session, SHAPE, session.array(w, name="w"), "conv")
-    with session.layer("conv forward"), spartan("forward", session, "conv", SHAPE, x=x, layouts=layouts, dy=None, bias=None) as operation:
+    with (
+        session.layer("conv forward"),
+        spartan("forward", session, "conv", SHAPE, x=x, layouts=layouts, dy=None, bias=None) as operation,
+    ):
         measured = operation.run()
         result = operation.output.numpy()
     within, error = compare(result, expected("forward", SHAPE, x=after, w=w))
@@ -62,7 +65,8 @@ def run(session: CoSimulation, seed: int = 5) -> Outcome:
     cycles.append(measured.cycles)
     statistics = session.statistics()
     counters = tuple(
-        (kind.value, tuple(sorted(session.detach(kind).items()))) for kind in sorted(session.units, key=lambda k: k.value)
+        (kind.value, tuple(sorted(session.detach(kind).items())))
+        for kind in sorted(session.units, key=lambda k: k.value)
     )
     return Outcome(
         cycles=tuple(cycles),

@@ -36,12 +36,18 @@ def everywhere(spec: str) -> dict[UnitKind, str]:
 
 
 @pytest.mark.parametrize("batch", [1, 64, 4096])
-@pytest.mark.parametrize("place", ["builtin", "thread:*", "*", "slow", "slow thread"])
+@pytest.mark.parametrize("place", ["builtin", "thread:*", "*", "slow"])
 def test_every_placement_and_batch_size_gives_the_same(recorded, place, batch):
     specs = everywhere(place)
     if place.startswith("slow"):
-        specs = {kind: ("thread:" if "thread" in place else "") + spec for kind, spec in SLOW.items()}
+        specs = SLOW
     with CoSimulation(units=choices(specs, batch)) as session:
+        assert run(session) == recorded[0]
+
+
+def test_being_asked_ahead_of_time_changes_nothing(recorded):
+    specs = {**DEFAULT_UNITS, UnitKind.COMPACTION: f"{HERE}:CautiousEngine"}
+    with CoSimulation(units=choices(specs, 0)) as session:
         assert run(session) == recorded[0]
 
 
