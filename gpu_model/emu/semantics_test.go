@@ -596,10 +596,7 @@ func (m *machine) encode(row *isa.Opcode, how encoding) []byte {
 			return nil
 		}
 		source = 249
-		b = m.r.Uint32() & 0x3f3f3fff
-		if m.r.Intn(2) == 0 {
-			b &^= 1 << 13 // clamp
-		}
+		b = m.subDword(row)
 	case encodingDPP:
 		if !row.HasDPP {
 			return nil
@@ -607,7 +604,12 @@ func (m *machine) encode(row *isa.Opcode, how encoding) []byte {
 		source = 250
 		ctrl := []uint32{uint32(m.r.Intn(256)), 0x101 + uint32(m.r.Intn(15)), 0x111 + uint32(m.r.Intn(15)), 0x121 + uint32(m.r.Intn(15)),
 			[]uint32{0x130, 0x134, 0x138, 0x13c, 0x140, 0x141, 0x142, 0x143}[m.r.Intn(8)]}[m.r.Intn(5)]
-		b = uint32(m.r.Intn(256)) | ctrl<<8 | uint32(m.r.Intn(32))<<19 | 0xff000000
+		b = uint32(m.r.Intn(256)) | ctrl<<8 | uint32(m.r.Intn(2))<<19 | 0xff000000
+		for i := range uint32(2) {
+			if row.NegMask>>i&1 != 0 {
+				b |= uint32(m.r.Intn(4)) << (20 + 2*i)
+			}
+		}
 		if m.r.Intn(3) == 0 {
 			b = b&0xffffff | m.r.Uint32()&0xff000000
 		}
@@ -637,6 +639,29 @@ func (m *machine) encode(row *isa.Opcode, how encoding) []byte {
 		a = a&^(0xff<<17) | uint32(m.r.Intn(100))<<17
 	}
 	return pack(a, b)
+}
+
+// subDword returns the second dword of an SDWA instruction: floats take neg and abs, integers sign extension.
+func (m *machine) subDword(row *isa.Opcode) uint32 {
+	b := uint32(m.r.Intn(256)) | uint32(m.r.Intn(7))<<8 | uint32(m.r.Intn(3))<<11
+	if m.r.Intn(3) == 0 && row.Clamp {
+		b |= 1 << 13
+	}
+	for i, role := range []byte{'a', 'b'} {
+		for _, o := range row.Base {
+			if o.Role != role {
+				continue
+			}
+			at := 16 + 8*i
+			b |= uint32(m.r.Intn(7)) << at
+			if row.NegMask>>i&1 != 0 {
+				b |= uint32(m.r.Intn(4)) << (at + 4)
+			} else {
+				b |= uint32(m.r.Intn(2)) << (at + 3)
+			}
+		}
+	}
+	return b
 }
 
 func pack(words ...uint32) []byte {
