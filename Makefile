@@ -64,6 +64,7 @@ bench: build
 
 kernels:
 	$(MAKE) -C kernels
+	$(MAKE) -C benchmarks/kernels -f ../../kernels/Makefile
 
 protos: $(STAMP)
 	$(PY) tools/generate_protos.py

@@ -12,6 +12,8 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
 
   serve --socket PATH   serve the GPU model on a Unix socket until standard input closes
   bench reference       compare with figures measured on upstream MGPUSim
+  bench functional|timing
+                        measure wavefront instructions per second
   capsule run|show|record DIR
                         execute, describe or make a recorded kernel launch
   gpu PRESET            print the parameters of a GPU preset as JSON

@@ -1,0 +1,95 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
+)
+
+// Measurement is one run of a workload: all its launches, without the time to make buffers and check results.
+type Measurement struct {
+	Workload         string  `json:"workload"`
+	Mode             string  `json:"mode"` // functional or timing
+	Threads          int     `json:"threads"`
+	Instructions     uint64  `json:"instructions"`         // wavefront instructions
+	Cycles           uint64  `json:"cycles,omitempty"`     // GPU cycles of all launches, launch tails included
+	Seconds          float64 `json:"seconds"`              // wall time
+	ProcessorSeconds float64 `json:"processor_seconds"`    // user and system time of the process
+	Allocations      uint64  `json:"allocations"`          // heap objects allocated
+	AllocatedBytes   uint64  `json:"allocated_bytes"`      //
+	Rate             float64 `json:"instructions_per_s"`   // by wall time
+	ProcessorRate    float64 `json:"instructions_per_cpu"` // by processor time: what one core does that nothing else uses
+}
+
+// measure times f, which returns instructions and cycles.
+func measure(f func() (instructions, cycles uint64, err error)) (m Measurement, err error) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	processor, begin := ProcessorSeconds(), time.Now()
+	m.Instructions, m.Cycles, err = f()
+	m.Seconds, m.ProcessorSeconds = time.Since(begin).Seconds(), ProcessorSeconds()-processor
+	runtime.ReadMemStats(&after)
+	m.Allocations, m.AllocatedBytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	m.Rate = float64(m.Instructions) / m.Seconds
+	if m.ProcessorSeconds > 0 {
+		m.ProcessorRate = float64(m.Instructions) / m.ProcessorSeconds
+	}
+	return m, err
+}
+
+// RunFunctional runs the workload in functional mode on up to cores host cores and checks its results.
+func (i *Instance) RunFunctional(ctx context.Context, cores int) (Measurement, error) {
+	m, err := measure(func() (n, cycles uint64, err error) {
+		for _, l := range i.launches {
+			counts, err := emu.RunFunctional(ctx, l, cores)
+			n += counts.Instructions
+			if err != nil {
+				return n, 0, err
+			}
+		}
+		return n, 0, nil
+	})
+	m.Mode = "functional"
+	return i.finish(m, cores, err)
+}
+
+// RunTiming runs the workload in timing mode on a cold GPU of the given preset and checks its results.
+func (i *Instance) RunTiming(ctx context.Context, preset string, threads int) (Measurement, error) {
+	spec, err := gpuconfig.Preset(preset)
+	if err != nil {
+		return Measurement{}, err
+	}
+	gpu, err := timing.New(spec, i.memory)
+	if err != nil {
+		return Measurement{}, err
+	}
+	m, err := measure(func() (n, cycles uint64, err error) {
+		for _, l := range i.launches {
+			result, err := gpu.Launch(ctx, l, timing.Options{Threads: threads})
+			n, cycles = n+result.Instructions.Total, cycles+result.Cycles
+			if err != nil {
+				return n, cycles, err
+			}
+		}
+		return n, cycles, nil
+	})
+	m.Mode = "timing"
+	return i.finish(m, threads, err)
+}
+
+func (i *Instance) finish(m Measurement, threads int, err error) (Measurement, error) {
+	m.Workload, m.Threads = i.Workload.Name, threads
+	if err == nil {
+		err = i.check()
+	}
+	if err != nil {
+		return m, fmt.Errorf("workload %s in %s mode: %w", m.Workload, m.Mode, err)
+	}
+	return m, nil
+}
