@@ -33,6 +33,7 @@ type fastVector struct {
 	n       int  // sources
 	clear   Mode // bits of MODE that the instruction takes as 0
 	wide    bool // the result is a pair of registers
+	tied    bool // source c is the destination
 	sdst    int  // first SGPR of a mask result; −1 none
 	mask    int  // first SGPR of a mask source; −1: maskBits
 	bits    uint64
@@ -122,7 +123,7 @@ func (op *Op) accelerate(level *simd.Level) {
 		}
 		f.n = i + 1
 		if number < 0 {
-			f.src[i] = fastSource{kind: sourceVGPR, offset: f.d}
+			f.src[i], f.tied = fastSource{kind: sourceVGPR, offset: f.d}, true
 			continue
 		}
 		s := &v.src[number-1]
@@ -188,12 +189,19 @@ func (f *fastVector) merge(w *Wavefront, d *uint32, exec uint64) {
 func fastArithmetic(w *Wavefront, op *Op) {
 	f := &op.fast
 	aux, ok := simd.Control(uint32(w.Mode &^ f.clear))
-	if w.GPRIndex.On || !ok {
+	if !ok {
 		f.general(w, op)
 		return
 	}
 	a, b, c := f.pointer(w, 0), f.pointer(w, 1), f.pointer(w, 2)
 	d, exec := f.destination(w), w.Exec()
+	if w.GPRIndex.On {
+		// M0 moves the registers that GPRIndex.Bits selects; the general form finds those that do not exist.
+		if !f.shift(w, &a, &b, &c, &d) {
+			f.general(w, op)
+			return
+		}
+	}
 	if exec == allLanes {
 		if f.run(d, a, b, c, aux) != 0 {
 			f.general(w, op)
@@ -208,6 +216,38 @@ func fastArithmetic(w *Wavefront, op *Op) {
 	}
 	f.merge(w, d, exec)
 	w.PC = op.Next
+}
+
+// shift moves the operands that s_set_gpr_idx selects by M0's index; false where one leaves the wavefront's registers.
+func (f *fastVector) shift(w *Wavefront, a, b, c, d **uint32) bool {
+	selected := uint(w.GPRIndex.Bits)
+	move := uintptr(w.S[isa.RegM0]&0xFF) * 256
+	limit := uintptr(len(w.V)) * 4
+	size := uintptr(256)
+	if f.wide {
+		size = 512
+	}
+	for i, p := range [3]**uint32{a, b, c} {
+		if s := &f.src[i]; s.kind == sourceVGPR {
+			bit := uint(1) << i
+			if f.tied && i == 2 {
+				bit = 8 // the destination as a source
+			}
+			if selected&bit != 0 {
+				if s.offset+move+size > limit {
+					return false
+				}
+				*p = (*uint32)(unsafe.Add(unsafe.Pointer(*p), move))
+			}
+		}
+	}
+	if selected&8 != 0 {
+		if f.d+move+size > limit {
+			return false
+		}
+		*d = (*uint32)(unsafe.Add(unsafe.Pointer(*d), move))
+	}
+	return true
 }
 
 // fastCompare executes comparisons.

@@ -156,7 +156,7 @@ func randomState(r *rand.Rand) *Wavefront {
 	if r.Intn(2) == 0 {
 		w.Mode = w.Mode&^0xFF | 0xC0 // what OpenCL kernels run with
 	}
-	if r.Intn(20) == 0 {
+	if r.Intn(8) == 0 {
 		w.GPRIndex = GPRIndexMode{On: true, Bits: uint8(r.Intn(16))}
 		w.S[124] = uint32(r.Intn(4))
 	}
