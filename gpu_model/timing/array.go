@@ -1,6 +1,8 @@
 package timing
 
 import (
+	"math/bits"
+
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 )
@@ -132,15 +134,20 @@ func (a *shaderArray) run(from, to uint64) {
 // receive takes the answers and work-groups that have come for this window.
 func (a *shaderArray) receive(to uint64) {
 	answered := false
-	for b, box := range a.boxes {
-		if len(box) == 0 {
+	for w, word := range a.answered {
+		if word == 0 {
 			continue
 		}
-		for i := range box {
-			a.takeReply(&box[i])
-		}
-		a.boxes[b] = box[:0]
 		answered = true
+		a.answered[w] = 0
+		for ; word != 0; word &= word - 1 {
+			b := 64*w + bits.TrailingZeros64(word)
+			box := a.boxes[b]
+			for i := range box {
+				a.takeReply(&box[i])
+			}
+			a.boxes[b] = box[:0]
+		}
 	}
 	if a.inNext < to {
 		a.inNext = never
@@ -204,7 +211,8 @@ func (a *shaderArray) linkOf(port uint8) int {
 
 // allocateMiss makes room for a line that is not in the cache; the caller sends the request.
 func (a *shaderArray) allocateMiss(t *tags, line, now uint64, port uint8) int32 {
-	e := t.victim(line, now)
+	var e *tagLine
+	way := t.victim(line, now)
 	var id int32
 	if n := len(a.freeMisses); n > 0 {
 		id = a.freeMisses[n-1]
@@ -213,9 +221,8 @@ func (a *shaderArray) allocateMiss(t *tags, line, now uint64, port uint8) int32 
 		a.misses = append(a.misses, miss{})
 		id = int32(len(a.misses) - 1)
 	}
-	if e != nil {
-		*e = tagLine{line: line, ready: never, miss: id}
-		t.touch(e)
+	if way >= 0 {
+		e = t.place(way, tagLine{line: line, ready: never, miss: id})
 	}
 	a.misses[id] = miss{entry: e, line: line, waiters: -1, last: -1, port: port}
 	return id

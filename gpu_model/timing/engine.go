@@ -144,6 +144,7 @@ func (g *GPU) runUnits(r *run, to uint64) error {
 		}
 		g.engine.boxes[b] = box[:0]
 	}
+	clear(g.engine.answered)
 	if len(s.done) == 0 {
 		return nil
 	}
@@ -202,6 +203,7 @@ func (g *GPU) waitForUnits(r *run, to uint64) error {
 			b.counters.Completed++
 			b.bytes += lineBytes
 			w.from.boxes[w.bank] = append(w.from.boxes[w.bank], reply{at: at, id: w.id, kind: w.kind})
+			w.from.answered.add(w.bank)
 		}
 		delete(r.unit.waiting, x.Token)
 	}

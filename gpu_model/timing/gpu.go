@@ -81,6 +81,42 @@ func (g *GPU) sortMail() {
 		g.mail = append(g.mail, &a.mailbox)
 	}
 	g.mail = append(g.mail, &g.engine)
+	for i, m := range g.mail {
+		m.index = i
+	}
+	for i := range g.banks {
+		b := &g.banks[i]
+		b.due, b.senders, b.answered = never, newSet(len(g.mail)), newSet(len(g.mail))
+		g.engine.posted.add(i)
+	}
+}
+
+// takePosts tells the banks who has posted requests for them.
+func (g *GPU) takePosts() {
+	for _, m := range g.mail {
+		for w, word := range m.posted {
+			m.posted[w] = 0
+			for ; word != 0; word &= word - 1 {
+				i := 64*w + bits.TrailingZeros64(word)
+				b := &g.banks[i]
+				b.senders.add(m.index)
+				b.due = min(b.due, m.outNext[i])
+			}
+		}
+	}
+}
+
+// tellAnswers tells the mailboxes which of the banks have answers for them.
+func (g *GPU) tellAnswers(banks []int) {
+	for _, i := range banks {
+		answered := g.banks[i].answered
+		for w, word := range answered {
+			answered[w] = 0
+			for ; word != 0; word &= word - 1 {
+				g.mail[64*w+bits.TrailingZeros64(word)].answered.add(i)
+			}
+		}
+	}
 }
 
 // dropCaches empties all caches and TLBs and closes the rows of the DRAM. Memory holds every store already, so nothing is lost.
@@ -104,7 +140,7 @@ func (g *GPU) Invalidate(address, bytes uint64) {
 	drop := func(t *tags) {
 		for i := range t.lines {
 			if at := t.lines[i].line << lineShift; t.lines[i].line != noLine && at+lineBytes > address && at < address+bytes {
-				t.lines[i].line = noLine
+				t.drop(i)
 			}
 		}
 	}

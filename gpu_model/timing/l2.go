@@ -39,8 +39,12 @@ type l2Bank struct {
 
 	in, out link // its port to the L1 caches
 
-	arrived []arrival
-	replied uint64 // earliest reply of the latest window, never if none
+	due      uint64 // earliest request that waits, never if none
+	senders  set    // mailboxes with requests for the bank
+	answered set    // mailboxes that it answered in the latest window
+	arrived  []arrival
+	order    timeOrder
+	replied  uint64 // earliest reply of the latest window, never if none
 }
 
 // arrival is a request with its sender, as gathered for a window.
@@ -126,17 +130,16 @@ func (b *l2Bank) miss(r *request, line, t uint64) uint64 {
 			}
 		}
 	}
-	e := b.tags.victim(line, t)
-	for e == nil {
+	way := b.tags.victim(line, t)
+	for way < 0 {
 		t++ // every way waits for its fill: hold until one is there
 		b.next = t
-		e = b.tags.victim(line, t)
+		way = b.tags.victim(line, t)
 	}
-	if e.line != noLine && e.dirty {
+	if e := &b.tags.lines[way]; e.line != noLine && e.dirty {
 		b.dram.write(t+b.timing.toDRAM, e.line)
 	}
-	*e = tagLine{line: line, dirty: r.kind != readLine}
-	b.tags.touch(e)
+	e := b.tags.place(way, tagLine{line: line, dirty: r.kind != readLine})
 	if full {
 		e.ready = t
 		return t + b.timing.fullWrite

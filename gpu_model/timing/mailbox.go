@@ -2,13 +2,17 @@ package timing
 
 // mailbox is what a shader array, or a unit beside the L2, exchanges with the L2 banks between windows.
 type mailbox struct {
-	out     [][]request // by L2 bank, with arrivals at any time from the window on
-	outNext []uint64    // earliest arrival in each
-	boxes   [][]reply   // answers, by L2 bank
+	index    int         // its place among the GPU's mailboxes
+	out      [][]request // by L2 bank, with arrivals at any time from the window on
+	outNext  []uint64    // earliest arrival in each
+	posted   set         // banks that have got requests since the GPU looked
+	boxes    [][]reply   // answers, by L2 bank
+	answered set         // banks with answers
 }
 
 func newMailbox(banks int) mailbox {
-	m := mailbox{out: make([][]request, banks), outNext: make([]uint64, banks), boxes: make([][]reply, banks)}
+	m := mailbox{out: make([][]request, banks), outNext: make([]uint64, banks), boxes: make([][]reply, banks),
+		posted: newSet(banks), answered: newSet(banks)}
 	for i := range m.outNext {
 		m.outNext[i] = never
 	}
@@ -21,16 +25,7 @@ func (m *mailbox) post(bank int, r request) {
 		m.outNext[bank] = r.at
 	}
 	m.out[bank] = append(m.out[bank], r)
-}
-
-// answered reports whether answers wait.
-func (m *mailbox) answered() bool {
-	for _, b := range m.boxes {
-		if len(b) != 0 {
-			return true
-		}
-	}
-	return false
+	m.posted.add(bank)
 }
 
 // collect moves the requests that reach a bank before cycle to into list, and returns the earliest of the rest.

@@ -3,6 +3,7 @@ package timing
 import (
 	"context"
 	"fmt"
+	"math/bits"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 )
@@ -19,6 +20,7 @@ type run struct {
 
 	pages    []pageRequest // not carried out yet
 	deferred []*deferredAccess
+	order    timeOrder
 	unit     unitState
 }
 
@@ -119,11 +121,9 @@ func (g *GPU) nextEvent(r *run) uint64 {
 	for i := range r.pages {
 		at = min(at, r.pages[i].at)
 	}
+	g.takePosts()
 	for i := range g.banks {
-		at = min(at, g.banks[i].replied)
-		for _, m := range g.mail {
-			at = min(at, m.outNext[i])
-		}
+		at = min(at, g.banks[i].replied, g.banks[i].due)
 	}
 	if at == never {
 		return never
@@ -143,8 +143,13 @@ func (g *GPU) performDeferred(r *run) {
 	if len(list) == 0 {
 		return
 	}
-	sortDeferred(list)
+	// What comes from one shader array is in order already, and arrays come in theirs.
+	r.order.reset()
 	for _, x := range list {
+		r.order.add(x.at)
+	}
+	for _, i := range r.order.sorted() {
+		x := list[i]
 		x.wave.Now = x.at * g.picoseconds
 		x.op.Perform(x.wave, x.op, x.access)
 	}
@@ -153,15 +158,6 @@ func (g *GPU) performDeferred(r *run) {
 			a.freeDeferred = append(a.freeDeferred, a.deferred[i].access)
 		}
 		a.deferred = a.deferred[:0]
-	}
-}
-
-// sortDeferred sorts by time; what comes from one shader array is in order already, and arrays come in theirs.
-func sortDeferred(list []*deferredAccess) {
-	for i := 1; i < len(list); i++ {
-		for j := i; j > 0 && list[j].at < list[j-1].at; j-- {
-			list[j], list[j-1] = list[j-1], list[j]
-		}
 	}
 }
 
@@ -209,18 +205,25 @@ func (g *GPU) translate(r *run, to uint64) {
 func (g *GPU) runBank(index int, to uint64) {
 	b := &g.banks[index]
 	list := b.arrived[:0]
-	for _, m := range g.mail {
-		list, _ = m.collect(index, to, list)
+	b.due = never
+	for w, word := range b.senders {
+		for ; word != 0; word &= word - 1 {
+			i := 64*w + bits.TrailingZeros64(word)
+			next := never
+			if list, next = g.mail[i].collect(index, to, list); next == never {
+				b.senders.remove(i)
+			}
+			b.due = min(b.due, next)
+		}
 	}
 	b.arrived = list
-	for i := 1; i < len(list); i++ {
-		for j := i; j > 0 && list[j].at < list[j-1].at; j-- {
-			list[j], list[j-1] = list[j-1], list[j]
-		}
+	b.order.reset()
+	for i := range list {
+		b.order.add(list[i].at)
 	}
 	b.replied = never
 	units := g.run.options.Units
-	for i := range list {
+	for _, i := range b.order.sorted() {
 		x := &list[i]
 		if g.narrow && x.from != &g.engine {
 			x.at = b.in.pass(x.at, requestBytes(&g.spec.Link, x.kind, x.mask))
@@ -241,5 +244,6 @@ func (g *GPU) runBank(index int, to uint64) {
 		b.bytes += lineBytes
 		b.replied = min(b.replied, at)
 		x.from.boxes[index] = append(x.from.boxes[index], reply{at: at, id: x.id, kind: x.kind})
+		b.answered.add(x.from.index)
 	}
 }

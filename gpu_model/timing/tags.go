@@ -21,6 +21,7 @@ type tagLine struct {
 // tags is the directory of a set-associative cache with LRU replacement.
 type tags struct {
 	lines []tagLine
+	keys  []uint64 // the lines' numbers once more, close together for the search
 	ways  int
 	mask  uint64 // sets - 1
 	shift uint   // bits of the line number below the set index
@@ -28,23 +29,30 @@ type tags struct {
 }
 
 func newTags(bytes, ways int, shift uint) tags {
-	t := tags{lines: make([]tagLine, bytes/lineBytes), ways: ways, mask: uint64(bytes/lineBytes/ways - 1), shift: shift}
+	t := tags{lines: make([]tagLine, bytes/lineBytes), keys: make([]uint64, bytes/lineBytes), ways: ways, mask: uint64(bytes/lineBytes/ways - 1), shift: shift}
 	for i := range t.lines {
-		t.lines[i].line = noLine
+		t.lines[i].line, t.keys[i] = noLine, noLine
 	}
 	return t
 }
 
 // find returns the line's entry, or nil.
 func (t *tags) find(line uint64) *tagLine {
-	first := int(line>>t.shift&t.mask) * t.ways
-	set := t.lines[first : first+t.ways]
-	for i := range set {
-		if set[i].line == line {
-			return &set[i]
-		}
+	if i := t.index(line); i >= 0 {
+		return &t.lines[i]
 	}
 	return nil
+}
+
+// index returns the number of the line's entry, or -1.
+func (t *tags) index(line uint64) int {
+	first := int(line>>t.shift&t.mask) * t.ways
+	for i, key := range t.keys[first : first+t.ways] {
+		if key == line {
+			return first + i
+		}
+	}
+	return -1
 }
 
 // touch marks an entry as the most recently used.
@@ -53,19 +61,28 @@ func (t *tags) touch(e *tagLine) {
 	e.used = t.stamp
 }
 
-// victim returns the entry that line replaces: an invalid one, or the least recently used whose data is there at cycle now. It
-// returns nil when every way of the set waits for its data.
-func (t *tags) victim(line, now uint64) *tagLine {
+// place puts a line into the entry of a number that victim returned, as the most recently used.
+func (t *tags) place(i int, x tagLine) *tagLine {
+	e := &t.lines[i]
+	*e, t.keys[i] = x, x.line
+	t.touch(e)
+	return e
+}
+
+// drop makes the entry of a number invalid.
+func (t *tags) drop(i int) { t.lines[i].line, t.keys[i] = noLine, noLine }
+
+// victim returns the number of the entry that line replaces: an invalid one, or the least recently used whose data is there at
+// cycle now. It returns -1 when every way of the set waits for its data.
+func (t *tags) victim(line, now uint64) int {
 	first := int(line>>t.shift&t.mask) * t.ways
-	set := t.lines[first : first+t.ways]
-	var best *tagLine
-	for i := range set {
-		e := &set[i]
-		if e.line == noLine {
-			return e
+	best, used := -1, never
+	for i, key := range t.keys[first : first+t.ways] {
+		if key == noLine {
+			return first + i
 		}
-		if e.ready <= now && (best == nil || e.used < best.used) {
-			best = e
+		if e := &t.lines[first+i]; e.ready <= now && e.used < used {
+			best, used = first+i, e.used
 		}
 	}
 	return best
@@ -73,8 +90,8 @@ func (t *tags) victim(line, now uint64) *tagLine {
 
 // invalidate drops a line whose data is there.
 func (t *tags) invalidate(line uint64) {
-	if e := t.find(line); e != nil && e.ready != never {
-		e.line = noLine
+	if i := t.index(line); i >= 0 && t.lines[i].ready != never {
+		t.drop(i)
 	}
 }
 

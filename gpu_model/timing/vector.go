@@ -180,7 +180,7 @@ func (a *shaderArray) performLate(w *wave, c *completions, scalar bool) {
 			continue
 		}
 		e := w.emu
-		e.Now = c.times[(l.number-1)%64] * a.gpu.picoseconds
+		e.Now = c.times[(l.number-1)%completionRing] * a.gpu.picoseconds
 		a.gpu.viewMu.Lock()
 		l.op.Perform(e, l.op, l.access)
 		a.gpu.viewMu.Unlock()

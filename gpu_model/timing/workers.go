@@ -20,6 +20,9 @@ type workers struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	active  []int
+
+	from, to          uint64      // the window
+	runArray, runBank func(i int) // jobs: the i-th active shader array or bank in the window
 }
 
 // spins is how often a thread looks for work before it sleeps.
@@ -30,6 +33,8 @@ func newWorkers(g *GPU, threads int) *workers {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	w := &workers{gpu: g, count: min(threads, len(g.arrays))}
+	w.runArray = func(i int) { g.arrays[w.active[i]].run(w.from, w.to) }
+	w.runBank = func(i int) { g.runBank(w.active[i], w.to) }
 	w.cond = sync.NewCond(&w.mu)
 	for i := 1; i < w.count; i++ {
 		go w.loop()
@@ -105,30 +110,33 @@ func (w *workers) do(n int, job func(int)) {
 func (w *workers) arrays(from, to uint64) {
 	w.active = w.active[:0]
 	for i, a := range w.gpu.arrays {
-		if a.next < to || a.inNext < to || a.answered() {
+		if a.next < to || a.inNext < to || !a.answered.empty() {
 			w.active = append(w.active, i)
 		}
 	}
-	w.do(len(w.active), func(i int) { w.gpu.arrays[w.active[i]].run(from, to) })
+	w.from, w.to = from, to
+	w.do(len(w.active), w.runArray)
 }
 
 // banks carries out the requests of the window on every L2 bank that has some.
 func (w *workers) banks(to uint64) {
+	g := w.gpu
+	g.takePosts()
 	w.active = w.active[:0]
-	for i := range w.gpu.banks {
-		w.gpu.banks[i].replied = never
-		for _, m := range w.gpu.mail {
-			if m.outNext[i] < to {
-				w.active = append(w.active, i)
-				break
-			}
+	for i := range g.banks {
+		b := &g.banks[i]
+		b.replied = never
+		if b.due < to {
+			w.active = append(w.active, i)
 		}
 	}
-	if w.gpu.run.options.Units != nil {
-		for _, i := range w.active { // units are called from one goroutine
-			w.gpu.runBank(i, to)
+	w.to = to
+	if g.run.options.Units != nil {
+		for i := range w.active { // units are called from one goroutine
+			w.runBank(i)
 		}
-		return
+	} else {
+		w.do(len(w.active), w.runBank)
 	}
-	w.do(len(w.active), func(i int) { w.gpu.runBank(w.active[i], to) })
+	g.tellAnswers(w.active)
 }
