@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,6 +34,19 @@ class Gpu(_Section):
 
     preset: str = "r9nano"
     set: dict[str, int | float | str | bool] = Field(default_factory=dict)
+
+    @pydantic.field_validator("set", mode="before")
+    @classmethod
+    def _dotted(cls, value: Any) -> Any:
+        """Take tables as well: `[gpu.set.dram]` with `t_cl = 20` is the parameter dram.t_cl."""
+        return _flat(value) if isinstance(value, dict) else value
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})
+    return found
 
 
 class Unit(_Section):
@@ -107,6 +121,15 @@ class RunConfig(_Section):
                 raise ValueError(f"two layers are called {name!r}")
         return self
 
+    def with_gpu(self, preset: str | None, assignments: Sequence[str]) -> RunConfig:
+        """Return the job on another preset, or with other parameters: "KEY=VALUE" each.
+
+        Raises:
+            ConfigurationError: for a text that is no assignment.
+        """
+        changes = {**self.gpu.set, **_assignments(assignments)}
+        return self.model_copy(update={"gpu": Gpu(preset=preset or self.gpu.preset, set=changes)})
+
     def choices(self, given: tuple[UnitChoice, ...] = ()) -> tuple[UnitChoice, ...]:
         """Return the unit of every seat: as given on the command line, else as the file says, else the default."""
         found = default_choices()
@@ -117,6 +140,27 @@ class RunConfig(_Section):
             keep = before.parameters if before.spec == choice.spec else {}
             found[choice.kind] = UnitChoice(choice.kind, choice.spec, choice.parameters or keep)
         return tuple(found.values())
+
+
+def _assignments(texts: Sequence[str]) -> dict[str, int | float | str | bool]:
+    found: dict[str, int | float | str | bool] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key or not value:
+            raise ConfigurationError(f"--gpu-set takes KEY=VALUE, got {text!r}")
+        found[key] = _number(value)
+    return found
+
+
+def _number(text: str) -> int | float | str | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def load_config(path: Path) -> RunConfig:

@@ -17,11 +17,13 @@ from bridge.array import DeviceArray
 from bridge.config import ConvLayer, ReluLayer, RunConfig
 from bridge.layers import conv, relu
 from bridge.layers.operation import Measurement, Operation
+from bridge.metrics import write_metrics
 from bridge.photo import load_photo
 from bridge.reference.convolution import compare, expected, useful_macs
 from bridge.results import Cost, Events, LayerResult, MonitorResult, Results, UnitResult, Wall
 from bridge.session import CoSimulation
 from bridge.tensors import Matrix, WatchedTensor
+from bridge.trace import run_timeline
 from bridge.units import UnitChoice
 from spartan_units.types import UnitKind
 
@@ -254,6 +256,7 @@ def run_job(
     *,
     units: tuple[UnitChoice, ...] = (),
     log: Path | None = None,
+    out: Path | None = None,
     on_start: Callable[[CoSimulation, Job], None] = lambda *_: None,
 ) -> Results:
     """Run a configuration in a session of its own and return what came of it.
@@ -263,6 +266,7 @@ def run_job(
         folder: where relative paths in it start.
         units: choices that take precedence over the configuration's.
         log: file for what the processes say beyond one sentence.
+        out: folder that receives metrics.sqlite3 and trace.json.
         on_start: called before the first step, to set callbacks on session and job.
     """
     begin = time.perf_counter()
@@ -281,6 +285,9 @@ def run_job(
         statistics = session.statistics()
         attached = list(session.units.values())
         counters = {unit.kind: session.detach(unit.kind) for unit in attached}
+        if out is not None:
+            write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
+            run_timeline(session.launches, session.layers).write(out / "trace.json")
         total = time.perf_counter() - begin
         return Results(
             name=config.name,

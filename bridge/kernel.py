@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
+from bridge.metrics import LaunchMetrics
+from bridge.profile import KernelProfile
 
 __all__ = ["Argument", "Kernel", "LaunchResult", "pack_arguments"]
 
@@ -55,6 +57,9 @@ class LaunchResult:
         workgroups, workgroups_skipped: numbers of work-groups run and left out by the scheduler.
         busy_compute_units: mean busy share of the compute units, 0 to 1.
         wall_s: wall time of the call.
+        cold: caches and TLBs were empty when the launch began.
+        metrics: all metrics under MGPUSim's names, per component; empty in functional mode.
+        profile: what each instruction's cycles went to, where the launch asked for it.
     """
 
     kernel: str
@@ -72,6 +77,14 @@ class LaunchResult:
     workgroups_skipped: int
     busy_compute_units: float
     wall_s: float
+    cold: bool = False
+    metrics: LaunchMetrics = field(default_factory=LaunchMetrics, repr=False, compare=False)
+    profile: KernelProfile | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def cycles_without_tail(self) -> int:
+        """GPU cycles until the last work-group was done."""
+        return self.cycles - self.launch_tail_cycles
 
 
 def pack_arguments(kernel: Kernel, arguments: Mapping[str, Any] | Sequence[Any]) -> bytes:

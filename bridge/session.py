@@ -28,7 +28,10 @@ from bridge.array import DeviceArray
 from bridge.catalogue import describe_kernel, kernel_folder
 from bridge.errors import ConfigurationError, ModelFailedError, SpartanError, UnitFailedError
 from bridge.kernel import Argument, Kernel, LaunchResult, pack_arguments
+from bridge.metrics import LaunchMetrics, MetricNames
+from bridge.profile import KernelProfile
 from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
+from bridge.trace import LayerSpan
 from bridge.units import UnitChoice, UnitKey
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from spartan_units.types import UnitKind
@@ -151,6 +154,9 @@ class CoSimulation:
         self.gpu = gpu
         self.units: dict[UnitKind, AttachedUnit] = {}
         self.launches: list[LaunchResult] = []
+        self.layers: list[LayerSpan] = []
+        self.profiled: Callable[[str], bool] = lambda _: False
+        self._metric_names = MetricNames()
         self.on_progress: Callable[[LaunchProgress], None] | None = None
         self._deadline_s = reply_deadline_s
         self._seats: dict[UnitKind, int] = {}
@@ -412,6 +418,8 @@ class CoSimulation:
         schedule: Schedule | None = None,
         dynamic_lds_bytes: int = 0,
         label: str | None = None,
+        cold: bool = False,
+        profile: bool = False,
     ) -> LaunchResult:
         """Run a kernel to its end.
 
@@ -424,6 +432,8 @@ class CoSimulation:
             schedule: asks the scheduler for order, placement and code paths.
             dynamic_lds_bytes: local memory beyond what the kernel declares.
             label: name in results and events; the kernel's by default.
+            cold: empty all caches and TLBs first.
+            profile: report what each instruction's cycles went to; also done where `profiled` says so of the kernel.
 
         Raises:
             ConfigurationError: for a geometry or arguments that can't be right.
@@ -441,6 +451,8 @@ class CoSimulation:
             arguments=arguments,
             dynamic_lds_bytes=dynamic_lds_bytes,
             label=label or found.name,
+            cold=cold,
+            profile=profile or self.profiled(found.name),
         )
         if schedule is not None:
             request.schedule.CopyFrom(_schedule(schedule))
@@ -504,6 +516,9 @@ class CoSimulation:
             workgroups_skipped=result.workgroups_skipped,
             busy_compute_units=result.busy_compute_units,
             wall_s=time.perf_counter() - begin,
+            cold=result.cold,
+            metrics=LaunchMetrics(result.metrics, self._metric_names),
+            profile=KernelProfile.of_message(kernel.name, result) if result.HasField("profile") else None,
         )
 
     # Units' tensors
@@ -538,9 +553,10 @@ class CoSimulation:
     @contextlib.contextmanager
     def layer(self, label: str) -> Iterator[None]:
         """Mark a layer of the job, for units and traces."""
-        self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=True, label=label))
+        begin = self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=True, label=label))
         yield
-        self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=False, label=label))
+        end = self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=False, label=label))
+        self.layers.append(LayerSpan(label, begin.time_ps, end.time_ps))
 
     def statistics(self) -> SessionStatistics:
         """Return what the session did so far."""

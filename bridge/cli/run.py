@@ -45,10 +45,7 @@ def run(
         changes["mode"] = mode
     if cores is not None:
         changes["host_threads"] = cores
-    changes["gpu"] = loaded.gpu.model_copy(
-        update={"preset": gpu or loaded.gpu.preset, "set": {**loaded.gpu.set, **_assignments(gpu_set)}}
-    )
-    loaded = loaded.model_copy(update=changes)
+    loaded = loaded.model_copy(update=changes).with_gpu(gpu, gpu_set)
     choices = tuple(parse_choice(text) for text in unit)
     folder = out if out is not None else Path("runs") / loaded.name
     try:
@@ -58,7 +55,9 @@ def run(
         raise ConfigurationError(f"the output folder {folder} can't be written: {error.strerror}") from None
     console = rich.console.Console(stderr=True)
     with _Progress(console) as progress:
-        results = run_job(loaded, config.parent, units=choices, log=folder / "log", on_start=progress.attach)
+        results = run_job(
+            loaded, config.parent, units=choices, log=folder / "log", out=folder, on_start=progress.attach
+        )
     path = results.write(folder)
     print_results(results)
     rich.print(f"results: {path}")
@@ -66,27 +65,6 @@ def run(
         wrong = [f"{layer.name} {layer.phase}" for layer in results.layers if not layer.verified]
         wrong += [f"the monitor's count of {tensor.tensor}" for tensor in results.monitor if not tensor.exact]
         raise VerificationError(f"results differ from their reference: {', '.join(wrong)}")
-
-
-def _assignments(texts: list[str]) -> dict[str, int | float | str | bool]:
-    found: dict[str, int | float | str | bool] = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        if not separator or not key or not value:
-            raise ConfigurationError(f"--gpu-set takes KEY=VALUE, got {text!r}")
-        found[key] = _number(value)
-    return found
-
-
-def _number(text: str) -> int | float | str | bool:
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 class _Progress(rich.progress.Progress):

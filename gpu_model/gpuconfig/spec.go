@@ -120,8 +120,8 @@ type DRAM struct {
 // Link is the crossbar between the L1 caches and the L2 banks.
 type Link struct {
 	Cycles               int     `toml:"cycles" unit:"cycles" source:"r9nano" min:"0" max:"1000" doc:"added latency each way"`
-	BytesPerCycleBank    float64 `toml:"bank_bytes_per_cycle" unit:"bytes/cycle" source:"r9nano" min:"0" max:"1000000" doc:"width of an L2 bank's port, each way; 0 is unlimited"`
-	BytesPerCycleUnit    float64 `toml:"compute_unit_bytes_per_cycle" unit:"bytes/cycle" source:"r9nano" min:"0" max:"1000000" doc:"width of an L1 cache's port, each way; 0 is unlimited"`
+	BytesPerCycleBank    float64 `toml:"bank_bytes_per_cycle" unit:"bytes/cycle" source:"r9nano, hbm: ours" min:"0" max:"1000000" doc:"width of an L2 bank's port, each way; 0 is unlimited"`
+	BytesPerCycleUnit    float64 `toml:"compute_unit_bytes_per_cycle" unit:"bytes/cycle" source:"r9nano, hbm: ours" min:"0" max:"1000000" doc:"width of an L1 cache's port, each way; 0 is unlimited"`
 	RequestOverheadBytes int     `toml:"request_bytes" unit:"bytes" source:"ours" min:"0" max:"1024" doc:"bytes of a request or an acknowledgement without data on a finite link"`
 }
 

@@ -16,7 +16,7 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
                         measure wavefront instructions per second
   capsule run|show|record DIR
                         execute, describe or make a recorded kernel launch
-  gpu PRESET            print the parameters of a GPU preset as JSON
+  gpu [PRESET]          print the GPU presets, or the parameters of one, as JSON
   version               print the version
 
 Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage, 4 when the model failed.
