@@ -3,7 +3,10 @@
 package profile
 
 import (
+	"fmt"
+
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 )
 
@@ -66,10 +69,14 @@ func reach(p *timing.Profile, entry uint32) (first, last uint32) {
 	return first, last
 }
 
-// text returns the instruction as it is listed.
+// text returns the instruction as it is listed, a direct branch with the offset of its target.
 func text(op *emu.Op) string {
 	if op.Inst.Op == nil {
 		return "(no instruction)"
 	}
-	return op.Inst.Op.Name
+	t := op.Inst.Text()
+	if op.Unit == isa.UnitBranch && op.Inst.Format == isa.SOPP {
+		t += fmt.Sprintf("  // to 0x%04x", 4*op.Target)
+	}
+	return t
 }
