@@ -97,12 +97,16 @@ class Child:
             return False
         return True
 
-    def stop(self, patience_s: float = 2.0) -> None:
-        """End the child: close its input, and after `patience_s` kill it."""
+    def ask_to_end(self) -> None:
+        """Close the child's input, which tells it to end."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def stop(self, patience_s: float = 2.0) -> None:
+        """End the child: close its input, and after `patience_s` kill it."""
+        assert self._process.stdout is not None
+        self.ask_to_end()
         if patience_s <= 0 or not self.wait(patience_s):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ class UnitServer(Protocol):
     def wait_ready(self, timeout_s: float) -> None:
         """Wait until it listens; raises ChildError."""
 
+    def ask_to_end(self) -> None:
+        """Tell it to end, without waiting."""
+
     def stop(self, patience_s: float = 2.0) -> None:
         """End it."""
 
@@ -48,10 +52,13 @@ class _ThreadServer:
     def wait_ready(self, timeout_s: float) -> None:
         """Do nothing: it listens already."""
 
+    def ask_to_end(self) -> None:
+        """Do nothing: `stop` is quick."""
+
     def stop(self, patience_s: float = 2.0) -> None:
         """End its streams."""
         self._running = False
-        self._server.stop(grace=min(patience_s, 0.2)).wait(patience_s)
+        self._server.stop(grace=max(min(patience_s, 0.2), 0)).wait(max(patience_s, 0.2))
 
     def wait(self, timeout_s: float) -> bool:
         """Tell whether it was stopped."""
@@ -72,10 +79,12 @@ def start_unit_server(choice: UnitChoice, socket: Path, log: Path) -> UnitServer
     address = f"unix:{socket}"
     if choice.in_thread:
         try:
+            load_unit(choice.spec.removeprefix("thread:"), choice.kind).validate(dict(choice.parameters))
             return _ThreadServer(choice, address)
         except UnitError as error:
             raise ConfigurationError(str(error)) from None
     command = [sys.executable, "-m", "spartan_units.serve", "--unit", choice.spec, "--kind", choice.kind.value]
+    command += ["--check-parameters", json.dumps(dict(choice.parameters))]
     try:
         return Child([*command, "--listen", address], log=log, env=_environment())
     except (OSError, ChildError) as error:

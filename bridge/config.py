@@ -183,7 +183,9 @@ def load_config(path: Path) -> RunConfig:
 
 
 def _sentence(error: pydantic.ValidationError) -> str:
-    first = error.errors()[0]
+    found = error.errors()
+    # A misspelt key is both unknown and missing: the first says more.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     location = [part for part in first["loc"] if part not in ("conv", "relu")]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "the file"
     if first["type"] == "extra_forbidden":

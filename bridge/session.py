@@ -42,6 +42,7 @@ __all__ = ["AttachedUnit", "CoSimulation", "LaunchProgress", "Schedule", "Sessio
 _MESSAGE_LIMIT = 64 << 20
 _CHUNK = 32 << 20
 _START_TIMEOUT_S = 30.0
+_END_PATIENCE_S = 2.0
 _MODES = {"timing": gpu_model_pb2.MODE_TIMING, "functional": gpu_model_pb2.MODE_FUNCTIONAL}
 _TYPES = {"buffer": "pointer", "u32": "uint", "i32": "int", "f32": "float"}
 _KINDS = {
@@ -298,10 +299,12 @@ class CoSimulation:
                     with contextlib.suppress(grpc.RpcError):
                         self._stub.Shutdown(gpu_model_pb2.ShutdownRequest(), timeout=1.0)
                 self._channel.close()
-            if self._model is not None:
-                self._model.stop()
-            for server in self._servers.values():
-                server.stop()
+            children = [child for child in (self._model, *self._servers.values()) if child is not None]
+            for child in children:
+                child.ask_to_end()
+            deadline = time.monotonic() + _END_PATIENCE_S
+            for child in children:
+                child.stop(deadline - time.monotonic())
             shutil.rmtree(self._directory, ignore_errors=True)
 
     # Calls

@@ -86,18 +86,27 @@ class Unit(abc.ABC):
             ParameterError: names the unit, the key, what was expected and what came.
         """
         self.machine = machine
+        self.parameters = self.validate(parameters or {})
+        self._tensors: dict[int, TensorInfo] = {}
+        self._views: dict[int, ViewInfo] = {}
+
+    @classmethod
+    def validate(cls, parameters: dict[str, Any]) -> pydantic.BaseModel:
+        """Return the parameters with all defaults.
+
+        Raises:
+            ParameterError: names the unit, the key, what was expected and what came.
+        """
         try:
-            self.parameters = self.Parameters.model_validate(parameters or {})
+            return cls.Parameters.model_validate(parameters)
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or "parameters"
-            known = ", ".join(sorted(self.Parameters.model_fields)) or "none"
+            known = ", ".join(sorted(cls.Parameters.model_fields)) or "none"
             raise ParameterError(
-                f"unit {self.name}: parameter {key}: {first['msg']}, got {first.get('input')!r}; "
+                f"unit {cls.name}: parameter {key}: {first['msg']}, got {first.get('input')!r}; "
                 f"known parameters: {known}"
             ) from None
-        self._tensors: dict[int, TensorInfo] = {}
-        self._views: dict[int, ViewInfo] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.version} {self.parameters!r}>"

@@ -158,9 +158,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--token-file", type=Path, help="file with the token that clients must present over TLS")
     parser.add_argument("--insecure-loopback", action="store_true", help="bare TCP, on a loopback address only")
+    parser.add_argument(
+        "--check-parameters", default="{}", help="JSON object: refuse to start unless the unit takes it"
+    )
     options = parser.parse_args(arguments)
     try:
         unit = load_unit(options.unit, UnitKind(options.kind) if options.kind else None)
+        unit.validate(json.loads(options.check_parameters))
         server, address = make_server(unit, options.listen, _security(options))
     except (UnitNotFoundError, UnitError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the one sentence

@@ -79,6 +79,7 @@ class _Progress(rich.progress.Progress):
             rich.progress.TimeElapsedColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
 
     def attach(self, session: CoSimulation, job: Job) -> None:

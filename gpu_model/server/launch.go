@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -140,14 +141,16 @@ func (s *Server) plan(r *wire.LaunchRequest, l *emu.Launch) (plan *cosim.Plan, c
 	if err != nil {
 		return nil, 0, err
 	}
-	if address := r.Schedule.PathTableAddress; address != 0 && len(plan.TilePath) > 0 {
-		if err := s.mem.Write(address, plan.TilePath); err != nil {
+	if address := r.Schedule.PathTableAddress; address != 0 {
+		path := plan.TilePath
+		if len(path) == 0 { // all sparse
+			path = bytes.Repeat([]byte{1, 0, 0, 0}, len(r.Schedule.TileNonzeros)/4)
+		}
+		if err := s.mem.Write(address, path); err != nil {
 			return nil, 0, err
 		}
 	}
-	cycles = s.cycles(plan.LatencyPS)
-	s.gpu.Advance(cycles)
-	return plan, cycles, nil
+	return plan, s.pass(plan.LatencyPS), nil
 }
 
 func (s *Server) run(ctx context.Context, r *wire.LaunchRequest, l *emu.Launch, plan *cosim.Plan, progress func(timing.Progress)) (*wire.LaunchResult, error) {

@@ -167,6 +167,16 @@ func (s *Server) cycles(picoseconds uint64) uint64 {
 	return (picoseconds + period - 1) / period
 }
 
+// pass lets virtual time pass between launches and returns the cycles; functional mode has no time.
+func (s *Server) pass(picoseconds uint64) uint64 {
+	if s.mode == wire.Mode_MODE_FUNCTIONAL {
+		return 0
+	}
+	cycles := s.cycles(picoseconds)
+	s.gpu.Advance(cycles)
+	return cycles
+}
+
 // Close ends all unit streams and gives the device memory back.
 func (s *Server) Close() {
 	s.mu.Lock()
