@@ -33,6 +33,7 @@ from bridge.profile import KernelProfile
 from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
 from bridge.trace import LayerSpan
 from bridge.units import UnitChoice, UnitKey
+from spartan_units.shared import SharedPayloads
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from spartan_units.types import UnitKind
 from spartan_units.wire import common_pb2, gpu_model_pb2, gpu_model_pb2_grpc
@@ -172,6 +173,7 @@ class CoSimulation:
         self._channel: grpc.Channel | None = None
         # A short path: the address of a Unix socket has at most 107 bytes.
         self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=_short_temporary_folder()))
+        self._payloads = SharedPayloads(str(self._directory))
         self._log = log if log is not None else self._directory / "log"
         try:
             for choice in units:  # their processes start while the model does
@@ -361,7 +363,7 @@ class CoSimulation:
     def write(self, address: int, data: bytes) -> None:
         """Copy bytes to a device address."""
         for start in range(0, len(data), _CHUNK):
-            payload = common_pb2.Payload(inline=data[start : start + _CHUNK])
+            payload = self._payloads.write(data[start : start + _CHUNK])
             self._call(self._stub.Write, gpu_model_pb2.WriteRequest(address=address + start, data=payload))
 
     def read(self, address: int, nbytes: int) -> bytes:
@@ -370,7 +372,7 @@ class CoSimulation:
         for start in range(0, nbytes, _CHUNK):
             count = min(_CHUNK, nbytes - start)
             request = gpu_model_pb2.ReadRequest(address=address + start, bytes=count)
-            parts.append(self._call(self._stub.Read, request).data.inline)
+            parts.append(self._payloads.read(self._call(self._stub.Read, request).data))
         return b"".join(parts)
 
     def _free(self, address: int) -> None:
