@@ -372,7 +372,7 @@ class CoSimulation:
         for start in range(0, nbytes, _CHUNK):
             count = min(_CHUNK, nbytes - start)
             request = gpu_model_pb2.ReadRequest(address=address + start, bytes=count)
-            parts.append(self._payloads.read(self._call(self._stub.Read, request).data))
+            parts.append(self._payloads.read(self._call(self._stub.Read, request).data).data)
         return b"".join(parts)
 
     def _free(self, address: int) -> None:
