@@ -81,11 +81,8 @@ func (d *decoder) imageData(reg Reg, op *Opcode) Reg {
 		words++
 	}
 	m.DataWords = words
-	if least := op.Base[0].Words; strings.HasPrefix(op.Name, "image_atomic") {
-		if words != least && words != 2*least {
-			d.reserve("%s does not move %d dwords", op.Name, words)
-			m.DataWords = least
-		}
+	if least := op.Base[0].Words; strings.HasPrefix(op.Name, "image_atomic") && words != 2*least {
+		m.DataWords = least // whatever dmask says
 	}
 	if int(reg)+int(m.DataWords) > int(RegVGPR0)+256 {
 		d.reserve("v[%d:%d] reaches beyond v255", reg.VGPR(), reg.VGPR()+int(words)-1)

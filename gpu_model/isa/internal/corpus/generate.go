@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"sort"
 	"strings"
@@ -22,13 +23,16 @@ const (
 
 // Form is one of LLVM's instructions in one encoding.
 type Form struct {
-	Encoding string // "SOP2", …, "VOP2 SDWA"
-	Code     uint32 // opcode number in the encoding
-	Name     string // LLVM's mnemonic, with the suffix of the encoding
+	Encoding string   // "SOP2", …, "VOP2 SDWA"
+	Code     uint32   // opcode number in the encoding
+	Name     string   // LLVM's mnemonic, with the suffix of the encoding
+	Words    []uint32 // one such instruction, with few bits set
 }
 
 // String returns the form as a line of known.tsv.
-func (f Form) String() string { return fmt.Sprintf("%s\t%d\t%s", f.Encoding, f.Code, f.Name) }
+func (f Form) String() string {
+	return fmt.Sprintf("%s\t%d\t%s\t%s", f.Encoding, f.Code, f.Name, strings.Trim(fmt.Sprintf("%08x", f.Words), "[]"))
+}
 
 // Exploration is what LLVM says of the words that one seed gives.
 type Exploration struct {
@@ -58,7 +62,6 @@ func Explore(seed uint64) (*Exploration, error) {
 	for i, list := range tried {
 		if valid, _ := split(list); len(valid) > 0 {
 			live, x.live = append(live, slots[i]), append(x.live, list)
-			x.Forms = append(x.Forms, Form{slots[i].encoding, slots[i].code, mnemonic(valid[0].Text)})
 		} else {
 			x.unknown = append(x.unknown, list)
 		}
@@ -79,7 +82,9 @@ func Explore(seed uint64) (*Exploration, error) {
 		return nil, err
 	}
 	for i := range x.live {
-		x.live[i] = append(x.live[i][:len(x.live[i]):len(x.live[i])], more[i]...)
+		own := append(x.live[i][:len(x.live[i]):len(x.live[i])], more[i][:candidates]...) // a flipped bit can lead to another instruction
+		x.Forms = append(x.Forms, form(live[i], unique(own)))
+		x.live[i] = append(own, more[i][candidates:]...)
 	}
 	var wild [][]uint32
 	for len(wild) < randomWords {
@@ -183,9 +188,27 @@ func split(list []Entry) (valid, invalid []Entry) {
 	return valid, invalid
 }
 
-func mnemonic(text string) string {
-	name, _, _ := strings.Cut(text, " ")
-	return name
+// form describes a slot by the one of its instructions with the fewest bits set of which LLVM has nothing to say in a comment.
+func form(s slot, list []Entry) Form {
+	f := Form{Encoding: s.encoding, Code: s.code}
+	best := 0
+	for _, e := range list {
+		if e.Text == "" {
+			continue
+		}
+		cost := 0
+		for _, w := range e.Words {
+			cost += bits.OnesCount32(w)
+		}
+		if strings.Contains(e.Text, "/*") {
+			cost += 1000
+		}
+		if f.Words == nil || cost < best {
+			f.Name, _, _ = strings.Cut(e.Text, " ")
+			f.Words, best = e.Words, cost
+		}
+	}
+	return f
 }
 
 // unique sorts entries by their words, which compresses best, and drops repetitions.
