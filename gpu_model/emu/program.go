@@ -132,3 +132,10 @@ func (op *Op) registers() int {
 	}
 	return need
 }
+
+// Refusal returns why the machine does not execute the instruction at the start of code, "" where it does.
+func Refusal(code []byte) string {
+	p := Program{Code: code, vgprs: 256}
+	op := p.bind(0)
+	return op.refusal
+}

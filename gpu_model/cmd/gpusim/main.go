@@ -17,6 +17,9 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
   capsule run|show|record DIR
                         execute, describe or make a recorded kernel launch
   gpu [PRESET]          print the GPU presets, or the parameters of one, as JSON
+  isa disasm|list|--json
+                        disassemble, list the instructions, count the instruction set's coverage
+  gpu PRESET            print the parameters of a GPU preset as JSON
   version               print the version
 
 Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage, 4 when the model failed.
@@ -28,6 +31,7 @@ var commands = map[string]func(arguments []string) int{
 	"bench":   bench,
 	"capsule": runCapsule,
 	"gpu":     printPreset,
+	"isa":     runISA,
 	"version": func([]string) int {
 		fmt.Println(server.Version)
 		return 0
