@@ -55,8 +55,11 @@ test-toolchain: build
 	cd gpu_model && $(GOENV) $(GO) test -count=1 -tags toolchain -run Toolchain ./...
 	$(PY) -m pytest -m toolchain
 
+# FUZZTIME is for each fuzz target.
+FUZZTIME ?= 10m
 test-long: build
 	cd gpu_model && $(GOENV) $(GO) test -count=1 -timeout 90m -tags long ./...
+	$(PY) tools/fuzz.py --time $(FUZZTIME)
 	$(PY) -m pytest -m long --timeout 3600
 
 bench: build

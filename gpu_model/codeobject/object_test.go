@@ -194,36 +194,3 @@ func TestVersion6(t *testing.T) {
 		t.Errorf("expected version 6 with 3 kernels, got %d with %d", o.Version, len(o.Kernels))
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	names, err := filepath.Glob("testdata/sample_v*")
-	if err != nil || len(names) == 0 {
-		f.Fatalf("no seeds: %v", err)
-	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-		f.Add(b[:len(b)/2])
-	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		o, err := Parse("fuzz", content)
-		if err != nil {
-			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("the error is not one sentence: %q", err)
-			}
-			return
-		}
-		if len(o.Image) > len(content)+maxImageBytes+8*len(content) {
-			t.Errorf("an image of %d bytes from a file of %d", len(o.Image), len(content))
-		}
-		o.Place(0x1000)
-		for _, k := range o.Kernels {
-			if len(k.Code()) == 0 || k.Entry%4 != 0 {
-				t.Errorf("kernel %q has no code", k.Name)
-			}
-		}
-	})
-}

@@ -88,7 +88,9 @@ func isInline(r Reg) bool { return r >= 128 && r <= 208 || r >= 240 && r <= 248 
 // accept says, for the text and for Decode, whether a slot takes what stands in it.
 func (d *decoder) accept(reg Reg, slot Slot) {
 	switch {
-	case reg == RegNone || slot.accepts(reg):
+	case reg == RegExecLo && d.inst.Op.Format == VOP2 && slot.isMask():
+		d.reserve("exec is no mask that a lane is chosen by")
+	case slot.accepts(reg):
 	case reg.IsVGPR():
 		d.reserve("source v%d must be scalar", reg.VGPR())
 	case isInline(reg):
@@ -97,6 +99,9 @@ func (d *decoder) accept(reg Reg, slot Slot) {
 		d.reserve("source code %d is scalar, a VGPR is needed", reg)
 	}
 }
+
+// isMask tells a pair of SGPRs with a bit a lane from a 64-bit value: v_cndmask_b32 and the carries.
+func (s Slot) isMask() bool { return s.Words == 2 && !s.VGPR && !s.Inline }
 
 // accepts reports whether the slot takes a source. Codes that are in no register file count as scalar registers.
 func (s Slot) accepts(reg Reg) bool {

@@ -89,6 +89,9 @@ func (d *decoder) smem() {
 	if op.DstWords > 0 {
 		d.inst.Dst = d.scalarRegister(Reg(bits(d.w0, 6, 7)), op.DstWords)
 		m.Data = d.inst.Dst
+		if d.inst.Dst >= RegM0 {
+			d.reserve("%s does not move m0 or exec", op.Name)
+		}
 	} else if len(op.Base) > 0 {
 		d.inst.SImm16 = uint16(bits(d.w0, 6, 7)) // s_atc_probe: the permission bits
 	}

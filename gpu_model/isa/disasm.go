@@ -226,7 +226,7 @@ func (w *writer) class(slot int) string {
 	switch {
 	case s.VGPR && s.SGPR:
 		return ""
-	case !s.VGPR && s.Words == 2 && w.inst.Op.Format == VOP2:
+	case s.isMask() && w.inst.Op.Format == VOP2:
 		return "SReg_1_XEXEC"
 	case !s.VGPR:
 		return scalarClass(s.Words)

@@ -14,7 +14,7 @@ def spartan(*arguments: str, standard_input: str = "") -> subprocess.CompletedPr
 
 def test_disassembles_a_line_an_instruction() -> None:
     done = spartan("disasm", standard_input="bf810000\nbe8000ff 12345678\nbe8000ff\nxyz\n")
-    assert done.returncode == 0 and done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "s_endpgm",
         "s_mov_b32 s0, 0x12345678",
@@ -33,5 +33,5 @@ def test_counts_coverage() -> None:
 
 def test_wrong_usage_exits_with_2() -> None:
     done = spartan("assemble")
-    assert done.returncode == 2 and done.stdout == ""
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: spartan isa disasm")
