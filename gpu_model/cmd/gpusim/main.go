@@ -19,7 +19,6 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
   gpu [PRESET]          print the GPU presets, or the parameters of one, as JSON
   isa disasm|list|--json
                         disassemble, list the instructions, count the instruction set's coverage
-  gpu PRESET            print the parameters of a GPU preset as JSON
   version               print the version
 
 Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage, 4 when the model failed.
