@@ -64,12 +64,11 @@ func init() {
 	register("s_setreg_imm32_b32", constantInstruction(func(w *Wavefront, op *Op) { w.setRegister(op, op.Inst.Lit) }))
 
 	register("s_set_gpr_idx_on", constantInstruction(func(w *Wavefront, op *Op) {
-		w.GPRIndex = GPRIndexMode{On: true, Bits: uint8(op.sd.imm & 15)}
+		w.setIndexing(true)
 		w.S[isa.RegM0] = w.S[isa.RegM0]&^0xF0FF | w.scalar32(&op.sd.src[0])&0xFF | op.sd.imm&15<<12
 	}))
-	register("s_set_gpr_idx_off", constantInstruction(func(w *Wavefront, _ *Op) { w.GPRIndex.On = false }))
+	register("s_set_gpr_idx_off", constantInstruction(func(w *Wavefront, _ *Op) { w.setIndexing(false) }))
 	register("s_set_gpr_idx_mode", constantInstruction(func(w *Wavefront, op *Op) {
-		w.GPRIndex.Bits = uint8(op.sd.imm & 15)
 		w.S[isa.RegM0] = w.S[isa.RegM0]&^0xF000 | op.sd.imm&15<<12
 	}))
 	register("s_set_gpr_idx_idx", constantInstruction(func(w *Wavefront, op *Op) {
@@ -80,6 +79,16 @@ func init() {
 			w.Fail(op, "skipping of vector instructions is not executed by this machine")
 		}
 	}))
+}
+
+// modeIndexing is the bit of MODE that turns register indexing on (source: CLRX GcnState).
+const modeIndexing Mode = 1 << 27
+
+func (w *Wavefront) setIndexing(on bool) {
+	w.GPRIndex.On = on
+	if w.Mode &^= modeIndexing; on {
+		w.Mode |= modeIndexing
+	}
 }
 
 func branch(taken func(w *Wavefront) bool) executor {
@@ -232,6 +241,7 @@ func (w *Wavefront) setRegister(op *Op, value uint32) {
 	switch id {
 	case hardwareMode:
 		w.Mode = w.Mode&^Mode(mask) | Mode(value<<offset&mask)
+		w.GPRIndex.On = w.Mode&modeIndexing != 0
 	case hardwareTrapStatus:
 		w.TrapStatus = w.TrapStatus&^mask | value<<offset&mask
 	default:

@@ -157,8 +157,8 @@ func randomState(r *rand.Rand) *Wavefront {
 		w.Mode = w.Mode&^0xFF | 0xC0 // what OpenCL kernels run with
 	}
 	if r.Intn(8) == 0 {
-		w.GPRIndex = GPRIndexMode{On: true, Bits: uint8(r.Intn(16))}
-		w.S[124] = uint32(r.Intn(4))
+		w.GPRIndex = GPRIndexMode{On: true}
+		w.S[124] = uint32(r.Intn(16)<<12 | r.Intn(4))
 	}
 	return w
 }

@@ -44,6 +44,9 @@ func resolveScalar(op *Op) error {
 			s.index = int(r)
 		case r == isa.RegLiteral:
 			s.value = uint64(in.Lit)
+			if row.Slots[i].Words == 2 {
+				s.value = literal64(row, in.Lit)
+			}
 		case r >= isa.RegVCCZ && r <= isa.RegSCC:
 			s.state = r
 		default:

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand"
+	"strings"
 	"testing"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/codeobject"
@@ -221,8 +222,11 @@ func (s *state) read(in *isa.Inst, i, lane int, t operandType) (x uint64, four [
 		}
 	case r == isa.RegLiteral:
 		four[0] = in.Lit
-		if words == 2 && t == typeF64 {
+		switch {
+		case words == 2 && t == typeF64:
 			four[0], four[1] = 0, in.Lit
+		case words == 2 && strings.HasSuffix(in.Op.Name, "_i64") && int32(in.Lit) < 0:
+			four[1] = 0xffffffff
 		}
 	case r == isa.RegVCCZ, r == isa.RegExecZ:
 		at := map[isa.Reg]int{isa.RegVCCZ: 106, isa.RegExecZ: 126}[r]
@@ -423,9 +427,20 @@ func (e *expectation) run(code []byte) {
 }
 
 func (e *expectation) bind(code []byte) *Op {
-	op := &Op{Inst: *e.in, Unit: e.row.Unit, Next: uint32(e.in.Size / 4), Cycles: 4}
-	if err := bindOp(op, 0, 256); err != nil {
-		e.m.t.Fatalf("% x %v: %v", code, e.describe(), err)
+	return e.m.bind(code)
+}
+
+// bind resolves an instruction as programs do, in the host's fastest form.
+func (m *machine) bind(code []byte) *Op {
+	m.t.Helper()
+	p, err := NewProgram("test", 0x100000, code, 0, 256)
+	if err != nil {
+		m.t.Fatalf("% x: %v", code, err)
+	}
+	m.w.Program = p
+	op := &p.Ops[0]
+	if op.refusal != "" {
+		m.t.Fatalf("% x %s: %s", code, op.Inst.Text(), op.refusal)
 	}
 	return op
 }

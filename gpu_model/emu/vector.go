@@ -3,6 +3,7 @@ package emu
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
 )
@@ -83,7 +84,11 @@ func resolveVector(op *Op) (*vector, error) {
 		if slot.Words == 0 {
 			slot.Words = 1
 		}
-		s, err := resolveSource(r, slot, in.Lit, highLiteral(row))
+		literal := uint64(in.Lit)
+		if slot.Words == 2 {
+			literal = literal64(row, in.Lit)
+		}
+		s, err := resolveSource(r, slot, literal)
 		if err != nil {
 			return nil, err
 		}
@@ -102,13 +107,19 @@ func resolveVector(op *Op) (*vector, error) {
 	return v, nil
 }
 
-// highLiteral tells that a literal is the high dword of a 64-bit source, as it is for f64.
-func highLiteral(row *isa.Opcode) bool {
-	n := len(row.Name)
-	return n > 3 && (row.Name[n-3:] == "f64" || row.Name == "v_cvt_i32_f64" || row.Name == "v_cvt_f32_f64")
+// literal64 is what a 32-bit literal means as a 64-bit source: the high dword of an f64, sign-extended for signed integers, zero-extended
+// otherwise (source: GCN3 ISA manual, literal constants; LLVM, AMDGPU operand syntax).
+func literal64(row *isa.Opcode, literal uint32) uint64 {
+	switch {
+	case strings.HasSuffix(row.Name, "_f64"):
+		return uint64(literal) << 32
+	case strings.HasSuffix(row.Name, "_i64"):
+		return uint64(int64(int32(literal)))
+	}
+	return uint64(literal)
 }
 
-func resolveSource(r isa.Reg, slot isa.Slot, literal uint32, high bool) (source, error) {
+func resolveSource(r isa.Reg, slot isa.Slot, literal uint64) (source, error) {
 	s := source{words: slot.Words, shape: slot.Constant, sign: 1 << 31}
 	if slot.Constant == isa.ConstantF16 || slot.Constant == isa.ConstantInt16 {
 		s.sign = 1 << 15
@@ -119,11 +130,7 @@ func resolveSource(r isa.Reg, slot isa.Slot, literal uint32, high bool) (source,
 	case r < 128:
 		s.kind, s.index = sourceSGPR, int(r)
 	case r == isa.RegLiteral:
-		value := uint64(literal)
-		if slot.Words == 2 && high {
-			value <<= 32
-		}
-		s.setConstant(value)
+		s.setConstant(literal)
 	case r >= isa.RegVCCZ && r <= isa.RegSCC:
 		s.kind, s.index = sourceStatus, int(r)
 	default:
@@ -207,7 +214,7 @@ func fill(l *lanes, value uint32) {
 
 // indexed returns the VGPR that an operand means under s_set_gpr_idx_on; bit is its enable bit.
 func (w *Wavefront) indexed(op *Op, register int, bit uint8, words uint8) int {
-	if w.GPRIndex.Bits&bit != 0 {
+	if w.S[isa.RegM0]>>12&uint32(bit) != 0 {
 		register += int(w.S[isa.RegM0] & 0xFF)
 		if (register+int(words))*64 > len(w.V) {
 			w.Fail(op, "its indexed operand v%d lies beyond the %d vector registers of the wavefront", register, len(w.V)/64)

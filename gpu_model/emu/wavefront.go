@@ -67,10 +67,9 @@ type HardwareSlot struct {
 // Mode is the MODE register, laid out as s_getreg and s_setreg see it.
 type Mode uint32
 
-// GPRIndexMode is the state of s_set_gpr_idx_on/mode/idx: bits 0–3 enable src0, src1, src2, dst; the index is M0[7:0].
+// GPRIndexMode is the state of s_set_gpr_idx_on and off. M0[15:12] enables src0, src1, src2 and dst; the index is M0[7:0].
 type GPRIndexMode struct {
-	On   bool
-	Bits uint8
+	On bool // bit 27 of MODE
 }
 
 // WorkGroup is what the wavefronts of one work-group share.
