@@ -196,7 +196,7 @@ func fastArithmetic(w *Wavefront, op *Op) {
 	a, b, c := f.pointer(w, 0), f.pointer(w, 1), f.pointer(w, 2)
 	d, exec := f.destination(w), w.Exec()
 	if w.GPRIndex.On {
-		// M0 moves the registers that GPRIndex.Bits selects; the general form finds those that do not exist.
+		// M0 moves the registers that its bits 12 to 15 select; the general form finds those that do not exist.
 		if !f.shift(w, &a, &b, &c, &d) {
 			f.general(w, op)
 			return
@@ -220,7 +220,7 @@ func fastArithmetic(w *Wavefront, op *Op) {
 
 // shift moves the operands that s_set_gpr_idx selects by M0's index; false where one leaves the wavefront's registers.
 func (f *fastVector) shift(w *Wavefront, a, b, c, d **uint32) bool {
-	selected := uint(w.GPRIndex.Bits)
+	selected := uint(w.S[isa.RegM0] >> 12 & 15)
 	move := uintptr(w.S[isa.RegM0]&0xFF) * 256
 	limit := uintptr(len(w.V)) * 4
 	size := uintptr(256)
