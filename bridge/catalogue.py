@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,12 @@ class KernelDescription:
 
 
 def kernel_folder() -> Path:
-    """Return the folder that holds kernels.toml and the code objects: in the wheel, else in the checkout."""
+    """Return the folder that holds kernels.toml and the code objects: in the wheel, else in the checkout.
+
+    The environment variable SPARTAN_KERNELS names another one: a copy with kernels of one's own.
+    """
+    if os.environ.get("SPARTAN_KERNELS"):
+        return Path(os.environ["SPARTAN_KERNELS"])
     inside = Path(__file__).parent / "_kernels"
     return inside if inside.is_dir() else Path(__file__).parents[1] / "kernels"
 
@@ -78,7 +84,9 @@ def catalogue() -> dict[str, KernelDescription]:
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"the kernels are not installed: {error}; install the distribution again") from None
+        raise ConfigurationError(
+            f"the kernels are not installed: {error}; install the distribution again, or correct SPARTAN_KERNELS"
+        ) from None
     return {
         name: KernelDescription(
             name=name,

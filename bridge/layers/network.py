@@ -73,6 +73,7 @@ class DeviceNetwork:
         layers: by name, in order.
         forward: primitives of the forward pass, in order.
         backward: primitives of the backward pass, in order.
+        output_gradients: the gradient that arrives at the output of each layer that has a backward pass.
         drawn: inputs and gradients that were drawn rather than computed, by layer and "input" or "gradient".
     """
 
@@ -104,6 +105,7 @@ class DeviceNetwork:
         self.layers: dict[str, DeviceLayer] = {}
         self.forward: list[PlacedPrimitive] = []
         self.backward: list[PlacedPrimitive] = []
+        self.output_gradients: dict[str, DeviceArray] = {}
         self.drawn: dict[tuple[str, str], DeviceArray] = {}
         self._resources = contextlib.ExitStack()
         self._rng = np.random.default_rng(seed)
@@ -167,6 +169,7 @@ class DeviceNetwork:
             dy = arriving[0]
             for other in arriving[1:]:
                 dy = self._sum(node, dy, other)
+        self.output_gradients[node.name] = dy
         primitives = layer.backward(dy, wanted=bool(node.inputs) or not training)
         self.backward += [PlacedPrimitive(node.name, primitive) for primitive in primitives]
 
