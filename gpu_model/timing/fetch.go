@@ -1,6 +1,10 @@
 package timing
 
-import "github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+import (
+	"math/bits"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+)
 
 // fetchState is a wavefront's instruction buffer: it holds the code from the current instruction to have (dwords of the
 // program). At most one fetch is under way.
@@ -11,6 +15,7 @@ type fetchState struct {
 	pending bool   // a fetch is under way
 	stale   bool   // the fetch under way is for code before a jump
 	pc      uint32 // first dword that is still needed
+	sent    uint64 // cycle of the latest fetch
 	jumpAt  uint64 // cycle at which a jump under way takes effect; 0: none
 }
 
@@ -69,24 +74,17 @@ func (u *computeUnit) hasRoom(w *wave) bool {
 	return int32(f.want)-int32(f.pc)+lineDwords <= int32(u.array.spec.Fetch.BufferBytes/4)
 }
 
-// fetchEvents handles arrivals of fetches and starts at cycle t.
-func (u *computeUnit) fetchEvents(t uint64, set uint64) {
-	for slot := 0; set != 0; slot, set = slot+1, set>>1 {
-		if set&1 == 0 {
-			continue
-		}
+// fetchEvents handles arrivals of fetches and starts at cycle t, and returns the wavefronts whose jumps take effect.
+func (u *computeUnit) fetchEvents(t uint64, set uint64) (jumps uint64) {
+	for m := set; m != 0; m &= m - 1 {
+		slot := bits.TrailingZeros64(m)
 		w := &u.waves[slot]
 		if w.emu == nil {
 			continue
 		}
 		f := &w.fetch
 		if f.jumpAt != 0 && f.jumpAt <= t {
-			u.wantFetch &^= 1 << slot
-			u.redirect(w)
-			if !f.pending {
-				u.wakeFetch(slot, t+1)
-				continue
-			}
+			jumps |= 1 << slot
 		}
 		if f.pending {
 			if f.ready >= t {
@@ -106,6 +104,33 @@ func (u *computeUnit) fetchEvents(t uint64, set uint64) {
 			u.wantFetch |= 1 << slot
 		}
 	}
+	return jumps
+}
+
+// redirectAll makes jumps take effect at cycle t, in which the wavefronts may still have sent a fetch for the code before the jump.
+func (u *computeUnit) redirectAll(t uint64, jumps uint64) {
+	u.wantFetch &^= jumps
+	for ; jumps != 0; jumps &= jumps - 1 {
+		slot := bits.TrailingZeros64(jumps)
+		w := &u.waves[slot]
+		u.redirect(w)
+		if !w.fetch.pending {
+			u.wakeFetch(slot, t+1)
+		}
+	}
+}
+
+// longestUnfetched returns the slot, of those that want to fetch, whose latest fetch lies longest back, the oldest among equals.
+func (u *computeUnit) longestUnfetched() int {
+	best := bits.TrailingZeros64(u.wantFetch)
+	for m := u.wantFetch & (u.wantFetch - 1); m != 0; m &= m - 1 {
+		slot := bits.TrailingZeros64(m)
+		w, b := &u.waves[slot], &u.waves[best]
+		if w.fetch.sent < b.fetch.sent || w.fetch.sent == b.fetch.sent && w.age < b.age {
+			best = slot
+		}
+	}
+	return best
 }
 
 // arbitrateFetch lets one wavefront send a fetch.
@@ -114,7 +139,7 @@ func (u *computeUnit) arbitrateFetch(t uint64) {
 		return
 	}
 	u.fetchRetry = t + 1
-	slot := u.oldest(u.wantFetch)
+	slot := u.longestUnfetched()
 	u.wantFetch &^= 1 << slot
 	u.sendFetch(t, slot)
 }
@@ -124,7 +149,7 @@ func (u *computeUnit) sendFetch(t uint64, slot int) {
 	u.lastFetch = t
 	w := &u.waves[slot]
 	f := &w.fetch
-	f.pending, f.stale, f.ready = true, false, never
+	f.pending, f.stale, f.ready, f.sent = true, false, never, t
 	a := u.array
 	a.fetches++
 	tx := a.transactions.get()

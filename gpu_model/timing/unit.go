@@ -33,6 +33,8 @@ type computeUnit struct {
 	ready      [ports]uint64 // wavefronts whose next instruction waits for the port
 	free       [ports]uint64 // cycle from which the port takes an instruction
 	wantFetch  uint64        // wavefronts that want to fetch
+	turn       [ports]uint8  // SIMD that last won a unit that the SIMDs share
+	ofSIMD     [4]uint64     // wavefront slots of each SIMD
 	lastFetch  uint64        // cycle of the latest fetch
 	fetchRetry uint64        // cycle from which another may be sent
 
@@ -61,6 +63,9 @@ func (u *computeUnit) init(a *shaderArray, index int) {
 	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
 	u.freeSlots = ^uint64(0) >> (64 - uint(s.Core.SIMDs*s.Core.WavefrontSlots))
 	u.room.init(s)
+	for i := range s.Core.SIMDs {
+		u.ofSIMD[i] = (1<<s.Core.WavefrontSlots - 1) << (i * s.Core.WavefrontSlots)
+	}
 }
 
 // waitState tells what keeps a wavefront out of the wheel.
@@ -127,11 +132,15 @@ func (u *computeUnit) wakeFetch(slot int, at uint64) {
 
 // step carries out cycle t.
 func (u *computeUnit) step(t uint64) {
+	jumps := uint64(0)
 	if m := u.fetch.take(t); m != 0 {
-		u.fetchEvents(t, m)
+		jumps = u.fetchEvents(t, m)
 	}
 	if u.wantFetch != 0 && (u.fetchRetry <= t || u.fetchRetry == never) {
 		u.arbitrateFetch(t)
+	}
+	if jumps != 0 {
+		u.redirectAll(t, jumps)
 	}
 	for m := u.wheel.take(t); m != 0; m &= m - 1 {
 		slot := bits.TrailingZeros64(m)
@@ -152,7 +161,7 @@ func (u *computeUnit) step(t uint64) {
 			continue
 		}
 		if u.free[p] <= t {
-			slot := u.oldest(u.ready[p])
+			slot := u.choose(p)
 			u.ready[p] &^= 1 << slot
 			u.issue(t, p, slot)
 			if u.ready[p] == 0 {
@@ -165,6 +174,28 @@ func (u *computeUnit) step(t uint64) {
 		wakeAt = min(wakeAt, max(u.fetchRetry, t+1))
 	}
 	u.next = min(wakeAt, u.wheel.next(t), u.fetch.next(t))
+}
+
+// choose picks the wavefront that issues from a port: the oldest of a SIMD, and where SIMDs contend for a unit, they take turns. A
+// wavefront alone does not change whose turn it is (four wavefronts in gemm64 fix that).
+func (u *computeUnit) choose(p int) int {
+	set := u.ready[p]
+	if set&(set-1) == 0 {
+		return bits.TrailingZeros64(set)
+	}
+	if p < portSpecial {
+		count := uint8(u.array.spec.Core.SIMDs)
+		for simd := u.turn[p]; ; {
+			if simd++; simd >= count {
+				simd = 0
+			}
+			if m := set & u.ofSIMD[simd]; m != 0 {
+				u.turn[p] = simd
+				return u.oldest(m)
+			}
+		}
+	}
+	return u.oldest(set)
 }
 
 // oldest returns the slot of the set's oldest wavefront.
@@ -180,6 +211,7 @@ func (u *computeUnit) oldest(set uint64) int {
 
 // prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
 func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
+	u.consumed(t, slot, w)
 	op := &w.ops[w.emu.PC]
 	u.charge(t, w, w.cause)
 	if at := u.available(t, w, op); at > t {
@@ -290,7 +322,6 @@ func (u *computeUnit) follow(t uint64, slot int, w *wave, at uint64) {
 	if w.emu.Fault != nil {
 		return
 	}
-	u.consumed(t, slot, w)
 	u.wake(slot, at)
 }
 
@@ -308,7 +339,6 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 	case op.Inst.Op.Name == "s_waitcnt":
 		imm := op.Inst.SImm16
 		w.wait = [2]int{int(imm & 15), int(imm >> 8 & 15)}
-		u.consumed(t, slot, w)
 		u.waitCount(slot, w, t+u.lat.special)
 	default:
 		u.follow(t, slot, w, t+u.lat.special)
@@ -342,7 +372,6 @@ func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
 // arrive notes a wavefront at its group's barrier and releases the group when it is the last.
 func (u *computeUnit) arrive(t uint64, slot int, w *wave) {
 	w.state, w.cause = waitBarrier, CauseBarrier
-	u.consumed(t, slot, w)
 	u.release(t, w.group)
 }
 
@@ -415,11 +444,11 @@ func (u *computeUnit) receive(g *residentGroup) {
 			cause: CauseFetch, pc: e.PC}
 		arriving |= 1 << slot
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
+		u.redirect(w)
 		if at := max(g.at+u.lat.dispatchToFetch, u.lastFetch+1); at < a.clock {
-			u.redirect(w)
 			u.sendFetch(at, slot)
 		} else {
-			u.jump(g.at+u.lat.dispatchToFetch-1, slot, w)
+			u.wakeFetch(slot, g.at+u.lat.dispatchToFetch)
 		}
 	}
 	u.stack.expect(g.at, arriving)
