@@ -128,7 +128,7 @@ func TestLinksLimitBandwidth(t *testing.T) {
 		s.Link.BytesPerCycleUnit = width / 4
 		r = stream(t, s, kilobytes, kilobytes/4, 2)
 		want = min(width/4*float64(s.Core.ShaderArrays*s.Core.UnitsPerArray), fromL2(&unlimited))
-		if got := fromL2(&r); math.Abs(got/want-1) > 0.05 {
+		if got := fromL2(&r); math.Abs(got/want-1) > 0.10 { // begin and end of seven work-groups a compute unit
 			t.Errorf("compute units' ports of %v bytes a cycle: expected %.0f, got %.0f", width/4, want, got)
 		}
 	}
