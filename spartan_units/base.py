@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -77,6 +78,8 @@ class Unit(abc.ABC):
     name: ClassVar[str]
     version: ClassVar[str] = "1.0"
     kind: ClassVar[UnitKind]
+    energy_pj: ClassVar[Mapping[str, float]] = {}
+    """Energy per operation in picojoules, by the name of the counter that counts the operations; optional."""
     Parameters: ClassVar[type[Parameters]] = Parameters
 
     def __init__(self, machine: Machine, parameters: dict[str, Any] | None = None) -> None:
@@ -133,6 +136,13 @@ class Unit(abc.ABC):
     def counters(self) -> dict[str, float]:
         """Return the unit's own counters; they land in the results."""
         return {}
+
+    def results(self) -> dict[str, float]:
+        """Return the counters, and with an energy table the energy in picojoules as `energy_pj`."""
+        counters = self.counters()
+        if self.energy_pj:
+            counters["energy_pj"] = sum(counters[name] * each for name, each in self.energy_pj.items())
+        return counters
 
     def snapshot(self) -> bytes:
         """Return the unit's state; `restore` of it makes the unit answer as it would have from here on."""

@@ -11,7 +11,7 @@ from spartan_units.base import Costs, Parameters, SparsityMonitor
 from spartan_units.constants import constant
 from spartan_units.types import StoreBatch, TensorInfo, TileCounts
 
-__all__ = ["LineCountingMonitor", "MonitorParameters", "tile_deltas"]
+__all__ = ["LineCountingMonitor", "MonitorParameters", "elements_written", "locate", "tile_deltas"]
 
 LINE_BYTES = 64
 
@@ -33,9 +33,9 @@ def tile_deltas(tensor: TensorInfo, batch: StoreBatch, rows: Any) -> tuple[np.nd
     per_line = LINE_BYTES // width
     old = batch.old[rows].reshape(-1).view(tensor.dtype).reshape(-1, per_line)
     new = batch.new[rows].reshape(-1).view(tensor.dtype).reshape(-1, per_line)
-    written = _elements_written(batch.mask[rows], width)
+    written = elements_written(batch.mask[rows], width)
     offset = (batch.address[rows].astype(np.int64) - tensor.address)[:, None] + np.arange(per_line) * width
-    row, column, inside = _locate(tensor, offset)
+    row, column, inside = locate(tensor, offset)
     change = (new != 0).astype(np.int64) - (old != 0)
     relevant = inside & written & (change != 0)
     grid = tensor.tile_grid
@@ -43,13 +43,13 @@ def tile_deltas(tensor: TensorInfo, batch: StoreBatch, rows: Any) -> tuple[np.nd
     return tile[relevant], change[relevant]
 
 
-def _elements_written(mask: np.ndarray[Any, np.dtype[np.uint64]], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def elements_written(mask: np.ndarray[Any, np.dtype[np.uint64]], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return bool[n, 64 // width]: all bytes of the element are in the byte mask."""
     bits = np.unpackbits(np.ascontiguousarray(mask).view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     return np.asarray(bits.reshape(len(mask), -1, width).all(axis=2))
 
 
-def _locate(tensor: TensorInfo, offset: Any) -> tuple[Any, Any, Any]:
+def locate(tensor: TensorInfo, offset: Any) -> tuple[Any, Any, Any]:
     """Return (row, column, inside) of byte offsets into the tensor; the larger stride is divided out first.
 
     Strides are equal only where one dimension has extent 1; the other one is divided out then.

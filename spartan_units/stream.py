@@ -326,7 +326,7 @@ class UnitStream:
         elif event.phase == phase.PHASE_VIEW_REMOVED:
             unit.view_removed(self._views.pop(event.view.id))
         elif event.phase == phase.PHASE_COUNTERS:
-            reply.counters_json = json.dumps(unit.counters())
+            reply.counters_json = json.dumps(unit.results())
         if event.token:
             yield units_pb2.UnitMessage(lifecycle=reply)
 
