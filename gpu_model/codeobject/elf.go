@@ -1,8 +1,10 @@
 package codeobject
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Constants of the ELF format and of the AMDGPU processor supplement (source: LLVM, "User Guide for AMDGPU Backend", Code Object).
@@ -36,8 +38,12 @@ const (
 // Limits on what a file may ask for, so that hostile input costs bounded memory.
 const (
 	maxImageBytes = 64 << 20 // beyond the file's own size: .bss and gaps between segments
-	maxSections   = 1 << 16
 	maxSymbols    = 1 << 20
+	maxNameBytes  = 1 << 16 // a symbol's or section's name
+	maxCodeRanges = 1 << 12 // executable sections
+	maxKernels    = 1 << 14
+	maxFixups     = 1 << 20 // relocations
+	maxNotes      = 1 << 10
 )
 
 // file is a 64-bit little-endian ELF file, every offset checked.
@@ -48,6 +54,7 @@ type file struct {
 	flags      uint32
 	sections   []section
 	segments   []segment
+	tables     map[*section][]symbol // symbol tables read so far
 }
 
 type section struct {
@@ -172,16 +179,28 @@ func stringAt(table []byte, offset uint32) string {
 	if uint64(offset) >= uint64(len(table)) {
 		return ""
 	}
-	for i, b := range table[offset:] {
-		if b == 0 {
-			return string(table[offset : int(offset)+i])
-		}
-	}
-	return ""
+	table = table[offset:]
+	end := bytes.IndexByte(table[:min(len(table), maxNameBytes)], 0)
+	return string(table[:max(end, 0)])
 }
 
-// symbols returns the entries of symbol table s.
+// symbols returns the entries of symbol table s, a copy of its own for each caller.
 func (f *file) symbols(s *section) ([]symbol, error) {
+	table, ok := f.tables[s]
+	if !ok {
+		var err error
+		if table, err = f.readSymbolTable(s); err != nil {
+			return nil, err
+		}
+		if f.tables == nil {
+			f.tables = map[*section][]symbol{}
+		}
+		f.tables[s] = table
+	}
+	return slices.Clone(table), nil
+}
+
+func (f *file) readSymbolTable(s *section) ([]symbol, error) {
 	table, err := f.contents(s)
 	if err != nil {
 		return nil, err
@@ -207,9 +226,13 @@ func (f *file) symbols(s *section) ([]symbol, error) {
 
 // notes calls do with every note of the file until it returns an error. Notes of sections and of segments are both visited.
 func (f *file) notes(do func(owner string, kind uint32, content []byte) error) error {
+	count := 0
 	visit := func(block []byte) error {
 		le := binary.LittleEndian
 		for len(block) >= 12 {
+			if count++; count > maxNotes {
+				return fmt.Errorf("expected at most %d notes", maxNotes)
+			}
 			nameBytes, contentBytes, kind := uint64(le.Uint32(block)), uint64(le.Uint32(block[4:])), le.Uint32(block[8:])
 			rest := block[12:]
 			namePadded, contentPadded := (nameBytes+3)&^3, (contentBytes+3)&^3

@@ -1,6 +1,7 @@
 package codeobject
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,26 +15,46 @@ func FuzzParse(f *testing.F) {
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		o, err := Parse("fuzz", content)
-		if err != nil {
-			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("the error is not one sentence: %q", err)
-			}
-			return
+	f.Fuzz(checkObject)
+}
+
+// FuzzPatch changes a few bytes of a sample object. Each patch is the offset in 3 bytes, a length up to 8, and the bytes.
+func FuzzPatch(f *testing.F) {
+	originals := samples(f)
+	f.Add(uint8(0), []byte{0x10, 0, 0, 2, 3, 0})
+	f.Add(uint8(3), []byte{0x28, 0, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0})
+	f.Add(uint8(6), []byte{0x3c, 0, 0, 2, 0xff, 0xff, 0x30, 0, 0, 1, 0x2a})
+	f.Fuzz(func(t *testing.T, which uint8, patches []byte) {
+		content := bytes.Clone(originals[int(which)%len(originals)])
+		for len(patches) >= 4 {
+			at := (int(patches[0]) | int(patches[1])<<8 | int(patches[2])<<16) % len(content)
+			n := min(int(patches[3]%9), len(patches)-4)
+			copy(content[at:], patches[4:4+n])
+			patches = patches[4+n:]
 		}
-		if len(o.Image) > len(content)+maxImageBytes+8*len(content) {
-			t.Errorf("an image of %d bytes from a file of %d", len(o.Image), len(content))
-		}
-		if placed := o.Place(0x1000); len(placed) != len(o.Image) {
-			t.Errorf("the image has %d bytes, %d when placed", len(o.Image), len(placed))
-		}
-		for _, k := range o.Kernels {
-			if len(k.Code()) == 0 || k.Entry%4 != 0 {
-				t.Errorf("kernel %q has no code", k.Name)
-			}
-		}
+		checkObject(t, content)
 	})
+}
+
+func checkObject(t *testing.T, content []byte) {
+	o, err := Parse("fuzz", content)
+	if err != nil {
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("the error is not one sentence: %q", err)
+		}
+		return
+	}
+	if len(o.Image) > len(content)+maxImageBytes+8*len(content) {
+		t.Errorf("an image of %d bytes from a file of %d", len(o.Image), len(content))
+	}
+	if placed := o.Place(0x1000); len(placed) != len(o.Image) {
+		t.Errorf("the image has %d bytes, %d when placed", len(o.Image), len(placed))
+	}
+	for _, k := range o.Kernels {
+		if len(k.Code()) == 0 || k.Entry%4 != 0 {
+			t.Errorf("kernel %q has no code", k.Name)
+		}
+	}
 }
 
 // FuzzMetadata reads random bytes as the metadata note, in the YAML of version 2 and the MessagePack of the later ones.

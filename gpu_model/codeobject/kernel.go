@@ -74,6 +74,12 @@ func (o *Object) findKernels(table []symbol, meta []kernelMetadata) error {
 	for i := range meta {
 		byName[meta[i].name] = &meta[i]
 	}
+	functions := map[string]*symbol{}
+	for i := range table {
+		if t := &table[i]; t.kind == symbolFunction && t.value != unresolved {
+			functions[t.name] = t
+		}
+	}
 	seen := map[string]bool{}
 	for i := range table {
 		s := &table[i]
@@ -85,7 +91,7 @@ func (o *Object) findKernels(table []symbol, meta []kernelMetadata) error {
 		case o.Version == 2 && s.kind == symbolKernelV2:
 			k, err = o.kernelV2(s)
 		case o.Version > 2 && s.kind == symbolObject && strings.HasSuffix(s.name, ".kd"):
-			k, err = o.kernelV3(s, table)
+			k, err = o.kernelV3(s, functions)
 		}
 		if err != nil {
 			return fmt.Errorf("kernel %q: %w", strings.TrimSuffix(s.name, ".kd"), err)
@@ -103,7 +109,9 @@ func (o *Object) findKernels(table []symbol, meta []kernelMetadata) error {
 		if err := k.check(); err != nil {
 			return fmt.Errorf("kernel %q: %w", k.Name, err)
 		}
-		o.Kernels = append(o.Kernels, k)
+		if o.Kernels = append(o.Kernels, k); len(o.Kernels) > maxKernels {
+			return fmt.Errorf("expected at most %d kernels", maxKernels)
+		}
 	}
 	return nil
 }
@@ -151,7 +159,7 @@ func (o *Object) kernelV2(s *symbol) (*Kernel, error) {
 	return k, nil
 }
 
-func (o *Object) kernelV3(s *symbol, table []symbol) (*Kernel, error) {
+func (o *Object) kernelV3(s *symbol, functions map[string]*symbol) (*Kernel, error) {
 	d, err := o.at("the kernel descriptor", s.value, descriptorBytes)
 	if err != nil {
 		return nil, err
@@ -167,10 +175,8 @@ func (o *Object) kernelV3(s *symbol, table []symbol) (*Kernel, error) {
 		Rsrc1: le.Uint32(d[48:]), Rsrc2: le.Uint32(d[52:]), DynamicStack: properties>>11&1 != 0,
 	}
 	k.Enable.setProperties(properties)
-	for i := range table {
-		if t := &table[i]; t.kind == symbolFunction && t.name == k.Name && t.value != unresolved {
-			k.End = t.value + t.size
-		}
+	if t := functions[k.Name]; t != nil {
+		k.End = t.value + t.size
 	}
 	return k, nil
 }

@@ -59,20 +59,20 @@ func (o *Object) layOutSegments(f *file) error {
 		}
 		copy(o.Image[s.address:], f.data[s.offset:s.offset+s.fileBytes])
 		if s.flags&segmentExec != 0 {
-			o.addCode(Range{s.address, s.address + s.memBytes})
+			o.addCode(Range{s.address, s.address + s.fileBytes}) // zeros beyond are no code
 		}
 	}
 	// The section says more exactly than the segment where instructions are.
 	var exact []Range
 	for _, s := range f.sections {
-		if s.flags&flagExec != 0 && s.kind != sectionNoBits && s.address < end && s.size <= end-s.address {
+		if s.flags&flagExec != 0 && s.kind != sectionNoBits && s.size > 0 && s.address < end && s.size <= end-s.address {
 			exact = append(exact, Range{s.address, s.address + s.size})
 		}
 	}
 	if len(exact) > 0 {
 		o.code = exact
 	}
-	return nil
+	return o.checkCode()
 }
 
 // layOutSections places the allocatable sections of a relocatable object one after the other.
@@ -107,9 +107,16 @@ func (o *Object) layOutSections(f *file) error {
 		}
 		content, _ := f.contents(s)
 		copy(o.Image[s.placed:], content)
-		if s.flags&flagExec != 0 {
+		if s.flags&flagExec != 0 && s.kind != sectionNoBits {
 			o.addCode(Range{s.placed, s.placed + s.size})
 		}
+	}
+	return o.checkCode()
+}
+
+func (o *Object) checkCode() error {
+	if len(o.code) > maxCodeRanges {
+		return fmt.Errorf("expected at most %d executable sections, got %d", maxCodeRanges, len(o.code))
 	}
 	return nil
 }

@@ -28,15 +28,19 @@ type value any
 // readMetadata returns the kernels of the metadata note; none when the object has no note.
 func readMetadata(f *file, version int) ([]kernelMetadata, error) {
 	var kernels []kernelMetadata
+	found := false
 	err := f.notes(func(owner string, kind uint32, content []byte) error {
 		switch {
+		case found: // the first one counts
 		case version == 2 && owner == "AMD" && kind == noteMetadataV2:
+			found = true
 			document, err := parseYAML(strings.TrimRight(string(content), "\x00"))
 			if err != nil {
 				return fmt.Errorf("the metadata note: %w", err)
 			}
 			kernels = metadataV2(document)
 		case version > 2 && owner == "AMDGPU" && kind == noteMetadataV3:
+			found = true
 			document, err := parseMessagePack(content)
 			if err != nil {
 				return fmt.Errorf("the metadata note: %w", err)

@@ -22,6 +22,8 @@ type Object struct {
 	got     map[uint64]uint64 // global offset table made for a relocatable object: target → entry, image offsets
 	code    []Range           // executable ranges of the image
 	symbols []Symbol
+
+	relocations int // read so far
 }
 
 // Range is a half-open range of image offsets.

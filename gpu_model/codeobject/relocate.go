@@ -89,6 +89,9 @@ func (o *Object) relocateSection(f *file, s *section, place uint64) error {
 	}
 	o.LDSBytes = max(lds, o.LDSBytes)
 	le := binary.LittleEndian
+	if o.relocations += len(table) / 24; o.relocations > maxFixups {
+		return fmt.Errorf("expected at most %d relocations", maxFixups)
+	}
 	for ; len(table) >= 24; table = table[24:] {
 		info := le.Uint64(table[8:])
 		r := relocation{offset: place + le.Uint64(table), kind: uint32(info), addend: le.Uint64(table[16:])}

@@ -26,6 +26,9 @@ type Program struct {
 	Code         []byte
 }
 
+// maxCodeBytes bounds the memory that decoding takes: some 500 bytes a dword of code.
+const maxCodeBytes = 4 << 20
+
 // NewProgram decodes code, which lies at device address base, for wavefronts with vgprs vector registers. entry is
 // the offset of the kernel's first instruction in bytes. Words that can't be executed fault when they are reached,
 // not here: data may lie between instructions.
@@ -36,6 +39,9 @@ func NewProgram(name string, base uint64, code []byte, entry uint64, vgprs int) 
 	level, err := currentLevel()
 	if err != nil {
 		return nil, err
+	}
+	if len(code) > maxCodeBytes {
+		return nil, fmt.Errorf("kernel %q: its code and what lies beside it take %d bytes, at most %d are supported", name, len(code), maxCodeBytes)
 	}
 	p := &Program{Name: name, Base: base, Entry: uint32(entry / 4), Code: code, vgprs: vgprs, Ops: make([]Op, len(code)/4)}
 	for pc := range p.Ops {
