@@ -95,7 +95,7 @@ func FuzzMetadata(f *testing.F) {
 
 // samples returns the sample objects' bytes.
 func samples(f *testing.F) [][]byte {
-	names, err := filepath.Glob("testdata/sample_v*")
+	names, err := filepath.Glob("testdata/sample_clang*")
 	if err != nil || len(names) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}

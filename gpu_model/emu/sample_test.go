@@ -3,9 +3,9 @@ package emu
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/rand"
+	"path/filepath"
 	"testing"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/codeobject"
@@ -20,24 +20,25 @@ type sample struct {
 	loader Loader
 }
 
-// samples runs f on every sample object: versions 2 to 5, linked and relocatable.
+// samples runs f on every sample object: versions 2 to 6, linked and relocatable, of three compilers.
 func samples(t *testing.T, kernel string, f func(s *sample)) {
-	for version := 2; version <= 5; version++ {
-		for _, extension := range []string{"hsaco", "o"} {
-			name := fmt.Sprintf("sample_v%d.%s", version, extension)
-			t.Run(name, func(t *testing.T) {
-				o, err := codeobject.Open("../codeobject/testdata/" + name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				k, err := o.Kernel(kernel)
-				if err != nil {
-					t.Fatal(err)
-				}
-				m := testMemory(t)
-				f(&sample{t: t, memory: m, kernel: k, loader: Loader{Memory: m}})
-			})
-		}
+	names, err := filepath.Glob("../codeobject/testdata/sample_clang*")
+	if err != nil || len(names) != 22 {
+		t.Fatalf("expected 22 sample objects, got %d (%v)", len(names), err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			o, err := codeobject.Open(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, err := o.Kernel(kernel)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := testMemory(t)
+			f(&sample{t: t, memory: m, kernel: k, loader: Loader{Memory: m}})
+		})
 	}
 }
 
@@ -182,6 +183,57 @@ func TestPrivateMemory(t *testing.T) {
 		for i, got := range s.words(da+256, items) {
 			if got != want {
 				s.t.Fatalf("work-item %d: expected %d, got %d", i, want, got)
+			}
+		}
+	})
+}
+
+// TestGeometry: every work-item reports its place, through the dispatch packet up to version 4 and the implicit arguments from version 5
+// on, in grids of 1 to 3 dimensions, with global offsets and partial work-groups.
+func TestGeometry(t *testing.T) {
+	grids := []struct {
+		grid, group []uint32
+		offset      []uint64
+	}{
+		{[]uint32{100}, []uint32{64}, nil},
+		{[]uint32{64}, []uint32{64}, []uint64{1 << 20}},
+		{[]uint32{1}, []uint32{1}, nil},
+		{[]uint32{21, 7}, []uint32{8, 4}, []uint64{3, 5}},
+		{[]uint32{5, 9, 7}, []uint32{2, 4, 3}, []uint64{10, 200, 3000}},
+		{[]uint32{8, 4, 4}, []uint32{4, 4, 4}, nil},
+	}
+	samples(t, "geometry", func(s *sample) {
+		for _, g := range grids {
+			full := func(x []uint32) [3]uint64 {
+				out := [3]uint64{1, 1, 1}
+				for d := range x {
+					out[d] = uint64(x[d])
+				}
+				return out
+			}
+			grid, group := full(g.grid), full(g.group)
+			var offset [3]uint64
+			copy(offset[:], g.offset)
+			items := grid[0] * grid[1] * grid[2]
+			out := s.buffer(make([]uint32, 50*items))
+			s.launch(LaunchSpec{Grid: g.grid, GroupSize: g.group, GlobalOffset: g.offset, Arguments: binary.LittleEndian.AppendUint64(nil, out)})
+			got := s.words(out, int(50*items))
+			for item := range items {
+				p := [3]uint64{item % grid[0], item / grid[0] % grid[1], item / grid[0] / grid[1]}
+				var want [25]uint64
+				for d := range 3 {
+					id := p[d] / group[d]
+					want[d], want[3+d], want[6+d] = offset[d]+p[d], p[d]%group[d], id
+					want[9+d], want[12+d] = grid[d], min(group[d], grid[d]-id*group[d])
+					want[15+d], want[18+d], want[21+d] = (grid[d]+group[d]-1)/group[d], offset[d], group[d]
+				}
+				want[24] = uint64(len(g.grid))
+				for i, x := range want {
+					at := 50*item + 2*uint64(i)
+					if y := uint64(got[at]) | uint64(got[at+1])<<32; y != x {
+						s.t.Fatalf("grid %v of %v, offset %v, work-item %v: value %d: expected %d, got %d", g.grid, g.group, g.offset, p, i, x, y)
+					}
+				}
 			}
 		}
 	})

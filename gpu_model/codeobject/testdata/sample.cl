@@ -25,3 +25,21 @@ __kernel void spill(__global int *a, int n) {
   for (int i = 0; i < 64; i++) s ^= v[i] * i;
   a[64 + get_global_id(0)] = s + get_num_groups(0) * 1000 + get_local_size(1);
 }
+
+// What every work-item knows of its place, 25 numbers each.
+__kernel void geometry(__global ulong *out) {
+  size_t p[3];
+  for (int d = 0; d < 3; d++) p[d] = get_global_id(d) - get_global_offset(d);
+  out += 25 * ((p[2] * get_global_size(1) + p[1]) * get_global_size(0) + p[0]);
+  for (int d = 0; d < 3; d++) {
+    out[d] = get_global_id(d);
+    out[3 + d] = get_local_id(d);
+    out[6 + d] = get_group_id(d);
+    out[9 + d] = get_global_size(d);
+    out[12 + d] = get_local_size(d);
+    out[15 + d] = get_num_groups(d);
+    out[18 + d] = get_global_offset(d);
+    out[21 + d] = get_enqueued_local_size(d);
+  }
+  out[24] = get_work_dim();
+}
