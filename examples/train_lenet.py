@@ -1,8 +1,8 @@
 """Trains LeNet-5 on scikit-learn's digits, every kernel on the simulated GPU, and times steps with and without Spartan.
 
 The 1,797 digits of 8 × 8 pixels come with scikit-learn (pip install 'spartan-cosim[training]'). Training runs in
-functional mode, which only computes; every n-th step is repeated in timing mode with the same parameters and batch, dense
-and with the three units. The densities of all activations and gradients are recorded at every step.
+functional mode, which only computes; every n-th step is repeated in timing mode with the same parameters and batch,
+dense and with the three units. The densities of all activations and gradients are recorded at every step.
 
     python examples/train_lenet.py --out runs/lenet            # trains to 95 % and more in about two epochs
     python examples/train_lenet.py --steps 4 --time-every 2    # a quick look

@@ -26,8 +26,9 @@ _SAMPLE_SIDE, _LEAST_CROP = 512, 224
 def data_source(inputs: str, folder: Path) -> Draw:
     """Return what makes the data of a benchmark.
 
-    A layer with a trace takes its input, and its gradient where the trace has one, from there; other inputs are zero-
-    mean Gaussian or a photograph, other gradients zero-mean Gaussian, all with the densities that the layer states.
+    A layer with a trace takes its input from there, and gradient, weights and bias where the trace has them. Other
+    inputs are zero-mean Gaussian or a photograph, other gradients zero-mean Gaussian, all with the densities that the
+    layer states.
 
     Args:
         inputs: one of `INPUTS`.
@@ -36,10 +37,12 @@ def data_source(inputs: str, folder: Path) -> Draw:
     if inputs not in INPUTS:
         raise ConfigurationError(f"inputs are {' or '.join(INPUTS)}, got {inputs!r}")
 
-    def draw(node: Node, what: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    def draw(node: Node, what: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32] | None:
         if node.layer.trace is not None:
             with TraceReader(folder / node.layer.trace) as trace:
                 found = trace.find(node.name, what)
+                if what in ("weights", "bias"):
+                    return found
                 if found is not None:
                     return _fitting(found, shape, f"{node.layer.trace}: {what} of layer {node.name}")
                 if what == "input":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +64,9 @@ class ConvolutionLayer(DeviceLayer):
         """Return the filters, FCRS, as a file or another framework has them."""
         return self._oriented(self._w.numpy())
 
-    def set_filters(self, values: NDArray[np.float32]) -> None:
-        """Take filters in the orientation of `filters`."""
-        self._w.write(self._oriented(values))
-        self.parameters_changed()
+    def load(self, what: str, values: NDArray[Any]) -> None:
+        """Take filters in the orientation of `filters`, or biases."""
+        super().load(what, self._oriented(values) if what == "weights" else values)
 
     def filter_gradient(self) -> NDArray[np.float32]:
         """Return the gradient of the filters in the orientation of `filters`."""

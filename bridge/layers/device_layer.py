@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from bridge.array import DeviceArray
 from bridge.dnnmark.network import Node
+from bridge.errors import ConfigurationError
 from bridge.layers.operation import Operation
 from bridge.layers.primitive import Primitive
 from bridge.session import CoSimulation
@@ -64,6 +65,21 @@ class DeviceLayer(abc.ABC):
     @abc.abstractmethod
     def _backward(self, dy: DeviceArray, wanted: bool) -> list[Primitive]:
         """Set `input_gradients` where wanted and return the primitives of the backward pass."""
+
+    def load(self, what: str, values: NDArray[Any]) -> None:
+        """Take "weights" or "bias" as another framework has them, where the layer has such a parameter.
+
+        Raises:
+            ConfigurationError: for values of another shape.
+        """
+        parameter = self.parameters.get({"weights": "w"}.get(what, what))
+        if parameter is not None:
+            if values.size != parameter.size:
+                raise ConfigurationError(
+                    f"{what} of layer {self.node.name} have shape {list(parameter.shape)}, got {list(values.shape)}"
+                )
+            parameter.write(values.reshape(parameter.shape))
+            self.parameters_changed()
 
     def parameters_changed(self) -> None:
         """Follow a change of the parameters: derived layouts are made again."""

@@ -38,8 +38,8 @@ _CLASSES: dict[type[described.Layer], type[DeviceLayer]] = {
     described.GlobalAveragePooling: GlobalAveragePoolingLayer,
 }
 
-Draw = Callable[[Node, str, tuple[int, ...], np.random.Generator], NDArray[np.float32]]
-"""Makes data for a node: "input" or "gradient", of a shape."""
+Draw = Callable[[Node, str, tuple[int, ...], np.random.Generator], NDArray[np.float32] | None]
+"""Makes "input" or "gradient" of a shape for a node; for "weights" and "bias" None where the layer's own stand."""
 
 
 def make_layer(session: CoSimulation, node: Node, rng: np.random.Generator) -> DeviceLayer:
@@ -47,8 +47,10 @@ def make_layer(session: CoSimulation, node: Node, rng: np.random.Generator) -> D
     return _CLASSES[type(node.layer)](session, node, rng)
 
 
-def gaussian(node: Node, what: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+def gaussian(node: Node, what: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32] | None:
     """Return zero-mean data: inputs of unit variance, gradients divided by the batch; with the node's densities."""
+    if what not in ("input", "gradient"):
+        return None
     values = rng.standard_normal(shape, np.float32)
     wanted = node.layer.density if what == "input" else node.layer.gradient_density
     if what == "gradient":
@@ -137,6 +139,11 @@ class DeviceNetwork:
         layer = make_layer(self.session, node, self._rng.spawn(1)[0])
         self._resources.callback(layer.close)
         self.layers[node.name] = layer
+        for what, name in (("weights", "w"), ("bias", "bias")):
+            if node.layer.trace is not None and name in layer.parameters:
+                values = self._draw(node, what, layer.parameters[name].shape, self._rng)
+                if values is not None:
+                    layer.load(what, values)
         if node.inputs and node.layer.density is None and node.layer.trace is None:
             inputs = tuple(self.layers[source].output for source in node.inputs)
         else:
@@ -146,6 +153,7 @@ class DeviceNetwork:
 
     def _drawn(self, node: Node, what: str, shape: tuple[int, ...]) -> DeviceArray:
         values = self._draw(node, what, shape, self._rng.spawn(1)[0])
+        assert values is not None
         made = self.session.array(values, name=f"{node.name} {what}")
         self._resources.callback(made.free)
         self.drawn[node.name, what] = made
