@@ -39,7 +39,7 @@ lint: build
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	@unformatted=$$($(GOENV) gofmt -l gpu_model mgpusim_patches); \
+	@unformatted=$$($(GOENV) gofmt -l gpu_model $(wildcard mgpusim_patches)); \
 	  test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	cd gpu_model && $(GOENV) $(GO) vet ./...
 	cd gpu_model && $(GOENV) $(GO) tool -modfile=tools/go.mod staticcheck ./...
@@ -48,7 +48,7 @@ test-go: build
 	cd gpu_model && $(GOENV) $(GO) test ./...
 
 test-python: build
-	$(PY) -m pytest -m "not toolchain and not long"
+	$(PY) -m pytest -n 2 --dist loadfile -m "not toolchain and not long"
 
 # Needs Debian's clang-16 lld-16 llvm-16 rocm-device-libs.
 test-toolchain: build
