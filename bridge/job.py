@@ -52,11 +52,11 @@ class Job:
         on_step: called with the label of each operation before it runs.
     """
 
-    def __init__(self, session: CoSimulation, config: RunConfig, folder: Path) -> None:
-        """Prepare; relative paths in the configuration start at `folder`."""
+    def __init__(self, session: CoSimulation, config: RunConfig, photo: NDArray[np.float32]) -> None:
+        """Prepare; `photo` is the input, NCHW."""
         self._session = session
         self._config = config
-        self._folder = folder
+        self._photo = photo
         self._random = np.random.default_rng(config.seed)
         self.layers: list[LayerResult] = []
         self.monitor: list[MonitorResult] = []
@@ -69,8 +69,7 @@ class Job:
 
     def run(self) -> None:
         """Run all layers forward, then backward."""
-        photo = load_photo(self._config.input, self._folder)
-        x = self._session.array(photo, name="x")
+        x = self._session.array(self._photo, name="x")
         stages: list[_Stage] = []
         for layer in self._config.layers:
             stage = self._conv_forward(layer, x) if isinstance(layer, ConvLayer) else self._relu_forward(layer, x)
@@ -270,6 +269,7 @@ def run_job(
         on_start: called before the first step, to set callbacks on session and job.
     """
     begin = time.perf_counter()
+    photo = load_photo(config.input, folder)
     with CoSimulation(
         gpu=config.gpu.preset,
         gpu_set=config.gpu.set,
@@ -279,7 +279,7 @@ def run_job(
         reply_deadline_s=config.reply_deadline_s,
         log=log,
     ) as session:
-        job = Job(session, config, folder)
+        job = Job(session, config, photo)
         on_start(session, job)
         job.run()
         statistics = session.statistics()

@@ -622,10 +622,11 @@ def _toml_value(value: Any) -> str:
 
 
 def _placement(choice: UnitChoice) -> str:
-    """Return where a unit runs, for results."""
+    """Return where a unit runs, for results: "grpc" is a process on this host, started here or by somebody else."""
     if choice.target is None:
-        return "thread" if choice.in_thread else "process"
-    return choice.target.partition(":")[0]
+        return "thread" if choice.in_thread else "grpc"
+    place = choice.target.partition(":")[0]
+    return "grpc" if place == "unix" else place
 
 
 def _short_temporary_folder() -> str | None:

@@ -134,11 +134,8 @@ def test_out_of_device_memory_names_the_array(session):
 
 
 def test_a_job_that_does_not_fit_the_device_ends_with_2(tmp_path):
-    job = changed(tmp_path, "resize = [12, 12]", "resize = [9000, 9000]")
-    run = spartan(tmp_path, "run", job, "--mode", "functional")
-    assert run.status == 2
-    assert "memory" in run.sentence
-    assert run.left == []
+    run = spartan(tmp_path, "run", SMALL, "--gpu-set", "dram.bytes=65536")
+    refused(run, 2, "memory", "conv")
 
 
 def test_a_kernel_that_reads_past_memory_names_kernel_and_pc(session):
