@@ -93,6 +93,29 @@ def test_softmax_of_large_logits_does_not_overflow(session, section):
             assert item.primitive.verify().passed
 
 
+@pytest.mark.parametrize("mode", ["convolution", "cross_correlation"])
+def test_orientation_of_filters(session, mode):
+    section = f"[Convolution]\nconv_mode={mode}\nnum_output=16\nkernel_size_h=2\nkernel_size_w=3\npad=0"
+    description = parse_text(f"[DNNMark]\nrun_mode=standalone\n{section}\nn=1\nc=2\nh=5\nw=6\nname=conv\n")
+    w = np.random.default_rng(1).standard_normal((16, 2, 2, 3)).astype(np.float32)
+    with DeviceNetwork(session, Network.from_description(description)) as network:
+        layer = network.layers["conv"]
+        layer.load("weights", w)
+        np.testing.assert_array_equal(layer.filters(), w)
+        for item in (*network.forward, *network.backward):
+            item.primitive.operation.run()
+        x, y = layer.inputs[0].numpy().astype(float), layer.output.numpy()
+        dy, dw = network.output_gradients["conv"].numpy().astype(float), layer.filter_gradient()
+    for f, p, q in np.ndindex(16, 4, 4):
+        taps = x[0, :, p : p + 2, q : q + 3]
+        if mode == "convolution":  # y[p, q] = sum of x[p + a, q + b] · w[last − a, last − b]
+            taps = taps[:, ::-1, ::-1]
+        assert y[0, f, p, q] == pytest.approx((taps * w[f]).sum(), abs=1e-5)
+    wanted = sum(dy[0, 3, p, q] * x[0, 1, p, q + 2] for p, q in np.ndindex(4, 4))
+    at = (1, 0) if mode == "convolution" else (0, 2)
+    assert dw[3, 1][at] == pytest.approx(wanted, abs=1e-4)
+
+
 def test_a_wrong_element_is_found_and_named(session):
     description = parse_text("[DNNMark]\nrun_mode=standalone\n[Pooling]\nn=1\nc=2\nh=8\nw=8\nname=pool\n")
     with DeviceNetwork(session, Network.from_description(description)) as network:

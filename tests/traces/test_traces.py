@@ -112,7 +112,18 @@ def test_a_table_of_something_else_is_refused(tmp_path):
         read_densities(tmp_path / "d.parquet")
 
 
-LAYER = "[DNNMark]\nrun_mode=standalone\n[Convolution]\nname=conv1\nn=2\nc=5\nh=7\nw=9\nnum_output=2\nkernel_size=3\npad=1\n"
+LAYER = """[DNNMark]
+run_mode=standalone
+[Convolution]
+name=conv1
+n=2
+c=5
+h=7
+w=9
+num_output=2
+kernel_size=3
+pad=1
+"""
 
 
 def test_a_layer_takes_its_data_from_a_trace(trace):
@@ -135,11 +146,8 @@ def test_a_layer_takes_its_data_from_a_trace(trace):
     ("old", "new", "message"),
     [
         ("n=2", "n=4", "input of layer conv1 has shape [3, 5, 7, 9], the layer needs [4, 5, 7, 9]"),
-        (
-            "num_output=2",
-            "num_output=3",
-            "gradient of layer conv1 has shape [3, 2, 7, 9], the layer needs [2, 3, 7, 9]",
-        ),
+        ("num_output=2", "num_output=3", "weights of layer conv1 have shape [3, 5, 3, 3], got [2, 5, 3, 3]"),
+        ("pad=1", "pad=0", "gradient of layer conv1 has shape [3, 2, 7, 9], the layer needs [2, 2, 5, 7]"),
         ("name=conv1", "name=conv2", "has no input of layer 'conv2'"),
     ],
 )
