@@ -1,9 +1,6 @@
 package isa
 
-import (
-	bits8 "math/bits"
-	"strings"
-)
+import bits8 "math/bits"
 
 func (d *decoder) vintrp() {
 	op := d.lookup(VINTRP, bits(d.w0, 16, 2))
@@ -56,7 +53,7 @@ func (d *decoder) mimg() {
 		d.fail("bit 0 must be 0")
 	}
 	m.D16 = d.w1>>31 != 0
-	if m.D16 && (strings.HasPrefix(op.Name, "image_atomic") || strings.HasPrefix(op.Name, "image_get_") || strings.Contains(op.Name, "_pck")) {
+	if m.D16 && !op.takesD16 {
 		d.fail("%s takes no d16", op.Name)
 	}
 	m.Addr = d.vectorRegister(vgpr(bits(d.w1, 0, 8)), op.Base[1].Words)
@@ -81,7 +78,7 @@ func (d *decoder) imageData(reg Reg, op *Opcode) Reg {
 		words++
 	}
 	m.DataWords = words
-	if least := op.Base[0].Words; strings.HasPrefix(op.Name, "image_atomic") && words != 2*least {
+	if least := op.Base[0].Words; op.isAtomic && words != 2*least {
 		m.DataWords = least // whatever dmask says
 	}
 	if int(reg)+int(m.DataWords) > int(RegVGPR0)+256 {

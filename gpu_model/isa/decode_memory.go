@@ -1,7 +1,5 @@
 package isa
 
-import "strings"
-
 func (d *decoder) ds() {
 	d.second()
 	op := d.lookup(DS, bits(d.w0, 17, 8))
@@ -11,15 +9,15 @@ func (d *decoder) ds() {
 	m := &d.inst.Mem
 	m.Offset = bits(d.w0, 0, 16)
 	m.Gds = bits(d.w0, 16, 1) != 0
-	switch alone := len(op.Base) == 0; {
-	case bits(d.w0, 25, 1) != 0 && (alone || strings.Contains(op.Name, "_src2_")):
+	switch {
+	case bits(d.w0, 25, 1) != 0 && op.bit25:
 		d.fail("bit 25 must be 0")
-	case op.Name == "ds_nop" && bits(d.w0, 0, 17) != 0:
+	case len(op.Base) == 0 && !op.globalOnly && bits(d.w0, 0, 17) != 0:
 		d.fail("%s has no operands, its fields must be 0", op.Name)
-	case op.globalOnly() && !m.Gds:
+	case op.globalOnly && !m.Gds:
 		d.fail("%s works on the GDS only, its gds bit must be 1", op.Name)
 	}
-	if m.Gds && op.localOnly() {
+	if m.Gds && op.localOnly {
 		d.fail("%s works on the LDS only, its gds bit must be 0", op.Name)
 	}
 	fields := map[byte]uint32{'A': bits(d.w1, 0, 8), 'D': bits(d.w1, 8, 8), 'E': bits(d.w1, 16, 8), 'd': bits(d.w1, 24, 8)}
@@ -66,8 +64,8 @@ func (d *decoder) flat() {
 	}
 	words := op.Base[1].Words
 	m.Data = d.vectorRegister(vgpr(data), words)
-	if m.Glc && op.Code >= 64 { // an atomic that returns the old value
-		if isCompareSwap(op) {
+	if m.Glc && op.isAtomic { // an atomic that returns the old value
+		if op.comparesAndSwaps {
 			words /= 2
 		}
 		d.inst.Dst = d.vectorRegister(vgpr(destination), words)
@@ -92,7 +90,7 @@ func (d *decoder) mubuf() {
 	switch fixed := !hasRole(op.Base, 'D'); {
 	case fixed && (!m.Lds || bits(d.w0, 12, 2) != 0):
 		d.fail("%s has lds set, and no vector address", op.Name)
-	case !fixed && m.Lds && !op.loadsToLDS():
+	case !fixed && m.Lds && !op.loadsToLDS:
 		d.fail("%s takes no lds", op.Name)
 	case !fixed && m.Lds && bits(d.w1, 23, 1) != 0:
 		d.fail("%s takes no tfe with lds", op.Name)
@@ -141,6 +139,3 @@ func (d *decoder) buffer(op *Opcode) {
 		d.reserve("soffset code %d means nothing", m.SOff)
 	}
 }
-
-// isCompareSwap tells that the data of an atomic are a new value and one to compare with.
-func isCompareSwap(op *Opcode) bool { return strings.Contains(op.Name, "_cmpswap") }

@@ -40,7 +40,7 @@ func (d *decoder) sopk() {
 		return
 	}
 	d.inst.SImm16 = uint16(d.w0)
-	if op.Name == "s_setreg_imm32_b32" {
+	if hasRole(op.Base, 'L') {
 		d.second()
 		d.inst.Lit = d.w1
 		return

@@ -37,7 +37,7 @@ func (d *decoder) vop2() {
 	d.inst.Src[1] = vgpr(bits(d.w0, 9, 8))
 	d.implicitVCC(op)
 	for place, operand := range op.Base {
-		if operand.Role == 'K' { // v_madmk: d = a·K + b; v_madak: d = a·b + K
+		if operand.Role == 'L' { // v_madmk: d = a·K + b; v_madak: d = a·b + K
 			d.constantOperand(place, bits(d.w0, 0, 9))
 			return
 		}

@@ -105,8 +105,16 @@ func (w *writer) operand(operand Operand) {
 	case 'a', 'b', 'c':
 		w.source(int(operand.Role-'a'), operand)
 	case 'K':
-		if i.Op.Name != "s_endpgm" || i.SImm16 != 0 {
-			w.put(w.immediate())
+		w.put(w.immediate())
+	case 'L':
+		if i.Format == VOP2 {
+			w.put(hex(uint64(i.Lit)))
+		} else {
+			w.put(constant32(i.Lit))
+		}
+	case 'N':
+		if i.SImm16 != 0 {
+			w.put(strconv.Itoa(int(i.SImm16)))
 		}
 	case 'H':
 		w.put(hardwareRegister(i.SImm16))
@@ -123,24 +131,14 @@ func (w *writer) operand(operand Operand) {
 	}
 }
 
-// immediate writes the 16-bit immediate, or the constant of v_madmk, v_madak.
+// immediate writes the 16-bit immediate.
 func (w *writer) immediate() string {
 	i := w.inst
-	switch i.Format {
-	case VOP2:
-		return hex(uint64(i.Lit))
-	case SOPK:
-		if i.Op.Name == "s_setreg_imm32_b32" {
-			return constant32(i.Lit)
-		}
-		if i.Op.Unit == UnitBranch {
-			return strconv.Itoa(int(i.SImm16))
-		}
+	switch {
+	case i.Op.branches:
+		return strconv.Itoa(int(i.SImm16))
+	case i.Format == SOPK:
 		return hex(uint64(i.SImm16))
-	case SOPP:
-		if i.Op.Unit == UnitBranch || i.Op.Name == "s_endpgm" {
-			return strconv.Itoa(int(i.SImm16))
-		}
 	}
 	return constant32(uint32(i.SImm16))
 }

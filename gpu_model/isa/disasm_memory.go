@@ -76,7 +76,7 @@ func (w *writer) flat() {
 		words := i.Op.DstWords
 		if words == 0 { // an atomic that returns
 			words = i.Op.Base[1].Words
-			if isCompareSwap(i.Op) {
+			if i.Op.comparesAndSwaps {
 				words /= 2
 			}
 		}

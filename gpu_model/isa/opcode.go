@@ -1,7 +1,5 @@
 package isa
 
-import "strings"
-
 // Opcode is one row of the opcode table: everything the decoder, the disassembler and the executor need to know.
 type Opcode struct {
 	Index  int    // place in Opcodes(); executors are arrays over it
@@ -23,6 +21,9 @@ type Opcode struct {
 	SextMask         uint8 // integer sources among float ones
 	Clamp, OMod      bool
 	TwoOffsets       bool // DS: two 8-bit offsets in place of a 16-bit one
+
+	// The table's legend explains these flags.
+	branches, refused, isAtomic, comparesAndSwaps, globalOnly, localOnly, bit25, loadsToLDS, takesD16 bool
 
 	// Slots describes sources 0 to 2, over all encodings of the instruction.
 	Slots [3]Slot
@@ -60,30 +61,11 @@ type Operand struct {
 }
 
 // Refused reports whether the instruction belongs to the graphics formats, which the model decodes but does not execute.
-func (o *Opcode) Refused() bool {
-	switch o.Format {
-	case MIMG, EXP, VINTRP:
-		return true
-	}
-	return strings.HasPrefix(o.Name, "v_interp_")
-}
+func (o *Opcode) Refused() bool { return o.refused }
 
 // showsTFE tells that LLVM writes the tfe bit of a buffer instruction and counts the register of the status. It passes over the bit in
 // atomics, MTBUF and FLAT.
-func (o *Opcode) showsTFE() bool { return o.Format == MUBUF && !strings.Contains(o.Name, "_atomic_") }
-
-// globalOnly tells that a DS instruction is defined on the global data share only.
-func (o *Opcode) globalOnly() bool {
-	return strings.HasPrefix(o.Name, "ds_gws_") || o.Name == "ds_ordered_count"
-}
-
-// localOnly tells that a DS instruction does not exist on the global data share.
-func (o *Opcode) localOnly() bool { return o.Name == "ds_permute_b32" || o.Name == "ds_bpermute_b32" }
-
-// loadsToLDS tells that the buffer instruction has a form that loads to the LDS instead of a register.
-func (o *Opcode) loadsToLDS() bool {
-	return strings.HasPrefix(o.Name, "buffer_load_") && o.Base[0].Words == 1 && !strings.Contains(o.Name, "_d16_")
-}
+func (o *Opcode) showsTFE() bool { return o.Format == MUBUF && !o.isAtomic }
 
 // WideCode returns the instruction's number in the 64-bit VOP3 encoding.
 func (o *Opcode) WideCode() uint16 {

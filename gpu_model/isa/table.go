@@ -93,10 +93,9 @@ func parseRow(line string) (*Opcode, error) {
 	}
 	parseModifiers(op, column[5])
 	parseClasses(op, column[6])
-	op.HasSDWA = strings.Contains(column[7], "s")
-	op.HasDPP = strings.Contains(column[7], "d")
-	op.TwoOffsets = strings.HasPrefix(op.Name, "ds_read2") || strings.HasPrefix(op.Name, "ds_write2") ||
-		strings.HasPrefix(op.Name, "ds_wrxchg2")
+	if err := parseFlags(op, column[7]); err != nil {
+		return nil, err
+	}
 	op.Unit = unitOf(op)
 	deriveSlots(op)
 	return op, nil
@@ -207,22 +206,36 @@ func deriveSlots(op *Opcode) {
 	}
 }
 
+func parseFlags(op *Opcode, text string) error {
+	if text == "-" {
+		return nil
+	}
+	flags := map[byte]*bool{
+		's': &op.HasSDWA, 'd': &op.HasDPP, 'b': &op.branches, 'r': &op.refused, 'a': &op.isAtomic, 'c': &op.comparesAndSwaps,
+		'2': &op.TwoOffsets, 'g': &op.globalOnly, 'l': &op.localOnly, 'z': &op.bit25, 'm': &op.loadsToLDS, 'h': &op.takesD16,
+	}
+	for i := range text {
+		flag := flags[text[i]]
+		if flag == nil {
+			return fmt.Errorf("unknown flag %q", text[i])
+		}
+		*flag = true
+	}
+	return nil
+}
+
 func unitOf(op *Opcode) Unit {
+	switch {
+	case op.branches:
+		return UnitBranch
+	case op.Format == SOPP:
+		return UnitSpecial
+	case op.Format == DS:
+		return UnitLDS
+	}
 	switch op.Format {
 	case SOP2, SOPK, SOPC, SOP1, SMEM:
-		switch op.Name {
-		case "s_setpc_b64", "s_swappc_b64", "s_cbranch_g_fork", "s_cbranch_i_fork", "s_cbranch_join", "s_rfe_b64",
-			"s_rfe_restore_b64":
-			return UnitBranch
-		}
 		return UnitScalar
-	case SOPP:
-		if strings.HasPrefix(op.Name, "s_branch") || strings.HasPrefix(op.Name, "s_cbranch") {
-			return UnitBranch
-		}
-		return UnitSpecial
-	case DS:
-		return UnitLDS
 	case FLAT, MUBUF, MTBUF, MIMG, EXP:
 		return UnitVMem
 	}
