@@ -3,8 +3,10 @@
 package isa
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +25,25 @@ func TestToolchainFreshCorpus(t *testing.T) {
 		t.Fatal(err)
 	}
 	compare(t, x.All())
+}
+
+// TestToolchainCommittedCorpus checks that the committed corpus is what its seed gives.
+func TestToolchainCommittedCorpus(t *testing.T) {
+	x, err := corpus.Explore(803)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made bytes.Buffer
+	if err := corpus.Write(&made, x.Corpus()); err != nil {
+		t.Fatal(err)
+	}
+	committed, err := os.ReadFile("testdata/corpus.txt.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made.Bytes(), committed) {
+		t.Error("testdata/corpus.txt.gz is not what makecorpus -seed 803 makes")
+	}
 }
 
 // TestToolchainKnown checks that known.tsv is the list that LLVM gives, and its examples too.
