@@ -9,10 +9,19 @@ import (
 // Control flow and machine state (source: CLRX GcnInstrsSopp, Sop1, Sopk).
 func init() {
 	next := func(op *Op) error { return constantInstruction(func(*Wavefront, *Op) {})(op) }
-	for _, name := range []string{"s_nop", "s_waitcnt", "s_sleep", "s_setprio", "s_sethalt", "s_wakeup", "s_icache_inv",
-		"s_incperflevel", "s_decperflevel", "s_ttracedata", "s_sendmsg", "s_sendmsghalt"} {
+	for _, name := range []string{"s_nop", "s_waitcnt", "s_sleep", "s_setprio", "s_wakeup", "s_icache_inv",
+		"s_incperflevel", "s_decperflevel", "s_ttracedata", "s_sendmsg"} {
 		register(name, next)
 	}
+	halt := func(w *Wavefront, op *Op) {
+		w.Fail(op, "it halts the wavefront for good: no debugger is there to resume it")
+	}
+	register("s_sendmsghalt", constantInstruction(halt))
+	register("s_sethalt", constantInstruction(func(w *Wavefront, op *Op) {
+		if op.sd.imm&1 != 0 {
+			halt(w, op)
+		}
+	}))
 	end := constantInstruction(func(w *Wavefront, _ *Op) { w.Ended = true })
 	register("s_endpgm", end)
 	register("s_endpgm_saved", end)

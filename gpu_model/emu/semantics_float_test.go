@@ -435,6 +435,8 @@ func (e environment) fixup(q, d, n uint64) uint64 {
 		return sign
 	case e.ieee != binary16 && int(e.magnitude(n)>>e.fractionBits)-int(e.magnitude(d)>>e.fractionBits) < -e.bias()-int(e.fractionBits):
 		return sign // underflow (source: AMD's ISA manuals, V_DIV_FIXUP)
+	case e.isNaN(q):
+		return sign | e.inf()
 	}
 	return sign | e.magnitude(q)
 }

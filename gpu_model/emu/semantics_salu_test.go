@@ -294,7 +294,7 @@ func TestScalarSemantics(t *testing.T) {
 		}
 		t.Run(row.Name, func(t *testing.T) {
 			m.t = t
-			for range 64 * rounds {
+			for range 16 * rounds {
 				m.checkScalar(row, want)
 			}
 			covers(row.Name)

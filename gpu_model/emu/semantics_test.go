@@ -55,9 +55,10 @@ func (t operandType) format() ieee {
 
 // machine is a wavefront with all registers, and what tests of single instructions need.
 type machine struct {
-	t *testing.T
-	r *rand.Rand
-	w *Wavefront
+	t    *testing.T
+	r    *rand.Rand
+	w    *Wavefront
+	code []byte // of a long program
 }
 
 func newMachine(t *testing.T) *machine {

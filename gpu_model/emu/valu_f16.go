@@ -91,6 +91,8 @@ func divFixup16(_ Mode, a, b, c uint32) uint32 {
 		return sign | infinity
 	case mb == infinity || mc == 0:
 		return sign
+	case isNaN16(uint16(a)): // the steps before overflowed
+		return sign | infinity
 	}
 	return sign | a&0x7FFF
 }

@@ -190,13 +190,15 @@ func exponent32(x uint32) int { return int(x >> 23 & 0xFF) }
 func denormal32(x float64) bool { return x != 0 && math.Abs(x) < 0x1p-126 }
 
 // divScale32 scales the numerator c or denominator b of a division so that no step over- or underflows
-// (source: CLRX GcnInstrsVop3, V_DIV_SCALE_F32).
+// (source: AMD's ISA manuals, V_DIV_SCALE_F32; a denominator with a denormal reciprocal is scaled down before a denormal quotient too: only
+// so do the instructions that LLVM makes of a division round it correctly).
 func divScale32(m Mode, a64, b64, c64 uint64) (uint64, bool) {
 	a, b, c := uint32(a64), uint32(b64), uint32(c64)
 	x, y := float64(math.Float32frombits(b)), float64(math.Float32frombits(c))
-	up := func(x uint32) uint64 {
-		return uint64(math.Float32bits(float32(ldexp(float64(math.Float32frombits(x)), 64))))
+	scaled := func(x uint32, exponent int32) uint64 {
+		return uint64(math.Float32bits(float32(ldexp(float64(math.Float32frombits(x)), exponent))))
 	}
+	up := func(x uint32) uint64 { return scaled(x, 64) }
 	switch {
 	case x == 0 || y == 0:
 		return uint64(nan32), false
@@ -209,11 +211,11 @@ func divScale32(m Mode, a64, b64, c64 uint64) (uint64, bool) {
 		return up(a), false
 	case denormal32(1/x) && denormal32(y/x):
 		if a == b {
-			return up(a), true
+			return scaled(a, -64), true
 		}
 		return uint64(a), true
 	case denormal32(1 / x):
-		return uint64(math.Float32bits(float32(ldexp(float64(math.Float32frombits(a)), -64)))), false
+		return scaled(a, -64), false
 	case denormal32(y / x):
 		if a == c {
 			return up(a), true
@@ -243,6 +245,8 @@ func divFixup32(_ Mode, a, b, c uint32) uint32 {
 		return sign
 	case exponent32(c)-exponent32(b) < -150:
 		return sign
+	case isNaN32(a): // the steps before overflowed
+		return sign | infinity
 	}
 	return sign | a&0x7FFFFFFF
 }

@@ -104,7 +104,7 @@ func divScale64(m Mode, a, b, c uint64) (uint64, bool) {
 		return up(), false
 	case denormal(1/x) && denormal(y/x):
 		if a == b {
-			return up(), true
+			return math.Float64bits(math.Ldexp(math.Float64frombits(a), -128)), true
 		}
 		return a, true
 	case denormal(1 / x):
@@ -138,6 +138,8 @@ func divFixup64(_ Mode, a, b, c uint64) uint64 {
 		return sign
 	case exponent64(c)-exponent64(b) < -1075:
 		return sign
+	case isNaN64(a): // the steps before overflowed
+		return sign | infinity
 	}
 	return sign | a&magnitude
 }
