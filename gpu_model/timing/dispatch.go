@@ -24,6 +24,7 @@ type room struct {
 	vgprs [4]int // vector registers of each SIMD, in allocation units
 	sgprs int    // scalar registers, in allocation units
 	lds   int    // local memory, in allocation units
+	next  int    // SIMD of the next wavefront, if it fits there
 }
 
 func (r *room) init(s *gpuconfig.Spec) {
@@ -47,18 +48,17 @@ func newNeed(l *emu.Launch, s *gpuconfig.Spec) need {
 }
 
 // place reserves room for a work-group and returns the SIMD of each of its wavefronts in simds, or reports that it does not fit.
-// Wavefronts go to the SIMDs in turn.
+// Wavefronts go to the SIMDs in turn, from work-group to work-group (batchnorm's groups of one wavefront show it).
 func (r *room) place(n need, simds []uint8, count int) bool {
 	if r.lds < n.lds || r.sgprs < n.waves*n.sgprs {
 		return false
 	}
 	try := *r
-	next := 0
 	for i := range n.waves {
 		found := false
 		for range count {
-			s := next
-			next = (next + 1) % count
+			s := try.next
+			try.next = (try.next + 1) % count
 			if try.slots[s] > 0 && try.vgprs[s] >= n.vgprs {
 				try.slots[s]--
 				try.vgprs[s] -= n.vgprs

@@ -26,6 +26,7 @@ type GPU struct {
 	engine mailbox
 	viewMu sync.Mutex // one load through a view at a time
 	run    *run
+	turn   int // compute unit that the dispatcher tries first
 
 	bankShift, bankBits uint
 	bankMask            uint64

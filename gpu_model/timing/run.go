@@ -37,7 +37,7 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 		total = len(o.Order)
 	}
 	r.d = dispatcher{gpu: g, launch: l, need: newNeed(l, &g.spec), order: o.Order, place: o.Placement, total: total,
-		cycle: g.now, rooms: make([]room, g.unitCount()), lastDone: g.now}
+		cycle: g.now, turn: g.turn, rooms: make([]room, g.unitCount()), lastDone: g.now}
 	for i := range r.d.rooms {
 		r.d.rooms[i].init(&g.spec)
 	}
@@ -54,6 +54,7 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	workers := newWorkers(g, o.Threads)
 	defer workers.stop()
 	err := g.simulate(ctx, r, workers)
+	g.turn = r.d.turn
 	err = g.endUnits(r, err)
 	res := g.finish(r, err)
 	res.Cold = cold
