@@ -410,6 +410,7 @@ func (u *computeUnit) end(t uint64, slot int, w *wave) {
 	if u.resident--; u.resident == 0 {
 		u.busy += t - u.busySince
 	}
+	g.emu.Running--
 	if g.running--; g.running == 0 {
 		u.array.finished = append(u.array.finished, finishedGroup{at: t, unit: u.index, group: g})
 		return

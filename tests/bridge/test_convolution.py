@@ -22,6 +22,9 @@ SHAPES = {
     "few filters": ConvolutionShape(1, 8, 12, 12, 5, 3, 3, pad_h=1, pad_w=1),
     "one filter": ConvolutionShape(1, 1, 6, 6, 1, 3, 3),
     "long sum": ConvolutionShape(1, 48, 20, 20, 64, 3, 3, pad_h=1, pad_w=1),
+    "wide": ConvolutionShape(1, 16, 5, 100, 16, 3, 3, pad_h=1, pad_w=1),
+    "five wide": ConvolutionShape(2, 32, 9, 27, 16, 5, 5, pad_h=2, pad_w=2),
+    "direct groups": ConvolutionShape(2, 64, 6, 7, 96, 3, 3, pad_h=0, pad_w=2, groups=2),
 }
 
 
@@ -50,7 +53,9 @@ def test_all_phases_equal_the_reference(session, name):
     for phase in PHASES:
         reference = expected(phase, shape, x=x, w=w, dy=dy, bias=bias)
         variants = [dense(phase, session, name, shape, **operands), spartan(phase, session, name, shape, **operands)]
-        if phase == "filter_gradient":
+        if phase != "filter_gradient":
+            variants.append(spartan(phase, session, name, shape, **operands, algorithm="gemm"))
+        else:
             variants.append(spartan(phase, session, name, shape, **operands, sparse_operand="dy"))
         for operation in variants:
             with operation:
@@ -134,3 +139,16 @@ def test_impossible_extents_are_refused():
         ConvolutionShape(1, 1, 2, 2, 1, 3, 3)
     with pytest.raises(ConfigurationError, match="3 groups must divide 8 channels and 9 filters"):
         ConvolutionShape(1, 8, 4, 4, 9, 3, 3, groups=3)
+
+
+def test_an_algorithm_that_can_not_is_refused():
+    shape = SHAPES["strided"]
+    with CoSimulation(mode="functional") as session:
+        x, w = (session.empty(s, name=n) for n, s in (("x", shape.input_shape), ("w", shape.filter_shape)))
+        layouts = FilterLayouts(session, shape, w, "layer")
+        with pytest.raises(
+            ConfigurationError, match="layer forward: no direct kernel for this shape; it takes stride 1"
+        ):
+            spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="direct")
+        with pytest.raises(ConfigurationError, match="expected best, direct or gemm, got 'fft'"):
+            spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="fft")

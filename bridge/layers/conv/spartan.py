@@ -1,4 +1,4 @@
-"""Operations with Spartan: sparse GEMMs over compacted views.
+"""Operations with Spartan: sparse GEMMs and direct convolutions over compacted views.
 
 The monitor counts the sparse operand as it is written, and the scheduler plans the work-groups by these counts.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
+from bridge.layers.conv.direct import add_direct, data_gradient_problem, forward_problem, plan_direct
 from bridge.layers.conv.pieces import (
     FilterLayouts,
     col2im,
@@ -37,6 +38,7 @@ def spartan(
     bias: DeviceArray | None = None,
     dy_counts: WatchedTensor | None = None,
     sparse_operand: str = "x",
+    algorithm: str = "best",
 ) -> Operation:
     """Return the Spartan operation of a phase; dY comes with the ReLU's mask applied.
 
@@ -51,9 +53,30 @@ def spartan(
         bias: [F], for the forward pass.
         dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
         sparse_operand: of the filter gradient, "x" or "dy".
+        algorithm: "direct", a convolution that reads x or dy itself (forward and data gradient of stride 1); "gemm", a
+            sparse GEMM over im2col; "best", the direct one where there is a kernel for it.
+
+    Raises:
+        ConfigurationError: for an algorithm that can't compute the phase.
     """
+    if algorithm not in ("best", "direct", "gemm"):
+        raise ConfigurationError(f"algorithm: expected best, direct or gemm, got {algorithm!r}")
     operation = Operation(session, f"{name} {phase} spartan")
-    if phase == "forward":
+    problem = {"forward": forward_problem, "data_gradient": data_gradient_problem}.get(phase, lambda _: None)(shape)
+    if problem is not None and algorithm != "gemm":
+        if phase == "forward":
+            operation.output = operation.empty(shape.output_shape, "y")
+            add_direct(operation, problem, plan_direct(problem), x, layouts, operation.output, bias)
+        else:
+            assert dy is not None
+            operation.output = operation.empty(shape.input_shape, "dx")
+            add_direct(operation, problem, plan_direct(problem), dy, layouts, operation.output)
+    elif algorithm == "direct":
+        raise ConfigurationError(
+            f"{name} {phase}: no direct kernel for this shape; it takes stride 1, a multiple of 16 channels, and "
+            "filters 3 wide on rows of up to 112 or 5 wide on rows of 9 to 28"
+        )
+    elif phase == "forward":
         _forward(operation, shape, x, layouts, bias)
     elif phase == "data_gradient":
         assert dy is not None

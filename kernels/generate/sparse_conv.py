@@ -1,0 +1,594 @@
+"""Sparse direct convolution of stride 1 over ELLPACK-DIB tiles of the input itself: no im2col, no padding taps.
+
+y[image, f, p, q] = sum over c, r, s of x[image, c, p + r − pad_h, q + s − pad_w] · w[(c·R + r)·S + s][f]. The view is
+of X as a matrix of channels (images · channels rows) × pixels (height · width columns) in tiles of 16 channels × one
+image row of ``width`` pixels, so tile (i, h) holds row h of 16 channels. A wavefront owns one row p of outputs and
+64·``columns`` filters (lane = filter): ``width`` + S − 1 accumulators per 64 filters. For each channel c and filter
+row r the S·``columns`` weight registers are loaded ahead, the non-zeros of the row arrive in SGPRs as (value, column)
+pairs, and a non-zero costs one scalar instruction, ``s_set_gpr_idx_idx``, for S·``columns`` ``v_mad_f32``: tap s adds
+to the accumulator S − 1 − s behind the pixel's column. Compared with a GEMM over im2col, a non-zero is converted once
+instead of R·S times, and a scalar instruction serves S times as many multiply-adds.
+
+It computes a data gradient as well: dY in place of X, filters by (f, r, s) × c, ``flip`` = 1 (taps are read last to
+first), pad R − 1 − pad.
+
+Rows of more than 16 non-zeros go through shared code for 16 at a time, then enter the row's unrolled code at the n-th
+from the end, as in sparse_gemm. Channels per image are a multiple of 16; width ≤ the kernel's; any P, Q with pad_h <
+R and pad_w < S. Filter rows that fall outside the image are left out.
+
+The pairs (channel tile, filter row) of an output row may be shared out among ``total_slices`` wavefronts. A group has
+``waves`` wavefronts. slice_shift = 2: each four of them work on adjacent slices and add their sums through the LDS
+(4,096 bytes each, dynamic); else slice_shift = 0, and all take adjacent rows p, which share weights in L1V.
+Partial results of the groups along z lie c_slice_stride apart. Grid: x the blocks of filters (times 64·waves), y
+images · P rows / (waves >> slice_shift), z total_slices >> slice_shift.
+
+Per output the sum starts at the bias (or 0), runs over c in blocks of 16, within a block over r, c, s ascending, with
+one rounding per product and one per sum; slices are added in ascending order.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common import buffer_resource, wave_index
+from gcn3 import Kernel, module, s, v
+
+ARGUMENTS = [
+    ("tiles", "buffer"),
+    ("b", "buffer"),
+    ("c", "buffer"),
+    ("bias", "buffer"),
+    ("F", "u32"),  # filters of the group
+    ("ldb", "u32"),  # elements from tap to tap
+    ("height", "u32"),  # rows of an image of X
+    ("out_height", "u32"),
+    ("out_width", "u32"),
+    ("rows", "u32"),  # images · out_height
+    ("pad_h", "u32"),
+    ("pad_w", "u32"),
+    ("filter_height", "u32"),
+    ("channel_tiles", "u32"),  # channels of the group / 16
+    ("image_tiles", "u32"),  # channels of an image / 16
+    ("slot_bytes", "u32"),
+    ("c_filter_stride", "u32"),  # elements of y
+    ("c_image_stride", "u32"),
+    ("total_slices", "u32"),
+    ("c_slice_stride", "u32"),
+    ("flip", "u32"),
+    ("waves", "u32"),
+    ("slice_shift", "u32"),
+]
+
+TILE_C = 16
+GROUP = 4
+CHUNK = 16
+HEADER = 64 + TILE_C * 4
+
+COUNTS, NEXT_COUNTS = 0, 96
+JUMP, LOW, HIGH, ROW_OFFSET, PITCH, B_RESOURCE = 4, 6, 8, 10, 11, 12
+SLOT, NEXT, NEXT_PITCH, R_LEFT, TILES_LEFT = 16, 18, 20, 21, 22
+R_STEP, T_STEP, B_OFFSET, B_STEP, B_R_ADJUST, B_T_ADJUST, GROUPS = 23, 24, 25, 26, 27, 28, 29
+ENTRY = ("s30", "s31", "vcc_lo", "vcc_hi")
+RETURN, R_TOTAL = "flat_scratch_lo", "flat_scratch_hi"
+OVER = 100
+PAIRS = (32, 64)
+# Arguments as they are loaded in blocks, before and after the loop.
+A_POINTERS = 32  # tiles, b, c, bias
+A_F, A_LDB, A_HEIGHT, A_P, A_Q, A_ROWS, A_PAD_H, A_PAD_W = range(40, 48)
+A_R, A_TILES, A_IMAGE_TILES, A_SLOT, A_C_FILTER, A_C_IMAGE, A_SLICES, A_C_SLICE = range(48, 56)
+A_FLIP, A_WAVES, A_SLICE_SHIFT = 56, 57, 58
+KEPT_ARGUMENTS, KEPT_F0, KEPT_ROW, KEPT_IMAGE, KEPT_Z, KEPT_WAVE, KEPT_SLICE = 0, 2, 3, 4, 5, 6, 7
+T = 60  # scratch SGPRs 60 … 79 in the prologue
+
+
+class SparseConvolution:
+    """Generator of one kernel: S taps along the width, rows of up to ``width`` pixels, 64·``columns`` filters."""
+
+    def __init__(self, taps: int, width: int, columns: int) -> None:
+        self.taps, self.columns = taps, columns
+        self.accumulators = max(16, (width + taps - 1 + 3) // 4 * 4)
+        self.width = width
+        self.weights = self.accumulators * columns  # two rows of taps · columns registers
+        self.per_row = taps * columns
+        self.lane = self.weights + 2 * self.per_row  # byte offset of the lane's filter at each tap
+        self.kept = self.lane + taps
+        name = f"sparse_conv{taps}_{width}x{64 * columns}"
+        self.k = Kernel(name, ARGUMENTS, sgprs=104, vgprs=max(self.kept + 1, self.weights + 8))
+        self.pair_bytes = 4 + 8 * self.per_row
+
+    def generate(self) -> Kernel:
+        """The whole kernel."""
+        k = self.k
+        self._prologue()
+        k.label("tile")
+        k(f"s_lshl_b32 {s(PITCH)}, {s(NEXT_PITCH)}, 3")
+        k(f"s_mov_b32 {s(ROW_OFFSET)}, {s(PITCH)}")
+        k(f"s_mov_b32 {s(GROUPS)}, {TILE_C // GROUP - 1}")
+        self._entries(False)
+        k(".p2align 6")
+        k.label("group")
+        for row in range(GROUP):
+            self._row(row, False)
+        k(f"s_sub_u32 {s(GROUPS)}, {s(GROUPS)}, 1")
+        k(f"s_cmp_lg_u32 {s(GROUPS)}, 0")
+        k(f"s_cbranch_scc1 {k.local('group')}")
+        self._entries(True)
+        for row in range(GROUP):
+            self._row(row, True)
+        self._next_tile()
+        for parity in range(2):
+            self._overflow(parity)
+        for last in (False, True):
+            for row in range(GROUP):
+                self._stub(row, last)
+        k.label("summed")
+        self._finish()
+        k.label("done")
+        k("s_endpgm")
+        return k
+
+    # Before the loop.
+
+    def _load_arguments(self) -> None:
+        k = self.k
+        k.load(A_POINTERS, "tiles", 8)
+        k.load(A_F, "F", 8)
+        k.load(A_R, "filter_height", 8)
+        k.load(A_FLIP, "flip", 2)
+        k.load(A_SLICE_SHIFT, "slice_shift")
+
+    def _prologue(self) -> None:
+        k = self.k
+        self._load_arguments()
+        kept = v(self.kept)
+        wave_index(k, 5, self.lane)
+        k("s_waitcnt lgkmcnt(0)")
+        slices, slice_, row, image, p, first, last = (T + i for i in range(7))
+        k(f"v_writelane_b32 {kept}, s0, {KEPT_ARGUMENTS}")
+        k(f"v_writelane_b32 {kept}, s1, {KEPT_ARGUMENTS + 1}")
+        k(f"v_writelane_b32 {kept}, s5, {KEPT_WAVE}")
+        k(f"s_bfm_b32 {s(slices)}, {s(A_SLICE_SHIFT)}, 0")
+        k(f"s_and_b32 {s(slice_)}, s5, {s(slices)}")
+        k(f"v_writelane_b32 {kept}, {s(slice_)}, {KEPT_SLICE}")
+        k(f"v_writelane_b32 {kept}, s4, {KEPT_Z}")
+        k.comment("slice of this wavefront among all, and row of outputs")
+        k(f"s_lshl_b32 s4, s4, {s(A_SLICE_SHIFT)}")
+        k(f"s_add_u32 {s(slice_)}, {s(slice_)}, s4")
+        k(f"s_lshr_b32 s5, s5, {s(A_SLICE_SHIFT)}")
+        k(f"s_lshr_b32 {s(row)}, {s(A_WAVES)}, {s(A_SLICE_SHIFT)}")
+        k(f"s_mul_i32 {s(row)}, {s(row)}, s3")
+        k(f"s_add_u32 {s(row)}, {s(row)}, s5")
+        k(f"s_cmp_ge_u32 {s(row)}, {s(A_ROWS)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
+        k.comment("image and row in it")
+        self._divide(image, row, A_P)
+        k(f"s_mul_i32 {s(p)}, {s(image)}, {s(A_P)}")
+        k(f"s_sub_u32 {s(p)}, {s(row)}, {s(p)}")
+        k(f"s_mul_i32 s2, s2, {64 * self.columns}")
+        k(f"s_cmp_ge_u32 s2, {s(A_F)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
+        for register, place in ((s(p), KEPT_ROW), (s(image), KEPT_IMAGE), ("s2", KEPT_F0)):
+            k(f"v_writelane_b32 {kept}, {register}, {place}")
+        self._start_accumulators(slice_)
+        k.comment("filter rows that meet the image: first … last")
+        k(f"s_sub_i32 {s(first)}, {s(A_PAD_H)}, {s(p)}")
+        k(f"s_max_i32 {s(first)}, {s(first)}, 0")
+        k(f"s_add_u32 {s(last)}, {s(A_HEIGHT)}, {s(A_PAD_H)}")
+        k(f"s_sub_u32 {s(last)}, {s(last)}, {s(p)}")
+        k(f"s_min_i32 {s(last)}, {s(last)}, {s(A_R)}")
+        k(f"s_sub_i32 {s(R_LEFT)}, {s(last)}, {s(first)}")
+        k(f"s_cmp_le_i32 {s(R_LEFT)}, 0")
+        k(f"s_cbranch_scc1 {k.local('summed')}")
+        k(f"s_mov_b32 {R_TOTAL}, {s(R_LEFT)}")
+        k.comment("the slice's share of the row's pairs (channel tile, filter row)")
+        tile, total, share = T + 7, T + 8, T + 9
+        k(f"s_mul_i32 {s(total)}, {s(A_TILES)}, {s(R_LEFT)}")
+        k(f"s_add_u32 {s(tile)}, {s(total)}, {s(A_SLICES)}")
+        k(f"s_sub_u32 {s(tile)}, {s(tile)}, 1")
+        self._divide(share, tile, A_SLICES)
+        k(f"s_mul_i32 {s(slice_)}, {s(slice_)}, {s(share)}")
+        k(f"s_cmp_ge_u32 {s(slice_)}, {s(total)}")
+        k(f"s_cbranch_scc1 {k.local('summed')}")
+        k(f"s_sub_u32 {s(TILES_LEFT)}, {s(total)}, {s(slice_)}")
+        k(f"s_min_u32 {s(TILES_LEFT)}, {s(TILES_LEFT)}, {s(share)}")
+        self._divide(tile, slice_, R_LEFT)
+        k(f"s_mul_i32 {s(total)}, {s(tile)}, {s(R_LEFT)}")
+        k(f"s_sub_u32 {s(total)}, {s(slice_)}, {s(total)}")
+        k(f"s_add_u32 {s(first)}, {s(first)}, {s(total)}")
+        self._first_weights(tile, first)
+        k.comment("first tile: (image · image_tiles + tile) · height + p + first − pad_h")
+        k(f"s_mul_i32 {s(T + 9)}, {s(image)}, {s(A_IMAGE_TILES)}")
+        k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, {s(tile)}")
+        k(f"s_mul_i32 {s(T + 9)}, {s(T + 9)}, {s(A_HEIGHT)}")
+        k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, {s(p)}")
+        k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, {s(first)}")
+        k(f"s_sub_u32 {s(T + 9)}, {s(T + 9)}, {s(A_PAD_H)}")
+        k(f"s_mul_i32 {s(SLOT)}, {s(T + 9)}, {s(A_SLOT)}")
+        k(f"v_mov_b32 {v(self.kept - 1 - self.taps)}, {s(T + 9)}")
+        k(f"v_mul_hi_u32 {v(self.kept - 1 - self.taps)}, {v(self.kept - 1 - self.taps)}, {s(A_SLOT)}")
+        k(f"v_readfirstlane_b32 {s(SLOT + 1)}, {v(self.kept - 1 - self.taps)}")
+        k(f"s_add_u32 {s(SLOT)}, {s(SLOT)}, {s(A_POINTERS)}")
+        k(f"s_addc_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, {s(A_POINTERS + 1)}")
+        k(f"s_mov_b32 {s(R_STEP)}, {s(A_SLOT)}")
+        k(f"s_sub_u32 {s(T + 9)}, {s(A_HEIGHT)}, {s(R_LEFT)}")
+        k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, 1")
+        k(f"s_mul_i32 {s(T_STEP)}, {s(T + 9)}, {s(A_SLOT)}")
+        k(f"s_sub_u32 {s(R_LEFT)}, {s(R_LEFT)}, {s(total)}")
+        k.comment("weights of the first two channels; the first tile")
+        for row in range(2):
+            self._load_weights(row)
+        self._point_at(SLOT)
+        k(f"s_mov_b32 {s(ROW_OFFSET)}, 0")
+        k(f"s_load_dword {s(NEXT_PITCH)}, {s(SLOT, 2)}, 0x0")
+        k(f"s_load_dwordx4 {s(COUNTS, 4)}, {s(SLOT, 2)}, 0x40")
+        self._load_pairs(PAIRS[0])
+        k(f"s_set_gpr_idx_on {s(JUMP)}, 0xc  ; the third source and the destination are relative to M0")
+        k("s_waitcnt lgkmcnt(0)")
+
+    def _divide(self, quotient: int, dividend: int, divisor: int) -> None:
+        """Whole quotient of scalars below 2**20; exact, since half a unit keeps it away from whole numbers."""
+        k, a, b = self.k, v(self.weights), v(self.weights + 1)
+        k(f"v_cvt_f32_u32 {a}, {s(divisor)}")
+        k(f"v_rcp_f32 {a}, {a}")
+        k(f"v_cvt_f32_u32 {b}, {s(dividend)}")
+        k(f"v_add_f32 {b}, 0.5, {b}")
+        k(f"v_mul_f32 {a}, {a}, {b}")
+        k(f"v_cvt_u32_f32 {a}, {a}")
+        k(f"v_readfirstlane_b32 {s(quotient)}, {a}")
+
+    def _start_accumulators(self, slice_: int) -> None:
+        """Byte offsets of the lane's filter, and accumulators that begin at the bias in the first slice."""
+        k, lane = self.k, v(self.lane)
+        k(f"v_add_u32 {lane}, vcc, s2, {lane}")
+        k(f"v_lshlrev_b32 {lane}, 2, {lane}")
+        for c in range(self.columns):
+            k(f"v_mov_b32 {v(self.weights + c)}, 0")
+        k(f"s_cmp_eq_u64 {s(A_POINTERS + 6, 2)}, 0")
+        k(f"s_cbranch_scc1 {k.local('no_bias')}")
+        k(f"s_cmp_eq_u32 {s(slice_)}, 0")
+        k(f"s_cbranch_scc0 {k.local('no_bias')}")
+        buffer_resource(k, B_RESOURCE, A_POINTERS + 6)
+        k(f"s_lshl_b32 {s(B_RESOURCE + 2)}, {s(A_F)}, 2")
+        for c in range(self.columns):
+            k(f"buffer_load_dword {v(self.weights + c)}, {lane}, {s(B_RESOURCE, 4)}, 0 offen offset:{256 * c}")
+        k("s_waitcnt vmcnt(0)")
+        k.label("no_bias")
+        for c in range(self.columns):
+            for i in range(self.accumulators):
+                k(f"v_mov_b32 {v(c * self.accumulators + i)}, {v(self.weights + c)}")
+
+    def _first_weights(self, tile: int, first: int) -> None:
+        """B's resource, the lane's offset at each tap, the first channel's offset, and how it moves on."""
+        k, scratch = self.k, T + 9
+        line, taps, start = T + 10, T + 11, T + 12
+        k(f"s_lshl_b32 {s(line)}, {s(A_LDB)}, 2")
+        k(f"s_mul_i32 {s(taps)}, {s(line)}, {self.taps}")  # bytes of a filter row
+        k(f"s_mul_i32 {s(B_STEP)}, {s(taps)}, {s(A_R)}")
+        buffer_resource(k, B_RESOURCE, A_POINTERS + 2)
+        k.comment("bytes of B: rows that are loaded ahead beyond its end read as 0")
+        k(f"s_mul_i32 {s(scratch)}, {s(B_STEP)}, {s(A_TILES)}")
+        k(f"s_lshl_b32 {s(scratch)}, {s(scratch)}, {TILE_C.bit_length() - 1}")
+        k(f"s_sub_u32 {s(scratch)}, {s(scratch)}, {s(line)}")
+        k(f"s_lshl_b32 {s(start)}, {s(A_F)}, 2")
+        k(f"s_add_u32 {s(B_RESOURCE + 2)}, {s(scratch)}, {s(start)}")
+        k.comment("tap s lies s lines on, or S − 1 − s when flipped")
+        k(f"s_cmp_lg_u32 {s(A_FLIP)}, 0")
+        k(f"s_cselect_b32 {s(scratch)}, {s(line)}, 0")
+        k(f"s_mul_i32 {s(scratch)}, {s(scratch)}, {self.taps - 1}")
+        k(f"v_add_u32 {v(self.lane)}, vcc, {s(scratch)}, {v(self.lane)}")
+        k(f"s_sub_u32 {s(scratch)}, 0, {s(line)}")
+        k(f"s_cmp_lg_u32 {s(A_FLIP)}, 0")
+        k(f"s_cselect_b32 {s(line)}, {s(scratch)}, {s(line)}")
+        for tap in range(1, self.taps):
+            k(f"v_add_u32 {v(self.lane + tap)}, vcc, {s(line)}, {v(self.lane + tap - 1)}")
+        k.comment("first filter row, and bytes from one to the next")
+        k(f"s_sub_u32 {s(start)}, {s(A_R)}, 1")
+        k(f"s_sub_u32 {s(start)}, {s(start)}, {s(first)}")
+        k(f"s_cmp_lg_u32 {s(A_FLIP)}, 0")
+        k(f"s_cselect_b32 {s(start)}, {s(start)}, {s(first)}")
+        k(f"s_mul_i32 {s(B_OFFSET)}, {s(start)}, {s(taps)}")
+        k(f"s_lshl_b32 {s(scratch)}, {s(tile)}, {TILE_C.bit_length() - 1}")
+        k(f"s_mul_i32 {s(scratch)}, {s(scratch)}, {s(B_STEP)}")
+        k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(scratch)}")
+        k(f"s_sub_u32 {s(scratch)}, 0, {s(taps)}")
+        k(f"s_cmp_lg_u32 {s(A_FLIP)}, 0")
+        k(f"s_cselect_b32 {s(taps)}, {s(scratch)}, {s(taps)}")
+        k.comment("behind the 16th channel: back to the first, then a filter row on; or to the next tile's first row")
+        k(f"s_lshl_b32 {s(scratch)}, {s(B_STEP)}, {TILE_C.bit_length() - 1}")
+        k(f"s_sub_u32 {s(B_R_ADJUST)}, {s(taps)}, {s(scratch)}")
+        k(f"s_sub_u32 {s(scratch)}, 1, {s(R_LEFT)}")
+        k(f"s_mul_i32 {s(B_T_ADJUST)}, {s(scratch)}, {s(taps)}")
+
+    # The loop.
+
+    def _entries(self, last: bool) -> None:
+        """Where each row's unrolled code ends."""
+        k, which = self.k, "last" if last else "first"
+        k(f"s_getpc_b64 {s(JUMP, 2)}")
+        k.label(f"here_{which}")
+        for row, register in enumerate(ENTRY):
+            k(f"s_add_u32 {register}, {s(JUMP)}, {k.local(f'end_{which}{row}')}-{k.local(f'here_{which}')}")
+
+    def _point_at(self, slot: int) -> None:
+        """Let LOW and HIGH point at the first row of a tile, and 64 bytes on."""
+        k = self.k
+        k(f"s_add_u32 {s(LOW)}, {s(slot)}, {HEADER}")
+        k(f"s_addc_u32 {s(LOW + 1)}, {s(slot + 1)}, 0")
+        k(f"s_add_u32 {s(HIGH)}, {s(LOW)}, 64")
+        k(f"s_addc_u32 {s(HIGH + 1)}, {s(LOW + 1)}, 0")
+
+    def _load_pairs(self, pairs: int) -> None:
+        k = self.k
+        k(f"s_load_dwordx16 {s(pairs, 16)}, {s(LOW, 2)}, {s(ROW_OFFSET)}")
+        if self.width > 8:
+            k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(HIGH, 2)}, {s(ROW_OFFSET)}")
+
+    def _load_weights(self, row: int) -> None:
+        """Load the weights of a channel into one of two places and move on."""
+        k = self.k
+        for tap in range(self.taps):
+            for c in range(self.columns):
+                target = v(self.weights + row % 2 * self.per_row + tap * self.columns + c)
+                k(
+                    f"buffer_load_dword {target}, {v(self.lane + tap)}, {s(B_RESOURCE, 4)}, {s(B_OFFSET)}"
+                    f" offen offset:{256 * c}"
+                )
+        k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(B_STEP)}")
+
+    def _pairs(self, parity: int, first: int, last: int) -> None:
+        """Multiply-adds of pairs ``first`` to ``last``, the last one first."""
+        k = self.k
+        for i in reversed(range(first, last + 1)):
+            pair = PAIRS[parity] + 2 * i
+            k(f"s_set_gpr_idx_idx {s(pair + 1)}")
+            for tap in range(self.taps):
+                for c in range(self.columns):
+                    accumulator = v(c * self.accumulators + self.taps - 1 - tap)
+                    weight = v(self.weights + parity * self.per_row + tap * self.columns + c)
+                    k(f"v_mad_f32 {accumulator}, {s(pair)}, {weight}, {accumulator}")
+
+    @property
+    def _chunk(self) -> int:
+        return min(CHUNK, (self.width + 7) // 8 * 8)
+
+    def _row(self, row: int, last: bool) -> None:
+        """One channel: wait, start the next one's loads, jump into the multiply-adds, refill the weights."""
+        k, which, count = self.k, "last" if last else "first", s(COUNTS + row)
+        k(f"s_waitcnt vmcnt({self.per_row}) lgkmcnt(0)")
+        if row == 0:
+            if last:
+                self._prepare_next_tile()
+            else:
+                k(f"s_sub_u32 {s(OVER)}, {TILE_C // GROUP}, {s(GROUPS)}")
+                k(f"s_lshl_b32 {s(OVER)}, {s(OVER)}, 4")
+                k(f"s_add_u32 {s(OVER)}, {s(OVER)}, 0x40")
+                k(f"s_load_dwordx4 {s(NEXT_COUNTS, 4)}, {s(SLOT, 2)}, {s(OVER)}")
+        if last and row == GROUP - 1:
+            k.comment("the row that follows is the next tile's first; RETURN keeps this row's offset")
+            k(f"s_sub_u32 {RETURN}, {s(ROW_OFFSET)}, {s(PITCH)}")
+            self._point_at(NEXT)
+            k(f"s_mov_b32 {s(ROW_OFFSET)}, 0")
+        self._load_pairs(PAIRS[1 - row % 2])
+        if not (last and row == GROUP - 1):
+            k(f"s_add_u32 {s(ROW_OFFSET)}, {s(ROW_OFFSET)}, {s(PITCH)}")
+        if self.width > CHUNK:
+            k(f"s_min_u32 {s(JUMP)}, {count}, {CHUNK + 1}")
+            count = s(JUMP)
+        k(f"s_mul_i32 {s(JUMP)}, {count}, {self.pair_bytes}")
+        k(f"s_sub_u32 {s(JUMP)}, {ENTRY[row]}, {s(JUMP)}")
+        k(f"s_setpc_b64 {s(JUMP, 2)}")
+        if self.width > CHUNK:
+            k(f"s_branch {k.local(f'more_{which}{row}')}")
+            for _ in range(self.pair_bytes // 4 - 1):
+                k("s_nop 0")
+        self._pairs(row % 2, 0, self._chunk - 1)
+        k.label(f"end_{which}{row}")
+        self._load_weights(row)
+        if last and row == 1:
+            k.comment("the channels that are loaded from here on are the next tile's")
+            k(f"s_cmp_eq_u32 {s(R_LEFT)}, {R_TOTAL}")
+            k(f"s_cselect_b32 {s(JUMP)}, {s(B_T_ADJUST)}, {s(B_R_ADJUST)}")
+            k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(JUMP)}")
+        if row == GROUP - 1:
+            k("s_waitcnt lgkmcnt(0)")
+            k(f"s_mov_b64 {s(COUNTS, 2)}, {s(NEXT_COUNTS, 2)}")
+            k(f"s_mov_b64 {s(COUNTS + 2, 2)}, {s(NEXT_COUNTS + 2, 2)}")
+
+    def _prepare_next_tile(self) -> None:
+        """Find the tile after this one, or this one again when it is the last, and load its header."""
+        k = self.k
+        k(f"s_sub_u32 {s(R_LEFT)}, {s(R_LEFT)}, 1")
+        k(f"s_cmp_eq_u32 {s(R_LEFT)}, 0")
+        k(f"s_cselect_b32 {s(R_LEFT)}, {R_TOTAL}, {s(R_LEFT)}")
+        k(f"s_cselect_b32 {s(OVER)}, {s(T_STEP)}, {s(R_STEP)}")
+        k(f"s_cmp_eq_u32 {s(TILES_LEFT)}, 1")
+        k(f"s_cselect_b32 {s(OVER)}, 0, {s(OVER)}")
+        k(f"s_add_u32 {s(NEXT)}, {s(SLOT)}, {s(OVER)}")
+        k(f"s_addc_u32 {s(NEXT + 1)}, {s(SLOT + 1)}, 0")
+        k(f"s_load_dword {s(NEXT_PITCH)}, {s(NEXT, 2)}, 0x0")
+        k(f"s_load_dwordx4 {s(NEXT_COUNTS, 4)}, {s(NEXT, 2)}, 0x40")
+
+    def _next_tile(self) -> None:
+        k = self.k
+        k(f"s_mov_b64 {s(SLOT, 2)}, {s(NEXT, 2)}")
+        k(f"s_sub_u32 {s(TILES_LEFT)}, {s(TILES_LEFT)}, 1")
+        k(f"s_cmp_lg_u32 {s(TILES_LEFT)}, 0")
+        k(f"s_cbranch_scc1 {k.local('tile')}")
+        k(f"s_branch {k.local('summed')}")
+
+    def _stub(self, row: int, last: bool) -> None:
+        """A row of more than 16: where its pairs lie, then the shared code, which comes back to the row's end."""
+        if self.width <= CHUNK:
+            return
+        k, which = self.k, "last" if last else "first"
+        k.label(f"more_{which}{row}")
+        if not (last and row == GROUP - 1):
+            k(f"s_sub_u32 {RETURN}, {s(ROW_OFFSET)}, {s(PITCH)}")
+            k(f"s_sub_u32 {RETURN}, {RETURN}, {s(PITCH)}")
+        k(f"s_add_u32 {s(OVER)}, {s(SLOT)}, {RETURN}")
+        k(f"s_addc_u32 {s(OVER + 1)}, {s(SLOT + 1)}, 0")
+        k(f"s_mov_b32 {RETURN}, {ENTRY[row]}")
+        k(f"s_mov_b32 {s(COUNTS)}, {s(COUNTS + row)}") if row else None
+        k(f"s_branch {k.local(f'overflow{row % 2}')}")
+
+    def _overflow(self, parity: int) -> None:
+        """16 pairs at a time, while the next ones are loaded, until 16 or fewer are left."""
+        if self.width <= CHUNK:
+            return
+        k, pairs = self.k, PAIRS[parity]
+        k.label(f"overflow{parity}")
+        self._pairs(parity, 0, 7)
+        k(f"s_add_u32 {s(OVER)}, {s(OVER)}, {CHUNK * 8}")
+        k(f"s_addc_u32 {s(OVER + 1)}, {s(OVER + 1)}, 0")
+        k(f"s_load_dwordx16 {s(pairs, 16)}, {s(OVER, 2)}, {HEADER:#x}")
+        self._pairs(parity, 8, 15)
+        k(f"s_sub_u32 {s(COUNTS)}, {s(COUNTS)}, {CHUNK}")
+        k(f"s_cmp_gt_u32 {s(COUNTS)}, 8")
+        k(f"s_cbranch_scc0 {k.local(f'half{parity}')}")
+        k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(OVER, 2)}, {HEADER + 64:#x}")
+        k(f"s_cmp_gt_u32 {s(COUNTS)}, {CHUNK}")
+        k("s_waitcnt lgkmcnt(0)")
+        k(f"s_cbranch_scc1 {k.local(f'overflow{parity}')}")
+        k.label(f"half{parity}")
+        k(f"s_mul_i32 {s(JUMP)}, {s(COUNTS)}, {self.pair_bytes}")
+        k(f"s_sub_u32 {s(JUMP)}, {RETURN}, {s(JUMP)}")
+        k("s_waitcnt lgkmcnt(0)")
+        k(f"s_setpc_b64 {s(JUMP, 2)}")
+
+    # Behind the loop.
+
+    def _finish(self) -> None:
+        """Add the sums of the slices through the LDS, where there are several, and store."""
+        k, kept = self.k, v(self.kept)
+        k("s_waitcnt vmcnt(0) lgkmcnt(0)")
+        k("s_set_gpr_idx_off")
+        k(f"v_readlane_b32 s0, {kept}, {KEPT_ARGUMENTS}")
+        k(f"v_readlane_b32 s1, {kept}, {KEPT_ARGUMENTS + 1}")
+        k("s_nop 4")
+        self._load_arguments()
+        f0, p, image, z, wave, slice_ = 2, 3, 4, 5, 6, 7
+        for register, place in (
+            (f0, KEPT_F0),
+            (p, KEPT_ROW),
+            (image, KEPT_IMAGE),
+            (z, KEPT_Z),
+            (wave, KEPT_WAVE),
+            (slice_, KEPT_SLICE),
+        ):
+            k(f"v_readlane_b32 {s(register)}, {kept}, {place}")
+        lane = self.lane
+        k(f"v_mbcnt_lo_u32_b32 {v(lane)}, -1, 0")
+        k(f"v_mbcnt_hi_u32_b32 {v(lane)}, -1, {v(lane)}")
+        k("s_waitcnt lgkmcnt(0)")
+        base = 8  # byte offset of (image, p) from C
+        k(f"s_mul_i32 s{base}, s{image}, {s(A_C_IMAGE)}")
+        k(f"s_mul_i32 s{p}, s{p}, {s(A_Q)}")
+        k(f"s_add_u32 s{base}, s{base}, s{p}")
+        k(f"s_lshl_b32 s{base}, s{base}, 2")
+        k(f"s_mul_i32 s{z}, s{z}, {s(A_C_SLICE)}")
+        k(f"s_lshl_b32 s{z}, s{z}, 2")
+        k(f"s_add_u32 {s(A_POINTERS + 4)}, {s(A_POINTERS + 4)}, s{z}")
+        k(f"s_addc_u32 {s(A_POINTERS + 5)}, {s(A_POINTERS + 5)}, 0")
+        buffer_resource(k, B_RESOURCE, A_POINTERS + 4)
+        k.comment("accumulator of output 0")
+        k(f"s_sub_u32 s9, {self.taps - 1}, {s(A_PAD_W)}")
+        k(f"s_lshl_b32 {s(A_C_FILTER)}, {s(A_C_FILTER)}, 2")
+        k(f"s_cmp_eq_u32 {s(A_SLICE_SHIFT)}, 0")
+        k(f"s_cbranch_scc0 {k.local('reduce')}")
+        for c in range(self.columns):
+            self._filter_address(c, f0)
+            for quad in range(self.accumulators // 4):
+                k(f"s_sub_i32 s10, {4 * quad}, s9")
+                self._store_quad(c * self.accumulators + 4 * quad, f"{c}_{quad}")
+        k("s_endpgm")
+        k.label("reduce")
+        self._reduce(f0, wave, slice_)
+
+    def _filter_address(self, c: int, f0: int) -> None:
+        """Byte offset in C of the lane's filter of a block; lanes beyond F are switched off."""
+        k, address = self.k, self.lane + 1
+        k("s_mov_b64 exec, -1")
+        k(f"v_add_u32 {v(address)}, vcc, s{f0}, {v(self.lane)}")
+        if c:
+            k(f"v_add_u32 {v(address)}, vcc, {64 * c}, {v(address)}")
+        k(f"v_cmp_gt_u32 vcc, {s(A_F)}, {v(address)}")
+        k(f"v_mul_lo_u32 {v(address)}, {v(address)}, {s(A_C_FILTER)}")
+        k("s_mov_b64 exec, vcc")
+
+    def _store_quad(self, register: int, label: str) -> None:
+        """Store four accumulators, outputs s10 … s10 + 3 of the row, as far as they are outputs."""
+        k, address, resource = self.k, v(self.lane + 1), s(B_RESOURCE, 4)
+        k("s_lshl_b32 s11, s10, 2")
+        k("s_add_u32 s11, s11, s8")
+        k("s_add_u32 s16, s10, 4")
+        k("s_cmp_lt_i32 s10, 0")
+        k(f"s_cbranch_scc1 {k.local(f'parts{label}')}")
+        k(f"s_cmp_gt_i32 s16, {s(A_Q)}")
+        k(f"s_cbranch_scc1 {k.local(f'parts{label}')}")
+        k(f"buffer_store_dwordx4 {v(register, 4)}, {address}, {resource}, s11 offen")
+        k(f"s_branch {k.local(f'stored{label}')}")
+        k.label(f"parts{label}")
+        for i in range(4):
+            k(f"s_cmp_lt_u32 s10, {s(A_Q)}")
+            k(f"s_cbranch_scc0 {k.local(f'skip{label}_{i}')}")
+            k(f"buffer_store_dword {v(register + i)}, {address}, {resource}, s11 offen")
+            k.label(f"skip{label}_{i}")
+            if i < 3:
+                k("s_add_u32 s10, s10, 1")
+                k("s_add_u32 s11, s11, 4")
+        k.label(f"stored{label}")
+
+    def _reduce(self, f0: int, wave: int, slice_: int) -> None:
+        """Four slices: each writes 16 accumulators, then adds and stores four of them for all slices."""
+        k = self.k
+        write, read = self.lane + 2, self.kept
+        k("s_mov_b32 m0, -1")
+        k(f"v_lshlrev_b32 {v(write)}, 4, {v(self.lane)}")
+        k(f"s_and_b32 s17, s{wave}, -4")
+        k("s_lshl_b32 s17, s17, 12")
+        k(f"s_lshl_b32 s18, s{slice_}, 10")
+        k("s_add_u32 s18, s18, s17")
+        k(f"v_add_u32 {v(read)}, vcc, s18, {v(write)}")
+        k(f"s_lshl_b32 s17, s{wave}, 12")
+        k(f"v_add_u32 {v(write)}, vcc, s17, {v(write)}")
+        for first in range(0, self.accumulators * self.columns, 16):
+            quads = min(4, (self.accumulators * self.columns - first) // 4)
+            if first:
+                k("s_barrier")
+            k("s_mov_b64 exec, -1")
+            for quad in range(quads):
+                k(f"ds_write_b128 {v(write)}, {v(first + 4 * quad, 4)} offset:{1024 * quad}")
+            k("s_waitcnt lgkmcnt(0)")
+            k("s_barrier")
+            if quads < 4:
+                k(f"s_cmp_ge_u32 s{slice_}, {quads}")
+                k(f"s_cbranch_scc1 {k.local(f'chunk{first}')}")
+            # Sums of this chunk are stored from registers that it has given to the LDS.
+            into = first if quads == 4 else first - 16
+            for part in range(4):
+                k(f"ds_read_b128 {v(into + 4 * part, 4)}, {v(read)} offset:{4096 * part}")
+            for part in range(1, 4):
+                k(f"s_waitcnt lgkmcnt({3 - part})")
+                for i in range(4):
+                    k(f"v_add_f32 {v(into + i)}, {v(into + i)}, {v(into + 4 * part + i)}")
+            self._filter_address(first // self.accumulators, f0)
+            k(f"s_lshl_b32 s10, s{slice_}, 2")
+            k(f"s_add_u32 s10, s10, {first % self.accumulators}")
+            k("s_sub_u32 s10, s10, s9")
+            self._store_quad(into, f"r{first}")
+            k("s_waitcnt vmcnt(0)")
+            k.label(f"chunk{first}")
+
+
+SHAPES = [(3, 8, 1), (3, 8, 2), (3, 14, 1), (3, 14, 2), (3, 28, 1), (3, 28, 2), (3, 56, 1), (3, 112, 1), (5, 28, 1)]
+
+
+def main() -> None:
+    """Write sparse_conv.s beside the OpenCL sources."""
+    kernels = [SparseConvolution(*shape).generate() for shape in SHAPES]
+    target = Path(__file__).parent.parent / "src" / "sparse_conv.s"
+    target.write_text(module(kernels, "python3 generate/sparse_conv.py"))
+
+
+if __name__ == "__main__":
+    main()
