@@ -146,7 +146,7 @@ def draw(path: Path, losses: list[float], log: DensityLog, timed: list[dict[str,
     figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
     left.plot(losses)
     left.set(title=f"loss (test accuracy {accuracy:.1%})", xlabel="step", ylabel="cross-entropy", ylim=(0, None))
-    for name in ("conv1", "pool1", "conv2", "pool2", "fc1", "relu1"):
+    for name in ("conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "fc1", "relu3"):
         for tensor, style in (("output", "-"), ("gradient", ":")):
             rows = [row for row in log.rows if (row.layer, row.tensor) == (name, tensor)]
             if rows and min(row.density for row in rows) < 0.999:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from bridge.dnnmark.network import Network
 from bridge.layers.network import DeviceNetwork, Draw, PlacedPrimitive, gaussian
 from bridge.layers.operation import Operation
-from bridge.layers.primitive import density
 from bridge.session import CoSimulation
 
 __all__ = ["Phases", "Row", "SpartanFigures", "run_network"]
@@ -42,7 +41,8 @@ class Row:
         phase: forward or backward.
         cycles: GPU cycles, mean over the iterations; 0 in functional mode.
         ms: the same in simulated milliseconds.
-        density: fraction of non-zeros of what it reads: the input, or the gradient that arrives.
+        density: fraction of non-zeros of what it reads: the input, or the gradient that arrives; for a convolution the
+            operand whose zeros Spartan skips, which for the filter gradient is the sparser of the two.
         verified: every output lies within its tolerance of the float64 reference.
         spartan: the same with the units, None where they do not apply.
         message: what differs, where not verified.
@@ -164,7 +164,7 @@ class _Runner:
             phase=primitive.phase,
             cycles=means[0],
             ms=means[0] / self._session.clock_hz * 1e3,
-            density=density(primitive.inputs[0].numpy()),
+            density=primitive.density(),
             verified=checked.passed,
             spartan=spartan,
             message=checked.message,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from bridge.dnnmark import layers as described
 from bridge.dnnmark.network import Node
 from bridge.layers.conv import ConvolutionShape, FilterLayouts, dense, gradient_view, spartan
 from bridge.layers.device_layer import DeviceLayer
-from bridge.layers.primitive import EPSILON, Expectation, Phase, Primitive
+from bridge.layers.operation import Measurement, Operation
+from bridge.layers.primitive import EPSILON, Expectation, Phase, Primitive, density
 from bridge.reference.convolution import expected, useful_macs
 from bridge.session import CoSimulation
 from bridge.tensors import WatchedTensor
@@ -80,17 +82,16 @@ class ConvolutionLayer(DeviceLayer):
         self._layouts.update()
 
     def _forward(self) -> list[Primitive]:
-        (x,) = self.inputs
-        primitive = self._primitive("forward", "forward", x, None, None)
+        primitive = self._primitive("forward", "forward", None, None)
         self.output = primitive.operation.output
         return [primitive]
 
     def _backward(self, dy: DeviceArray, wanted: bool) -> list[Primitive]:
         primitives = []
         if wanted and self._propagation:
-            primitives.append(self._primitive("data_gradient", "backward", dy, dy, self._watch(dy)))
+            primitives.append(self._primitive("data_gradient", "backward", dy, self._watch(dy)))
             self.input_gradients = (primitives[0].operation.output,)
-        last = self._primitive("filter_gradient", "backward", self.inputs[0], dy, None)
+        last = self._primitive("filter_gradient", "backward", dy, None)
         self.gradients["w"] = last.operation.output
         if self._bias is not None:
             self.gradients["bias"] = self.empty(self._bias.shape, "bias gradient")
@@ -115,16 +116,21 @@ class ConvolutionLayer(DeviceLayer):
         return watched
 
     def _primitive(
-        self, phase: str, direction: Phase, operand: DeviceArray, dy: DeviceArray | None, counts: WatchedTensor | None
+        self, phase: str, direction: Phase, dy: DeviceArray | None, counts: WatchedTensor | None
     ) -> Primitive:
         (x,), shape, name, bias = self.inputs, self.shape, self.node.name, self._bias if phase == "forward" else None
         operation = dense(phase, self.session, name, shape, x=x, layouts=self._layouts, dy=dy, bias=bias)
         self._resources.callback(operation.close)
-        sparse = None
+        sparse: Operation | None = None
         if UnitKind.COMPACTION in self.session.units:
-            sparse = spartan(
-                phase, self.session, name, shape, x=x, layouts=self._layouts, dy=dy, bias=bias, dy_counts=counts
-            )
+
+            def with_units(operand: str) -> Operation:
+                return spartan(
+                    phase, self.session, name, shape, x=x, layouts=self._layouts, dy=dy, bias=bias, dy_counts=counts,
+                    sparse_operand=operand,
+                )  # fmt: skip
+
+            sparse = with_units("x") if phase != "filter_gradient" or dy is None else _SparserOperand(with_units, x, dy)
             self._resources.callback(sparse.close)
 
         def expectations() -> list[Expectation]:
@@ -139,10 +145,63 @@ class ConvolutionLayer(DeviceLayer):
                 found.append(Expectation(self.gradients["bias"], sums[0], terms * EPSILON * sums[1]))
             return found
 
+        def skipped() -> DeviceArray:
+            if isinstance(sparse, _SparserOperand):
+                return sparse.skipped()
+            return dy if phase == "data_gradient" and dy is not None else x
+
         def ideal() -> float:
-            gradient = None if phase != "data_gradient" or dy is None else dy.numpy()
-            dense_macs, useful = useful_macs(shape, "x" if gradient is None else "dy", x=x.numpy(), dy=gradient)
+            operand = "dy" if skipped() is dy else "x"
+            gradient = None if dy is None else dy.numpy()
+            dense_macs, useful = useful_macs(shape, operand, x=x.numpy(), dy=gradient)
             return dense_macs / useful if useful else math.inf
 
-        inputs = (operand,) if dy is None or dy is operand else (operand, dy)
-        return Primitive(_LABELS[phase], direction, operation, inputs, expectations, sparse=sparse, ideal=ideal)
+        return Primitive(
+            _LABELS[phase],
+            direction,
+            operation,
+            (x,) if dy is None else (dy,) if phase == "data_gradient" else (x, dy),
+            expectations,
+            sparse=sparse,
+            ideal=ideal,
+            skipped=skipped,
+        )
+
+
+class _SparserOperand(Operation):
+    """The filter gradient with Spartan, skipping the zeros of X or of dY, whichever has more of them at each run.
+
+    The densities are those that the monitor has counted; reading them on the host takes no cycles here.
+
+    Attributes:
+        operand: "x" or "dy", as last chosen.
+    """
+
+    def __init__(self, make: Callable[[str], Operation], x: DeviceArray, dy: DeviceArray) -> None:
+        """Begin with X."""
+        self._make, self._x, self._dy = make, x, dy
+        self._choose("x")
+        super().__init__(self._chosen.session, self._chosen.name)
+        self.output = self._chosen.output
+
+    def skipped(self) -> DeviceArray:
+        """Return the operand whose zeros the last run skipped."""
+        return self._x if self.operand == "x" else self._dy
+
+    def _choose(self, operand: str) -> None:
+        self.operand = operand
+        self._chosen = self._make(operand)
+
+    def run(self) -> Measurement:
+        """Run the better of the two."""
+        better = "x" if density(self._x.numpy()) <= density(self._dy.numpy()) else "dy"
+        if better != self.operand:
+            self._chosen.close()
+            self._choose(better)
+            self.output = self._chosen.output
+        return self._chosen.run()
+
+    def close(self) -> None:
+        """Free the buffers."""
+        self._chosen.close()
+        super().close()

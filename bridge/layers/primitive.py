@@ -58,11 +58,12 @@ class Primitive:
         label: DNNMark's label, such as ConvBwdData.
         phase: forward or backward.
         operation: its launches.
-        inputs: what it reads; the first one's density is reported.
+        inputs: what it reads.
         expected: computes the expectations from what the inputs hold.
         before: called before a run whose result is to be verified; keeps what the run overwrites.
         sparse: the same pass with the Spartan units, where there is one.
         ideal: the speedup that skipping every zero of the sparse operand would give.
+        skipped: the sparse operand, where it is not the first input.
     """
 
     label: str
@@ -73,6 +74,11 @@ class Primitive:
     before: Callable[[], None] = field(default=lambda: None)
     sparse: Operation | None = None
     ideal: Callable[[], float] | None = None
+    skipped: Callable[[], DeviceArray] | None = None
+
+    def density(self) -> float:
+        """Return the density of the sparse operand, or of the first input where there is none."""
+        return density((self.inputs[0] if self.skipped is None else self.skipped()).numpy())
 
     def verify(self) -> Verification:
         """Compare what the last run wrote with the references."""
