@@ -16,7 +16,7 @@ GO = $(shell $(PY) tools/build_gpusim.py --print-go)
 GOENV = CGO_ENABLED=0 PATH="$(dir $(GO)):$$PATH"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test lint bench kernels protos test-go test-python test-toolchain test-long clean
+.PHONY: build run test lint bench kernels protos test-go test-python test-toolchain test-torch test-long clean
 
 build: $(STAMP) $(GPUSIM)
 
@@ -48,7 +48,7 @@ test-go: build
 	cd gpu_model && $(GOENV) $(GO) test ./...
 
 test-python: build
-	$(PY) -m pytest -n 2 --dist loadfile -m "not toolchain and not long"
+	$(PY) -m pytest -n 2 --dist loadfile -m "not toolchain and not long and not torch"
 
 # Needs Debian's clang-16 lld-16 llvm-16 rocm-device-libs.
 test-toolchain: build
@@ -57,6 +57,10 @@ test-toolchain: build
 
 # FUZZTIME is for each fuzz target.
 FUZZTIME ?= 10m
+# Compares our references with PyTorch's; needs the extra "torch".
+test-torch: build
+	$(PY) -m pytest -m torch tests/reference
+
 test-long: build
 	cd gpu_model && $(GOENV) $(GO) test -count=1 -timeout 90m -tags long ./...
 	$(PY) tools/fuzz.py --time $(FUZZTIME)
