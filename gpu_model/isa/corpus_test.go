@@ -27,8 +27,9 @@ func compare(t *testing.T, entries []corpus.Entry) {
 	t.Logf("%d differences in %d entries", differences, len(entries))
 }
 
-// TestCorpus compares the disassembler with LLVM's text of every opcode with random operands, modifiers and literals.
-func TestCorpus(t *testing.T) {
+// readCorpus reads the committed corpus.
+func readCorpus(t testing.TB) []corpus.Entry {
+	t.Helper()
 	f, err := os.Open("testdata/corpus.txt.gz")
 	if err != nil {
 		t.Fatal(err)
@@ -38,8 +39,20 @@ func TestCorpus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) < 50000 {
-		t.Errorf("the corpus has %d entries, 50000 are needed", len(entries))
+	return entries
+}
+
+// TestCorpus compares the disassembler with LLVM's text of every opcode with random operands, modifiers and literals.
+func TestCorpus(t *testing.T) {
+	entries := readCorpus(t)
+	valid := 0
+	for i := range entries {
+		if entries[i].Text != "" {
+			valid++
+		}
+	}
+	if valid < 50000 {
+		t.Errorf("the corpus has %d instructions, 50000 are needed", valid)
 	}
 	compare(t, entries)
 }

@@ -3,25 +3,14 @@ package isa
 import (
 	"bytes"
 	"errors"
-	"os"
 	"strings"
 	"testing"
-
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa/internal/corpus"
 )
 
 // FuzzDecode decodes random words. Whatever they are, decoder and disassembler agree, look at no more than they say, and name the
 // words that they refuse.
 func FuzzDecode(f *testing.F) {
-	file, err := os.Open("testdata/corpus.txt.gz")
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer file.Close()
-	entries, err := corpus.Read(file)
-	if err != nil {
-		f.Fatal(err)
-	}
+	entries := readCorpus(f)
 	for i := 0; i < len(entries); i += 40 {
 		f.Add(entries[i].Bytes())
 	}
