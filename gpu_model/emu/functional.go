@@ -209,7 +209,7 @@ func (w *Wavefront) run(limit uint64, byUnit *[Units]uint64) uint64 {
 	n := uint64(0)
 	for n < limit && !w.Ended && !w.AtBarrier {
 		if uint(w.PC) >= uint(len(ops)) {
-			w.leftProgram()
+			w.LeaveProgram()
 			break
 		}
 		op := &ops[w.PC]
@@ -227,7 +227,8 @@ func (w *Wavefront) run(limit uint64, byUnit *[Units]uint64) uint64 {
 	return n
 }
 
-func (w *Wavefront) leftProgram() {
+// LeaveProgram faults a wavefront whose PC lies outside the program.
+func (w *Wavefront) LeaveProgram() {
 	w.Ended = true
 	f := &Fault{Kernel: w.Program.Name, Offset: uint64(w.PC) * 4, PC: w.Program.Base + uint64(w.PC)*4, Wavefront: w.IndexInGroup, Lane: -1,
 		Reason: fmt.Sprintf("execution left the code of %d bytes", 4*len(w.Program.Ops))}

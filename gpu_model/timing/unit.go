@@ -212,6 +212,13 @@ func (u *computeUnit) oldest(set uint64) int {
 // prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
 func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 	u.consumed(t, slot, w)
+	if uint(w.emu.PC) >= uint(len(w.ops)) {
+		w.emu.LeaveProgram()
+		if a := u.array; a.fault == nil {
+			a.fault, a.faultAt = w.emu.Fault, t
+		}
+		return
+	}
 	op := &w.ops[w.emu.PC]
 	u.charge(t, w, w.cause)
 	if at := u.available(t, w, op); at > t {
@@ -384,7 +391,7 @@ func (u *computeUnit) release(t uint64, g *residentGroup) {
 			waiting++
 		}
 	}
-	if waiting == 0 || waiting < e.Running {
+	if waiting == 0 || waiting < g.running {
 		return
 	}
 	for i, w := range e.Waves {
