@@ -102,9 +102,9 @@ func (s *Seat) take(m inbound) error {
 		s.lifeline = body.Lifecycle
 		return nil
 	case *wire.UnitMessage_Hello:
-		return s.fail("", "it sent a second hello")
+		return s.fail(s.waitedFor(), "it sent a second hello")
 	}
-	return s.fail("", "it sent a message of unknown kind")
+	return s.fail(s.waitedFor(), "it sent a message of unknown kind")
 }
 
 // acknowledged returns the credit of the oldest batch.
