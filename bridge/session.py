@@ -38,7 +38,15 @@ from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from spartan_units.types import UnitKind
 from spartan_units.wire import common_pb2, gpu_model_pb2, gpu_model_pb2_grpc
 
-__all__ = ["AttachedUnit", "CoSimulation", "LaunchProgress", "Schedule", "SessionStatistics"]
+__all__ = [
+    "AttachedUnit",
+    "CoSimulation",
+    "EventTimes",
+    "LaunchProgress",
+    "Schedule",
+    "SessionStatistics",
+    "UnitTimes",
+]
 
 _MESSAGE_LIMIT = 64 << 20
 _CHUNK = 32 << 20
@@ -90,6 +98,52 @@ class AttachedUnit:
     version: str
     placement: str
     parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EventTimes:
+    """Where the wall time of one kind of event of one unit went, in seconds.
+
+    Attributes:
+        events, batches: how many.
+        nbytes: of the messages sent.
+        serialise_s: encoding, on a thread beside the simulation.
+        transport_s: from sending to acknowledgement, less the time in the unit.
+        unit_s: in the unit's process, translation included; `hook_s` the part inside the unit's own code.
+        wait_s: the model stood still for it.
+        round_trip_s: requests: from sending to answer, summed over batches.
+    """
+
+    events: int
+    batches: int
+    nbytes: int
+    serialise_s: float
+    transport_s: float
+    unit_s: float
+    hook_s: float
+    wait_s: float
+    round_trip_s: float
+
+
+@dataclass(frozen=True)
+class UnitTimes:
+    """What one unit did and where the wall time went.
+
+    Attributes:
+        kind, name, placement: the unit, and where it runs as the model sees it: builtin, unix, tcp or replay.
+        shadow: whether its answers are compared, not applied.
+        events: by kind of event; "lifecycle" stands for all messages that are no events.
+        compared, different, first_difference: of a shadow: answers compared, those that differ, and the first such.
+    """
+
+    kind: UnitKind
+    name: str
+    placement: str
+    shadow: bool
+    events: Mapping[str, EventTimes]
+    compared: int = 0
+    different: int = 0
+    first_difference: str = ""
 
 
 @dataclass(frozen=True)
@@ -578,6 +632,11 @@ class CoSimulation:
             serialise_s=reply.serialise_s,
         )
 
+    def unit_times(self) -> list[UnitTimes]:
+        """Return what every unit did, detached ones first; they have handled all they were sent when this returns."""
+        reply = self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest())
+        return [_unit_times(seat) for seat in reply.seats]
+
     def detach(self, kind: UnitKind) -> dict[str, float]:
         """End a unit's stream and its process; return its counters."""
         reply = self._call(self._stub.DetachUnit, gpu_model_pb2.DetachUnitRequest(seat=self._seats.pop(kind)))
@@ -619,6 +678,37 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value)
     return repr(value)
+
+
+def _unit_times(seat: Any) -> UnitTimes:
+    return UnitTimes(
+        kind=next(kind for kind, number in _KINDS.items() if number == seat.kind),
+        name=seat.name,
+        placement=seat.placement,
+        shadow=seat.shadow,
+        events={
+            _event_name(event.kind): EventTimes(
+                events=event.events,
+                batches=event.batches,
+                nbytes=event.bytes,
+                serialise_s=event.serialise_s,
+                transport_s=event.transport_s,
+                unit_s=event.unit_s,
+                hook_s=event.hook_s,
+                wait_s=event.wait_s,
+                round_trip_s=event.round_trip_s,
+            )
+            for event in seat.events
+        },
+        compared=seat.shadow_compared,
+        different=seat.shadow_different,
+        first_difference=seat.shadow_first_difference,
+    )
+
+
+def _event_name(kind: int) -> str:
+    name: str = common_pb2.EventKind.Name(kind)
+    return name.removeprefix("EVENT_KIND_").lower() if kind else "lifecycle"
 
 
 def _placement(choice: UnitChoice) -> str:

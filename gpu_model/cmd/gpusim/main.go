@@ -12,6 +12,7 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
 
   serve --socket PATH   serve the GPU model on a Unix socket until standard input closes
   bench reference       compare with figures measured on upstream MGPUSim
+  bench bridge          measure the way to units and back, for spartan bench bridge
   bench functional|timing
                         measure wavefront instructions per second
   capsule run|show|record DIR
