@@ -223,3 +223,56 @@ def test_gpu_show_lists_every_parameter() -> None:
     table = spartan("gpu", "show", "r9nano-hbm").stdout
     for key in rows:
         assert key in table
+
+
+CONFIG = """
+name = "small"
+warmup = 0
+host_threads = 1
+[gpu]
+preset = "r9nano-hbm"
+[gpu.set]
+"l2.mshrs_per_bank" = 32
+[gpu.set.dram]
+t_cl = 20
+[input]
+image = "sample"
+resize = [8, 8]
+[[layers]]
+kind = "conv"
+name = "conv1"
+filters = 8
+size = 3
+padding = 1
+phases = ["forward"]
+"""
+
+
+def test_a_run_keeps_metrics_and_timeline_and_can_be_profiled(tmp_path: Path) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text(CONFIG)
+    done = spartan("run", config, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    with contextlib.closing(sqlite3.connect(tmp_path / "out" / "metrics.sqlite3")) as database:
+        parameters = dict(database.execute("SELECT Key, Value FROM spartan_gpu"))
+        assert (parameters["dram.t_cl"], parameters["l2.mshrs_per_bank"], parameters["dram.kind"]) == (
+            "20",
+            "32",
+            '"banked"',
+        )
+        (rows,) = database.execute("SELECT SUM(Value) FROM mgpusim_metrics WHERE What LIKE 'row_%_count'").fetchone()
+        query = "SELECT SUM(Value) FROM mgpusim_metrics WHERE What IN ('read_trans_count', 'write_trans_count')"
+        assert rows == database.execute(query).fetchone()[0] > 0
+        launched = dict(database.execute("SELECT Kernel, SUM(Cycles) FROM spartan_launches GROUP BY Kernel"))
+    spans = json.loads((tmp_path / "out" / "trace.json").read_text())["traceEvents"]
+    assert {span["name"] for span in spans} >= {"conv1 forward", "launch tail"}
+
+    done = spartan("profile", "kernel", config)
+    assert done.returncode == 2
+    for kernel, cycles in launched.items():
+        assert f"{kernel} ({cycles:,} cycles)" in done.stderr
+    heaviest = max(launched, key=lambda kernel: launched[kernel])
+    done = spartan("profile", "kernel", config, "--kernel", heaviest)
+    assert done.returncode == 0, done.stderr
+    assert f"{heaviest}: {launched[heaviest]:,} cycles" in done.stdout
+    assert "s_endpgm" in done.stdout
