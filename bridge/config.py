@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["ConvLayer", "Gpu", "Input", "Layer", "ReluLayer", "RunConfig", "Unit", "load_config"]
+__all__ = ["ConvLayer", "Gpu", "Input", "Layer", "ReluLayer", "RunConfig", "Unit", "gpu_assignments", "load_config"]
 
 Phase = Literal["forward", "data_gradient", "filter_gradient"]
 
@@ -127,7 +127,7 @@ class RunConfig(_Section):
         Raises:
             ConfigurationError: for a text that is no assignment.
         """
-        changes = {**self.gpu.set, **_assignments(assignments)}
+        changes = {**self.gpu.set, **gpu_assignments(assignments)}
         return self.model_copy(update={"gpu": Gpu(preset=preset or self.gpu.preset, set=changes)})
 
     def choices(self, given: tuple[UnitChoice, ...] = ()) -> tuple[UnitChoice, ...]:
@@ -142,7 +142,12 @@ class RunConfig(_Section):
         return tuple(found.values())
 
 
-def _assignments(texts: Sequence[str]) -> dict[str, int | float | str | bool]:
+def gpu_assignments(texts: Sequence[str]) -> dict[str, int | float | str | bool]:
+    """Return GPU parameters by key, from texts "KEY=VALUE" of the command line.
+
+    Raises:
+        ConfigurationError: for a text that is no assignment.
+    """
     found: dict[str, int | float | str | bool] = {}
     for text in texts:
         key, separator, value = text.partition("=")

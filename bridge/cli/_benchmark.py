@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import typer
 
+from bridge.config import gpu_assignments
 from bridge.dnnmark.benchmark import Phases, Row, run_network
 from bridge.dnnmark.network import Network
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.layers.network import Draw
+from bridge.metrics import write_metrics
 from bridge.session import CoSimulation
+from bridge.trace import run_timeline
 from bridge.units import default_choices
 
 __all__ = ["run_and_print"]
@@ -30,7 +34,9 @@ def run_and_print(
     draw: Draw,
     seed: int,
     json_file: Path | None,
+    out: Path | None,
     gpu: str,
+    gpu_set: Sequence[str],
     mode: str,
     spartan: bool,
     cores: int,
@@ -54,7 +60,7 @@ def run_and_print(
         raise ConfigurationError(f"--json: the folder {json_file.parent} does not exist")
     width = max(len("layer"), *(len(node.name) for node in network.nodes))
     units = list(default_choices().values()) if spartan and _has_convolution(network) else []
-    with CoSimulation(gpu=gpu, mode=mode, units=units, host_threads=cores) as session:
+    with CoSimulation(gpu=gpu, gpu_set=gpu_assignments(gpu_set), mode=mode, units=units, host_threads=cores) as session:
         typer.echo(f"{title} on {gpu}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
         typer.echo(_line("primitive", "layer", "cycles", "ms", "density", "verified", _HEADINGS, width))
         rows = run_network(
@@ -69,6 +75,9 @@ def run_and_print(
             on_row=lambda row: typer.echo(_row(row, width)),
         )
         clock = session.clock_hz
+        if out is not None:
+            write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
+            run_timeline(session.launches, session.layers).write(out / "trace.json")
     cycles = sum(row.cycles for row in rows)
     best = sum(row.cycles if row.spartan is None else row.spartan.cycles for row in rows)
     shown = (
