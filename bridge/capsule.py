@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import ConfigurationError
 
-__all__ = ["Region", "write_capsule"]
+if TYPE_CHECKING:
+    from bridge.kernel import Kernel, LaunchResult
+    from bridge.session import CoSimulation
+
+__all__ = ["LaunchRecorder", "Region", "write_capsule"]
 
 FORMAT = "spartan-capsule"
 VERSION = 1
@@ -115,3 +119,88 @@ def _write_region(folder: Path, index: int, region: Region) -> dict[str, Any]:
     if region.ignore:
         entry["ignore"] = True
     return entry
+
+
+class LaunchRecorder:
+    """Writes one launch of a session as a capsule.
+
+    Args:
+        directory: the capsule's folder.
+        kernel: name of the kernel whose launch is meant; None for any.
+        number: which of its launches, from 1.
+
+    Attributes:
+        done: the launch was recorded.
+        seen: names of the kernels launched so far.
+    """
+
+    def __init__(self, directory: str | Path, *, kernel: str | None = None, number: int = 1) -> None:
+        if number < 1:
+            raise ConfigurationError(f"launches are counted from 1, got number {number}")
+        if (Path(directory) / "capsule.json").exists():
+            raise ConfigurationError(f"{directory} already holds a capsule; give a new folder")
+        self._directory = directory
+        self._kernel = kernel
+        self._left = number
+        self.done = False
+        self.seen: list[str] = []
+
+    def wants(self, kernel: str) -> bool:
+        """Count a launch; tell whether it is the one to be recorded."""
+        if self.done:
+            return False
+        self.seen.append(kernel)
+        if self._kernel in (None, kernel):
+            self._left -= 1
+        return self._left == 0 and self._kernel in (None, kernel)
+
+    def record(
+        self, session: CoSimulation, kernel: Kernel, request: Any, run: Callable[[], LaunchResult]
+    ) -> LaunchResult:
+        """Run a launch and write it with the arrays that its arguments point into.
+
+        Raises:
+            ConfigurationError: where an argument points to what is no array, such as a compacted view.
+        """
+        arrays = {}
+        for argument in kernel.arguments:
+            if argument.kind != "global_buffer":
+                continue
+            address = int.from_bytes(request.arguments[argument.offset : argument.offset + 8], "little")
+            if address:
+                start, name, size = self._array_at(session, kernel, argument.name, address)
+                arrays[start] = (name, size)
+        before = {start: session.read(start, size) for start, (_, size) in arrays.items()}
+        result = run()
+        regions = []
+        names: dict[str, int] = {}
+        for start, (name, size) in sorted(arrays.items()):
+            names[name] = names.get(name, 0) + 1
+            unique = name if names[name] == 1 else f"{name}_{names[name]}"
+            regions.append(Region(name=unique, address=start, before=before[start], after=session.read(start, size)))
+        expected: dict[str, int | str] = {"instructions": result.instructions}
+        if result.cold and result.cycles:
+            expected |= {"cycles": result.cycles, "gpu": session.gpu}
+        write_capsule(
+            self._directory,
+            code_object=Path(kernel.file).read_bytes(),
+            kernel=kernel.name,
+            grid=list(request.grid),
+            workgroup=list(request.workgroup),
+            arguments=request.arguments,
+            regions=regions,
+            dynamic_lds_bytes=request.dynamic_lds_bytes,
+            expected=expected,
+            origin=f"{session.model} {session.model_version}, {session.mode} mode, launch {request.label}",
+        )
+        self.done = True
+        return result
+
+    @staticmethod
+    def _array_at(session: CoSimulation, kernel: Kernel, argument: str, address: int) -> tuple[int, str, int]:
+        for start, (name, size) in session.allocations().items():
+            if start <= address < start + size:
+                return start, name, size
+        raise ConfigurationError(
+            f"kernel {kernel.name} can't be recorded: argument {argument} is {address:#x}, which lies in no array"
+        )

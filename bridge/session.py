@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import numpy as np
@@ -25,6 +25,7 @@ from bridge._process import Child, ChildError
 from bridge._unit_server import UnitServer, start_unit_server
 from bridge._version import __version__
 from bridge.array import DeviceArray
+from bridge.capsule import LaunchRecorder
 from bridge.catalogue import describe_kernel, kernel_folder
 from bridge.errors import ConfigurationError, ModelFailedError, SpartanError, UnitFailedError
 from bridge.kernel import Argument, Kernel, LaunchResult, pack_arguments
@@ -191,6 +192,9 @@ class CoSimulation:
         UnitFailedError: where a unit does not start.
     """
 
+    recorder: ClassVar[LaunchRecorder | None] = None
+    """Records a launch of whatever session makes it; `spartan capsule record --script` sets it."""
+
     def __init__(
         self,
         *,
@@ -221,6 +225,7 @@ class CoSimulation:
         self._shadows: list[int] = []
         self._record = record
         self._kernels: dict[str, Kernel] = {}
+        self._allocations: dict[int, tuple[str, int]] = {}
         self._loaded: dict[str, dict[str, Kernel]] = {}
         self._closed = False
         self._model: Child | None = None
@@ -406,7 +411,12 @@ class CoSimulation:
         element = np.dtype(dtype)
         nbytes = int(np.prod(extents, dtype=np.int64)) * element.itemsize
         reply = self._call(self._stub.Allocate, gpu_model_pb2.AllocateRequest(bytes=max(nbytes, 1), name=name))
+        self._allocations[int(reply.address)] = (name, max(nbytes, 1))
         return DeviceArray(self, name, reply.address, extents, element)
+
+    def allocations(self) -> dict[int, tuple[str, int]]:
+        """Return the arrays on the device: address to name and bytes."""
+        return dict(self._allocations)
 
     def array(self, values: NDArray[Any], *, name: str) -> DeviceArray:
         """Allocate an array with the shape, dtype and contents of `values`."""
@@ -430,6 +440,7 @@ class CoSimulation:
         return b"".join(parts)
 
     def _free(self, address: int) -> None:
+        self._allocations.pop(address, None)
         if not self._closed:
             self._call(self._stub.Free, gpu_model_pb2.FreeRequest(address=address))
 
@@ -515,9 +526,23 @@ class CoSimulation:
         )
         if schedule is not None:
             request.schedule.CopyFrom(_schedule(schedule))
-        result = self._run(found, request)
+        recorder = self.recorder
+        if recorder is not None and recorder.wants(found.name):
+            result = recorder.record(self, found, request, lambda: self._run(found, request))
+        else:
+            result = self._run(found, request)
         self.launches.append(result)
         return result
+
+    def record_capsule(self, directory: Path | str, *, kernel: str | None = None, number: int = 1) -> LaunchRecorder:
+        """Write one of the launches to come as a capsule (docs/capsules.md): the `number`-th, of `kernel` where given.
+
+        Raises:
+            ConfigurationError: where the folder holds a capsule already.
+        """
+        recorder = LaunchRecorder(directory, kernel=kernel, number=number)
+        self.recorder = recorder  # type: ignore[misc] # this session's own
+        return recorder
 
     def _geometry(
         self, kernel: Kernel, args: Mapping[str, Any] | Sequence[Any], sizes: Mapping[str, int]

@@ -85,7 +85,7 @@ func RunFunctional(ctx context.Context, l *Launch, cores int) (Counts, error) {
 	case r.err != nil:
 		return total, r.err
 	case total.Instructions > r.budget: // several cores passed it together
-		return total, fmt.Errorf("kernel %q: %s", l.Program.Name, r.overBudget())
+		return total, fmt.Errorf("kernel %q: %s", l.Program.Name, OverBudget(r.budget))
 	}
 	return total, ctx.Err()
 }
@@ -189,7 +189,7 @@ func (r *functional) runWave(w *Wavefront, c *Counts) error {
 	if used >= r.budget {
 		op := w.Program.Ops[w.PC]
 		op.Next = w.PC + uint32(op.Inst.Size/4)
-		w.Fail(&op, "%s", r.overBudget())
+		w.Fail(&op, "%s", OverBudget(r.budget))
 		return w.Fault
 	}
 	n := w.run(min(sliceInstructions, r.budget-used), &c.ByUnit)
@@ -198,9 +198,10 @@ func (r *functional) runWave(w *Wavefront, c *Counts) error {
 	return w.Fault
 }
 
-func (r *functional) overBudget() string {
+// OverBudget is the reason of the fault that ends a launch which executed more than its budget of wavefront instructions.
+func OverBudget(budget uint64) string {
 	return fmt.Sprintf("the launch's budget of %d wavefront instructions is used up; the kernel may be in an endless loop, or needs a larger --max-instructions",
-		r.budget)
+		budget)
 }
 
 // run executes up to limit instructions and returns how many. It stops where the wavefront ends, faults or waits at a barrier.

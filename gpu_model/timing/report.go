@@ -3,6 +3,8 @@ package timing
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 )
 
 // resetCounters begins a launch's counting.
@@ -177,6 +179,24 @@ type DeadlockError struct {
 func (e *DeadlockError) Error() string {
 	return fmt.Sprintf("kernel %q is deadlocked at cycle %d: %d wavefronts wait for what cannot come\n  %s", e.Kernel, e.Cycle, e.Total,
 		strings.Join(e.Waves, "\n  "))
+}
+
+// overBudget ends a launch that used up its budget, at the instruction of one of its wavefronts.
+func (g *GPU) overBudget(r *run) error {
+	reason := emu.OverBudget(r.launch.MaxInstructions)
+	for _, a := range g.arrays {
+		for i := range a.units {
+			for s := range a.units[i].waves {
+				w := &a.units[i].waves[s]
+				if w.emu == nil || w.emu.Ended || int(w.emu.PC) >= len(w.ops) {
+					continue
+				}
+				w.emu.Fail(&w.ops[w.emu.PC], "%s", reason)
+				return w.emu.Fault
+			}
+		}
+	}
+	return fmt.Errorf("kernel %q: %s", r.launch.Kernel.Name, reason)
 }
 
 func (g *GPU) deadlock(r *run) error {

@@ -2,7 +2,6 @@ package timing
 
 import (
 	"context"
-	"fmt"
 	"math/bits"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
@@ -102,7 +101,7 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		}
 		g.now = to
 		if limit := r.launch.MaxInstructions; limit != 0 && round&63 == 0 && g.instructions() > limit {
-			return fmt.Errorf("kernel %q exceeds its budget of %d wavefront instructions", r.launch.Kernel.Name, limit)
+			return g.overBudget(r)
 		}
 	}
 }
