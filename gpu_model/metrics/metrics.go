@@ -3,8 +3,6 @@
 package metrics
 
 import (
-	"fmt"
-
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 )
@@ -54,31 +52,30 @@ func (t *table) mean(location, what string, cycles, n uint64) {
 // Rows returns the rows of one launch on a GPU of the given parameters. A component that did nothing has no rows but for
 // its instruction count.
 func Rows(r *timing.Result, spec *gpuconfig.Spec) []Row {
-	per := spec.Core.UnitsPerArray
-	t := &table{rows: make([]Row, 0, 64*len(r.ComputeUnits)+1024), second: 1 / float64(spec.ClockHz)}
+	n := namesOf(spec)
+	t := &table{rows: make([]Row, 0, n.expected), second: 1 / float64(spec.ClockHz)}
 	t.launch(r)
 	for i := range r.ComputeUnits {
-		t.computeUnit(r, i, per)
+		t.computeUnit(r, i, &n.units[i])
 	}
 	for i := range r.ShaderArrays {
 		a := &r.ShaderArrays[i]
-		array := fmt.Sprintf("%s.SA[%d]", gpu, i)
-		for j := range per {
-			u := &r.ComputeUnits[i*per+j]
-			t.cache(fmt.Sprintf("%s.L1VCache[%d]", array, j), &u.L1V)
-			t.tlb(fmt.Sprintf("%s.L1VTLB[%d]", array, j), &u.L1VTLB)
+		for j := i * spec.Core.UnitsPerArray; j < (i+1)*spec.Core.UnitsPerArray; j++ {
+			t.cache(n.units[j].l1v, &r.ComputeUnits[j].L1V)
+			t.tlb(n.units[j].l1vTLB, &r.ComputeUnits[j].L1VTLB)
 		}
-		t.cache(array+".L1SCache", &a.L1S)
-		t.tlb(array+".L1STLB", &a.L1STLB)
-		t.cache(array+".L1ICache", &a.L1I)
-		t.tlb(array+".L1ITLB", &a.L1ITLB)
+		array := &n.arrays[i]
+		t.cache(array.l1s, &a.L1S)
+		t.tlb(array.l1sTLB, &a.L1STLB)
+		t.cache(array.l1i, &a.L1I)
+		t.tlb(array.l1iTLB, &a.L1ITLB)
 	}
 	t.tlb(gpu+".L2TLB", &r.L2TLB)
 	for i := range r.Banks {
-		t.cache(fmt.Sprintf("%s.L2Cache[%d]", gpu, i), &r.Banks[i].L2)
+		t.cache(n.l2[i], &r.Banks[i].L2)
 	}
 	for i := range r.Banks {
-		t.dram(fmt.Sprintf("%s.DRAM[%d]", gpu, i), &r.Banks[i].DRAM)
+		t.dram(n.dram[i], &r.Banks[i].DRAM)
 	}
 	return t.rows
 }
@@ -100,28 +97,29 @@ func (t *table) launch(r *timing.Result) {
 	t.count(processor, "wf_count", r.Wavefronts)
 	units := float64(len(r.ComputeUnits))
 	for c := range timing.Causes {
-		t.add(gpu, "cycles."+c.String(), r.Stack.Cycles(c)/units, unitCycle)
+		t.add(gpu, causeNames[c], r.Stack.Cycles(c)/units, unitCycle)
 	}
 }
 
-// stackNames are the groups of causes under the names of MGPUSim's CPI stacks.
-var stackNames = [timing.Causes]string{
-	timing.CauseVALU: "VALU", timing.CauseVALUBusy: "VALU",
-	timing.CauseScalar:       "Scalar",
-	timing.CauseScalarMemory: "ScalarMem", timing.CauseWaitScalar: "ScalarMem",
-	timing.CauseVectorMemory: "VMem", timing.CauseWaitVector: "VMem",
-	timing.CauseLDS: "LDS", timing.CauseWaitLDS: "LDS",
-	timing.CauseBranch: "Branch", timing.CauseSpecial: "Special", timing.CauseBarrier: "Barrier", timing.CausePort: "Port",
-	timing.CauseFetch:  "Fetch",
-	timing.CauseLaunch: "Idle", timing.CauseIdle: "Idle", timing.CauseTail: "Idle",
+// stackNames are the names of MGPUSim's CPI stacks.
+var stackNames = [...]string{"CPIStack.VALU", "CPIStack.Scalar", "CPIStack.ScalarMem", "CPIStack.VMem", "CPIStack.LDS", "CPIStack.Branch",
+	"CPIStack.Special", "CPIStack.Barrier", "CPIStack.Port", "CPIStack.Fetch", "CPIStack.Idle"}
+
+// stackIndex tells which of the names a cause counts under.
+var stackIndex = [timing.Causes]int{
+	timing.CauseVALU: 0, timing.CauseVALUBusy: 0,
+	timing.CauseScalar:       1,
+	timing.CauseScalarMemory: 2, timing.CauseWaitScalar: 2,
+	timing.CauseVectorMemory: 3, timing.CauseWaitVector: 3,
+	timing.CauseLDS: 4, timing.CauseWaitLDS: 4,
+	timing.CauseBranch: 5, timing.CauseSpecial: 6, timing.CauseBarrier: 7, timing.CausePort: 8,
+	timing.CauseFetch:  9,
+	timing.CauseLaunch: 10, timing.CauseIdle: 10, timing.CauseTail: 10,
 }
 
-// stackOrder are the names in the order of the rows.
-var stackOrder = []string{"VALU", "Scalar", "ScalarMem", "VMem", "LDS", "Branch", "Special", "Barrier", "Port", "Fetch", "Idle"}
-
-func (t *table) computeUnit(r *timing.Result, i, per int) {
+func (t *table) computeUnit(r *timing.Result, i int, names *unitNames) {
 	u := &r.ComputeUnits[i]
-	location := fmt.Sprintf("%s.SA[%d].CU[%d]", gpu, i/per, i%per)
+	location := names.unit
 	n := float64(u.Instructions.Total)
 	t.count(location, "cu_inst_count", u.Instructions.Total)
 	if n == 0 {
@@ -132,23 +130,23 @@ func (t *table) computeUnit(r *timing.Result, i, per int) {
 	if u.Instructions.VALU != 0 {
 		t.add(location, "simd_CPI", float64(r.Cycles)/float64(u.Instructions.VALU), unitPerInst)
 	}
-	for _, x := range []struct {
-		what string
-		n    uint64
-	}{{"scalar_inst_count", u.Instructions.Scalar}, {"vmem_inst_count", u.Instructions.VMem}, {"lds_inst_count", u.Instructions.LDS},
-		{"branch_inst_count", u.Instructions.Branch}, {"special_inst_count", u.Instructions.Special}, {"wf_count", u.Wavefronts}, {"wg_count", u.Workgroups}} {
-		t.count(location, x.what, x.n)
-	}
-	groups := map[string]float64{}
+	t.count(location, "scalar_inst_count", u.Instructions.Scalar)
+	t.count(location, "vmem_inst_count", u.Instructions.VMem)
+	t.count(location, "lds_inst_count", u.Instructions.LDS)
+	t.count(location, "branch_inst_count", u.Instructions.Branch)
+	t.count(location, "special_inst_count", u.Instructions.Special)
+	t.count(location, "wf_count", u.Wavefronts)
+	t.count(location, "wg_count", u.Workgroups)
+	var stack [len(stackNames)]float64
 	for c := range timing.Causes {
-		groups[stackNames[c]] += u.Stack.Cycles(c)
+		stack[stackIndex[c]] += u.Stack.Cycles(c)
 	}
-	for _, name := range stackOrder {
-		t.add(location, "CPIStack."+name, groups[name]/n, unitPerInst)
+	for k, name := range stackNames {
+		t.add(location, name, stack[k]/n, unitPerInst)
 	}
 	t.add(location, "CPIStack.total", u.Stack.Total()/n, unitPerInst)
-	for s, x := range u.SIMD {
-		t.count(fmt.Sprintf("%s.SIMD[%d]", location, s), "inst_count", x)
+	for k, x := range u.SIMD {
+		t.count(names.simds[k], "inst_count", x)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/internal/casetest"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/metrics"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
@@ -99,5 +100,29 @@ func checkTimes(t *testing.T, rows []metrics.Row, r *timing.Result) {
 	}
 	if math.Abs(cycles-float64(r.Cycles)) > 1e-6 {
 		t.Errorf("the rows cycles.* add up to %v, the kernel took %d", cycles, r.Cycles)
+	}
+}
+
+// BenchmarkRows measures what the rows of a launch cost that uses the whole GPU.
+func BenchmarkRows(b *testing.B) {
+	spec, err := gpuconfig.Preset("r9nano")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &timing.Result{Cycles: 1000, ComputeUnits: make([]timing.ComputeUnitCounts, 64), ShaderArrays: make([]timing.ShaderArrayCounts, 16), Banks: make([]timing.BankCounts, 16)}
+	cache := timing.CacheCounters{ReadHit: 1, Completed: 1}
+	tlb := timing.TLBCounters{Hit: 1, Completed: 1}
+	for i := range r.ComputeUnits {
+		r.ComputeUnits[i] = timing.ComputeUnitCounts{Instructions: timing.InstructionCounts{Total: 10, VALU: 5}, SIMD: make([]uint64, 4), L1V: cache, L1VTLB: tlb}
+	}
+	for i := range r.ShaderArrays {
+		r.ShaderArrays[i] = timing.ShaderArrayCounts{L1S: cache, L1I: cache, L1STLB: tlb, L1ITLB: tlb}
+	}
+	for i := range r.Banks {
+		r.Banks[i] = timing.BankCounts{L2: cache, DRAM: timing.DRAMCounters{ReadTransactions: 1}}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		b.ReportMetric(float64(len(metrics.Rows(r, &spec))), "rows")
 	}
 }

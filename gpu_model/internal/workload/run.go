@@ -8,6 +8,7 @@ import (
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/metrics"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 )
 
@@ -76,6 +77,7 @@ func (i *Instance) RunTiming(ctx context.Context, preset string, threads int) (M
 			if err != nil {
 				return n, cycles, err
 			}
+			metrics.Rows(&result, &spec) // as a server reports them with every launch
 		}
 		return n, cycles, nil
 	})
