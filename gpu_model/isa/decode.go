@@ -7,11 +7,14 @@ import (
 
 // DecodeError says why a word is no gfx803 instruction.
 type DecodeError struct {
-	Words []uint32 // the dwords looked at, lowest address first
+	Words []uint32 // the dwords looked at, lowest address first; none where the code ends before the first
 	Why   string
 }
 
 func (e *DecodeError) Error() string {
+	if len(e.Words) == 0 {
+		return e.Why
+	}
 	text := ""
 	for i, word := range e.Words {
 		if i > 0 {
@@ -38,7 +41,7 @@ func Decode(code []byte) (Inst, error) {
 func decodeAny(code []byte) (*decoder, error) {
 	d := &decoder{code: code}
 	if len(code) < 4 {
-		return nil, &DecodeError{Why: fmt.Sprintf("4 bytes are needed, %d are left", len(code))}
+		return nil, &DecodeError{Why: fmt.Sprintf("an instruction has 4 bytes or 8, %d are left", len(code))}
 	}
 	d.w0 = binary.LittleEndian.Uint32(code)
 	d.inst.Size = 4
