@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def isa(context: typer.Context) -> None:
-    """Disassemble words, list the instructions or count their coverage: isa disasm|list|--json (see isa help)."""
+    """Disassemble words or a code object, list the instructions, count coverage: isa disasm|dump|list|--json."""
     arguments = context.args or ["help"]
     # Standard input and output are the GPU model's own: it is fed line by line or with millions of lines.
     shown = subprocess.PIPE if arguments == ["help"] else None
@@ -30,7 +30,11 @@ def isa(context: typer.Context) -> None:
     )
     if result.stdout:
         sys.stdout.write(result.stdout.replace("gpusim isa", "spartan isa"))
-    sys.stderr.write(result.stderr.replace("gpusim isa disasm:", "spartan:").replace("gpusim isa", "spartan isa"))
+    sys.stderr.write(
+        result.stderr.replace("gpusim isa disasm:", "spartan:")
+        .replace("gpusim isa dump:", "spartan:")
+        .replace("gpusim isa", "spartan isa")
+    )
     if result.returncode == -signal.SIGPIPE:  # the reader of the output has gone
         raise typer.Exit(1)
     raise typer.Exit(result.returncode if result.returncode >= 0 else 4)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+OBJECT = Path(__file__).parents[2] / "kernels" / "relu.hsaco"
 
 
 def spartan(*arguments: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
@@ -35,3 +39,19 @@ def test_wrong_usage_exits_with_2() -> None:
     done = spartan("assemble")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: spartan isa disasm")
+
+
+def test_dumps_one_kernel_of_an_object() -> None:
+    done = spartan("dump", str(OBJECT))
+    names = re.findall(r"^[0-9a-f]{16} <(\w+)>:$", done.stdout, re.MULTILINE)
+    assert names
+    one = spartan("dump", "--kernel", names[-1], str(OBJECT))
+    assert re.findall(r"<(\w+)>:\n", one.stdout) == names[-1:]
+    assert re.search(r"^\ts_endpgm +// [0-9A-F]{12}: BF810000$", one.stdout, re.MULTILINE)
+
+
+def test_names_the_kernels_where_one_is_missing() -> None:
+    done = spartan("dump", "--kernel", "none", str(OBJECT))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"spartan: {OBJECT} has no kernel")
+    assert done.stderr.count("\n") == 1

@@ -16,12 +16,17 @@ import (
 
 const isaUsage = `usage: gpusim isa disasm    read one instruction a line (hex dwords, lowest address first) from standard input;
                            print its text, or "error: …", a line each
+       gpusim isa dump [--kernel NAME] FILE
+                           list the instructions of a code object, as llvm-objdump -d does
        gpusim isa list      print every instruction of the opcode table
        gpusim isa --json    print how many instructions LLVM knows, how many are decoded and executed, and the refused ones
 `
 
 // runISA is the isa command.
 func runISA(arguments []string) int {
+	if len(arguments) > 0 && arguments[0] == "dump" {
+		return dumpObject(arguments[1:])
+	}
 	if len(arguments) == 1 {
 		switch arguments[0] {
 		case "disasm":

@@ -18,8 +18,8 @@ const usage = `usage: gpusim COMMAND [ARGUMENTS]
   capsule run|show|record DIR
                         execute, describe or make a recorded kernel launch
   gpu [PRESET]          print the GPU presets, or the parameters of one, as JSON
-  isa disasm|list|--json
-                        disassemble, list the instructions, count the instruction set's coverage
+  isa disasm|dump FILE|list|--json
+                        disassemble words or a code object, list the instructions, count the instruction set's coverage
   version               print the version
 
 Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage, 4 when the model failed.
