@@ -1,0 +1,269 @@
+"""`spartan claims`: measured figures beside the paper's."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_module
+import math
+import platform
+from pathlib import Path
+from typing import Any
+
+import rich.console
+import rich.table
+import typer
+
+from bridge._version import __version__
+from bridge.data import DensityTable, Network, load_densities, load_network
+from bridge.errors import ConfigurationError, VerificationError
+from bridge.worth.cases import Case, cases_of, shape_of
+from bridge.worth.claims import Summary, geometric_mean, load_claims, reached_at, summarise
+from bridge.worth.measure import Store, measure, measure_profiling
+
+__all__ = ["register"]
+
+_PEAK = 4096.0
+_NETWORKS = ("alexnet", "vgg16", "resnet18")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("claims")(claims)
+
+
+def _benchmarks() -> Path:
+    """Return the folder of network shapes, densities and claims: of the checkout, or of the working directory."""
+    for folder in (Path("benchmarks"), Path(__file__).parents[2] / "benchmarks"):
+        if (folder / "claims.toml").exists():
+            return folder
+    raise ConfigurationError("benchmarks/claims.toml is not here: run spartan claims in a checkout")
+
+
+def claims(
+    network: list[str] = typer.Option([], help="Networks; alexnet, vgg16 and resnet18 by default; repeatable."),
+    layer: list[str] = typer.Option([], help="Only these layers; repeatable."),
+    phase: list[str] = typer.Option([], help="Only these phases; repeatable."),
+    density: list[float] = typer.Option([], help="One density for all layers but the image; repeatable."),
+    table: bool = typer.Option(True, help="Measure at the density tables of the network, too."),
+    images: int = typer.Option(1, min=1, help="N."),
+    gpu: str = typer.Option("r9nano", help="GPU preset."),
+    profiling: bool = typer.Option(True, help="Measure the overhead of profiling, too."),
+    stored: bool = typer.Option(False, "--stored", help="Measure nothing, print what earlier runs have left."),
+    store: Path = typer.Option(Path("runs/claims"), help="Folder of the records; a run that was stopped goes on."),
+    json: Path | None = typer.Option(None, help="Write all figures to this file."),
+    cores: int = typer.Option(0, min=0, help="Host cores for the GPU model, 0 for all."),
+) -> None:
+    """Measure convolutions in training, dense and with Spartan, and set the figures beside the paper's.
+
+    Whole networks take hours; every case is kept as soon as it is measured, and a later run goes on from there. A sum
+    over a network that is measured in part says so.
+    """
+    folder = _benchmarks()
+    names = network or list(_NETWORKS)
+    records = Store(store, only_stored=stored)
+    console = rich.console.Console(width=150, highlight=False)
+    phases = tuple(phase) or ("forward", "data_gradient", "filter_gradient")
+    unknown = set(phases) - {"forward", "data_gradient", "filter_gradient"}
+    if unknown:
+        raise ConfigurationError(f"a phase is forward, data_gradient or filter_gradient, got {unknown.pop()!r}")
+    output: dict[str, Any] = {
+        "spartan-cosim": __version__,
+        "python": platform.python_version(),
+        "gpu": gpu,
+        "images": images,
+        "networks": {},
+    }
+    wrong: list[str] = []
+    for name in names:
+        net = load_network(folder / "networks" / f"{name}.toml")
+        points: list[tuple[str, DensityTable | float]] = [(f"{value:g}", value) for value in density]
+        if table:
+            tables = [
+                load_densities(path) for path in sorted((folder / "densities").glob("*_*.toml")) if _is_table(path)
+            ]
+            points += [(found.name, found) for found in tables if found.network == name]
+        entry: dict[str, Any] = {"points": {}}
+        output["networks"][name] = entry
+        for label, densities in points:
+            cases = cases_of(net, densities, images=images, layers=layer, phases=phases)
+            rows: list[tuple[Case, dict[str, Any] | None]] = []
+            for case in cases:
+                if not stored:
+                    console.print(f"{name} {case.layer} {case.phase} at {label}", style="dim")
+                rows.append((case, measure(records, gpu, case, host_threads=cores)))
+            wrong += [f"{name} {case.layer} {case.phase}" for case, record in rows if record and not record["verified"]]
+            summary = summarise([case.shape.macs for case in cases], [record for _, record in rows], _PEAK)
+            entry["points"][label] = _point(rows, summary, densities)
+            _print_point(console, name, label, rows, summary)
+        if profiling:
+            entry["profiling"] = _profiling(console, records, gpu, net, images, layer, cores, wrong)
+    _print_claims(console, folder, output)
+    if json is not None:
+        json.write_text(json_module.dumps(output, indent=1) + "\n", encoding="utf-8")
+    if wrong:
+        raise VerificationError(f"results differ from their reference: {', '.join(dict.fromkeys(wrong))}")
+
+
+def _is_table(path: Path) -> bool:
+    return path.stem != "training_figures"
+
+
+def _point(
+    rows: list[tuple[Case, dict[str, Any] | None]], summary: Summary | None, densities: DensityTable | float
+) -> dict[str, Any]:
+    source = densities.source if isinstance(densities, DensityTable) else "synthetic, zeros at random"
+    return {
+        "source": source,
+        "summary": None if summary is None else dataclasses.asdict(summary),
+        "cases": [
+            {
+                "layer": case.layer,
+                "phase": case.phase,
+                "operand": case.operand,
+                "density": case.density,
+                **(record or {}),
+            }
+            for case, record in rows
+        ],
+    }
+
+
+def _print_point(
+    console: rich.console.Console,
+    name: str,
+    label: str,
+    rows: list[tuple[Case, dict[str, Any] | None]],
+    summary: Summary | None,
+) -> None:
+    found = [(case, record) for case, record in rows if record is not None]
+    if not found or summary is None:
+        console.print(f"{name} at {label}: nothing measured yet")
+        return
+    table = rich.table.Table(
+        "layer", "phase", "zeros of", "density", "dense", "% peak", "spartan", "% peak", "speedup", "no tail", "ideal",
+        "attainable", "bound by", "right", title=f"{name} at {label} (cycles)",
+    )  # fmt: skip
+    for case, record in found:
+        net = {side: record[side]["cycles"] - record[side]["tail_cycles"] for side in ("dense", "spartan")}
+        table.add_row(
+            case.layer, case.phase, case.operand, f"{case.density:.3f}",
+            f"{record['dense']['cycles']:,}", f"{100 * record['macs'] / net['dense'] / _PEAK:.0f}",
+            f"{record['spartan']['cycles']:,}", f"{100 * record['useful_macs'] / net['spartan'] / _PEAK:.0f}",
+            f"{record['dense']['cycles'] / record['spartan']['cycles']:.2f}", f"{net['dense'] / net['spartan']:.2f}",
+            f"{record['bounds']['ideal']:.2f}", f"{record['bounds']['attainable']:.2f}", record["bounds"]["resource"],
+            "yes" if record["verified"] else "NO",
+        )  # fmt: skip
+    console.print(table)
+    part = "" if summary.measured == summary.cases else f" ({summary.measured} of {summary.cases} cases measured)"
+    console.print(
+        f"{name} at {label}{part}: speedup {summary.speedup:.2f}, without launch tails "
+        f"{summary.speedup_without_tails:.2f}; ideal {summary.ideal:.2f}, attainable {summary.attainable:.2f}; useful "
+        f"multiply-adds {summary.peak_share:.0%} of peak and {summary.attainable_share:.0%} of the attainable bound "
+        "(geometric means)\n"
+    )
+
+
+def _profiling(
+    console: rich.console.Console,
+    records: Store,
+    gpu: str,
+    net: Network,
+    images: int,
+    layers: list[str],
+    cores: int,
+    wrong: list[str],
+) -> dict[str, Any]:
+    table = rich.table.Table(
+        "layer", "elements", "stall", "register", "software", "copy", "fused adds", "software ÷ hardware", "no tail",
+        "fused ÷ hardware", title=f"{net.name}: profiling overhead (cycles)",
+    )  # fmt: skip
+    ratios: dict[str, list[float]] = {"software": [], "software_without_tail": [], "fused": []}
+    rows = []
+    for layer in net.layers:
+        if layers and layer.name not in layers:
+            continue
+        record = measure_profiling(records, gpu, shape_of(layer, images).output_shape, host_threads=cores)
+        if record is None:
+            continue
+        if not record["verified"]:
+            wrong.append(f"{net.name} {layer.name} profiling")
+        hardware = record["hardware"]["stall_cycles"] + record["hardware"]["register_cycles"]
+        software = record["software"]["kernel_cycles"] + record["software"]["copy_cycles"]
+        fused = record["fused"]["added_cycles"] + record["fused"]["copy_cycles"]
+        values = {
+            "software": software / hardware if hardware > 0 else math.inf,
+            "software_without_tail": (software - record["software"]["tail_cycles"]) / hardware
+            if hardware > 0
+            else math.inf,
+            "fused": fused / hardware if hardware > 0 else math.inf,
+        }
+        for key, value in values.items():
+            ratios[key].append(value)
+        rows.append({"layer": layer.name, **record, "ratios": {k: _number(v) for k, v in values.items()}})
+        table.add_row(
+            layer.name, f"{record['elements']:,}", f"{record['hardware']['stall_cycles']:,}",
+            f"{record['hardware']['register_cycles']:,}", f"{record['software']['kernel_cycles']:,}",
+            f"{record['software']['copy_cycles']:,.0f}", f"{record['fused']['added_cycles']:,}",
+            *(_ratio(values[key]) for key in ("software", "software_without_tail", "fused")),
+        )  # fmt: skip
+    means = {key: geometric_mean(values) for key, values in ratios.items()}
+    if rows:
+        console.print(table)
+        console.print(
+            f"{net.name}: geometric means {', '.join(f'{key} {_ratio(value)}' for key, value in means.items())}\n"
+        )
+    return {"layers": rows, "geometric_means": {key: _number(value) for key, value in means.items()}}
+
+
+def _number(value: float) -> float | str | None:
+    return None if math.isnan(value) else "unbounded" if math.isinf(value) else value
+
+
+def _ratio(value: float) -> str:
+    return "–" if math.isnan(value) else "unbounded" if math.isinf(value) else f"{value:.2f}"
+
+
+def _print_claims(console: rich.console.Console, folder: Path, output: dict[str, Any]) -> None:
+    table = rich.table.Table(
+        "claim", "paper", "measured", "at", "ideal", "needs useful density", "comparable", title="claims"
+    )
+    for claim in load_claims(folder / "claims.toml"):
+        if not set(claim.networks) & set(output["networks"]):
+            continue
+        if claim.measured_as == "profiling":
+            ratios = [
+                row["ratios"]["software"]
+                for name in claim.networks
+                for row in output["networks"].get(name, {}).get("profiling", {}).get("layers", [])
+            ]
+            bounded = [ratio for ratio in ratios if ratio != "unbounded"]
+            measured = "unbounded" if len(bounded) < len(ratios) else _ratio(geometric_mean(bounded))
+            table.add_row(claim.id, f"{claim.value}", measured, f"{len(ratios)} tensors", "–", "–", claim.comparable)
+            continue
+        points = output["networks"][claim.networks[0]]["points"]
+        whole = {label: point["summary"] for label, point in points.items() if point["summary"]}
+        for label, summary in whole.items():
+            part = (
+                "" if summary["measured"] == summary["cases"] else f", {summary['measured']}/{summary['cases']} cases"
+            )
+            table.add_row(
+                claim.id, f"{claim.value}", f"{summary['speedup']:.2f}", label + part, f"{summary['ideal']:.2f}",
+                f"{1 / claim.value:.3f}", claim.comparable,
+            )  # fmt: skip
+        sweep = {float(label): s["speedup"] for label, s in whole.items() if _is_number(label)}
+        if len(sweep) > 1:
+            at = reached_at(list(sweep), list(sweep.values()), claim.value)
+            even = reached_at(list(sweep), list(sweep.values()), 1.0)
+            table.add_row(
+                claim.id, f"{claim.value}", "reached at density " + ("none measured" if at is None else f"{at:.2f}"),
+                "sweep", "–", f"{1 / claim.value:.3f}", "break-even " + ("–" if even is None else f"{even:.2f}"),
+            )  # fmt: skip
+    console.print(table)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

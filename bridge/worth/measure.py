@@ -1,0 +1,205 @@
+"""Measure a case on the simulated GPU, verify it in the same run, and keep the record by what it depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bridge
+import spartan_units
+from bridge._binary import gpusim
+from bridge.array import DeviceArray
+from bridge.catalogue import kernel_folder
+from bridge.data import sparse_tensor
+from bridge.layers import conv, relu
+from bridge.layers.operation import Measurement, Operation
+from bridge.reference.convolution import compare, expected, useful_macs
+from bridge.session import CoSimulation
+from bridge.tensors import Matrix
+from bridge.units import default_choices
+from bridge.worth.bounds import bounds
+from bridge.worth.cases import Case
+
+__all__ = ["Store", "measure", "measure_profiling"]
+
+Record = dict[str, Any]
+
+_METHOD = 1
+"""Goes up when a record's figures come to mean something else."""
+
+_COLD_ABOVE = 400_000_000
+"""Multiply-adds from which a case is run once: what is cold then is a small part of it."""
+
+
+@functools.cache
+def _versions() -> str:
+    """Return a digest of what cycles depend on: the model, kernels, units, and the code that launches them."""
+    digest = hashlib.sha256()
+    files = [gpusim(), *sorted(kernel_folder().glob("*.hsaco"))]
+    layers = Path(bridge.__file__).parent / "layers"
+    files += sorted((layers / "conv").glob("*.py")) + [layers / f"{name}.py" for name in ("gemm", "operation", "relu")]
+    units = Path(spartan_units.__file__).parent
+    files += sorted(path for path in units.rglob("*") if path.suffix in (".py", ".toml"))
+    files += [Path(bridge.__file__).parent / "data" / "synthetic.py"]
+    for path in files:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+class Store:
+    """Records on disk, one file each, named by a digest of what they depend on; a run that was stopped goes on."""
+
+    def __init__(self, folder: Path, *, only_stored: bool = False) -> None:
+        """Keep records in `folder`; with `only_stored`, nothing is measured."""
+        self._folder = folder
+        self._only_stored = only_stored
+
+    def get(self, what: dict[str, Any], make: Callable[[], Record]) -> Record | None:
+        """Return the record of `what`, made now where there is none; None where nothing is to be measured."""
+        key = json.dumps({**what, "method": _METHOD, "versions": _versions()}, sort_keys=True)
+        path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+        if path.exists():
+            record: Record = json.loads(path.read_text(encoding="utf-8"))
+            return record
+        if self._only_stored:
+            return None
+        record = make()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps({**record, "of": what}, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+        return record
+
+
+def measure(store: Store, gpu: str, case: Case, *, host_threads: int = 0) -> Record | None:
+    """Return the record of a case: both sides in cycles, multiply-adds, bounds, and whether all outputs were right.
+
+    A case is run twice and the second run counts (warm caches and TLBs); above 400 M multiply-adds once, which is
+    recorded as warm = false.
+    """
+    what = {
+        "kind": "convolution",
+        "gpu": gpu,
+        "shape": dataclasses.asdict(case.shape),
+        "phase": case.phase,
+        "operand": case.operand,
+        "x": dataclasses.asdict(case.x),
+        "dy": dataclasses.asdict(case.dy),
+    }
+    return store.get(what, lambda: _measure(gpu, case, host_threads))
+
+
+def _measure(gpu: str, case: Case, host_threads: int) -> Record:
+    shape, phase = case.shape, case.phase
+    rng = np.random.default_rng(case.x.seed + 100)
+    x, dy = sparse_tensor(shape.input_shape, case.x), sparse_tensor(shape.output_shape, case.dy, signed=True)
+    w = (rng.standard_normal(shape.filter_shape) / np.sqrt(shape.taps)).astype(np.float32)
+    reference = expected(phase, shape, x=x, w=w, dy=dy)
+    macs, useful = useful_macs(shape, case.operand, x=x, dy=dy)
+    warm = macs <= _COLD_ABOVE
+    begin = time.perf_counter()
+    with CoSimulation(gpu=gpu, units=list(default_choices().values()), host_threads=host_threads) as session:
+        arrays = {name: session.array(value, name=name) for name, value in {"x": x, "dy": dy, "w": w}.items()}
+        layouts = conv.FilterLayouts(session, shape, arrays["w"], case.layer)
+        operands: dict[str, Any] = {"x": arrays["x"], "layouts": layouts, "dy": arrays["dy"]}
+        sides: dict[str, Callable[[], Operation]] = {
+            "dense": lambda: conv.dense(phase, session, case.layer, shape, **operands),
+            "spartan": lambda: conv.spartan(phase, session, case.layer, shape, **operands, sparse_operand=case.operand),
+        }
+        record: Record = {"macs": macs, "useful_macs": useful, "warm": warm, "verified": True}
+        for side, make in sides.items():
+            with make() as operation:
+                if warm:
+                    operation.run()
+                measured = operation.run()
+                within, error = compare(operation.output.numpy(), reference)
+            record[side] = {**_costs(measured), "verified": within, "max_abs_error": error}
+            record["verified"] = record["verified"] and within
+        limit = bounds(case, session.parameters, macs=macs, useful=useful)
+        record["bounds"] = dataclasses.asdict(limit)
+    record["wall_s"] = round(time.perf_counter() - begin, 1)
+    return record
+
+
+def _costs(measured: Measurement) -> Record:
+    busy = sum(launch.busy_compute_units * launch.cycles for launch in measured.launches)
+    return {
+        "cycles": measured.cycles,
+        "tail_cycles": measured.tail_cycles,
+        "register_cycles": measured.register_cycles,
+        "instructions": measured.instructions,
+        "l2_bytes": measured.l2_bytes,
+        "dram_bytes": measured.dram_bytes,
+        "busy_compute_units": busy / measured.cycles if measured.cycles else 0.0,
+        "kernels": [launch.kernel for launch in measured.launches],
+    }
+
+
+def measure_profiling(
+    store: Store, gpu: str, shape: tuple[int, int, int, int], *, host_threads: int = 0
+) -> Record | None:
+    """Return what it costs to count the zeros of an activation tensor (NCHW) behind a ReLU, three ways, in cycles.
+
+    Hardware: what watching adds to the ReLU's launch, and the register read. Software: the zero-count kernel, and the
+    copy of its counts to the host by the preset's link. Fused: what a ReLU that counts adds to one that does not, and
+    the copy.
+    """
+    what = {"kind": "profiling", "gpu": gpu, "shape": list(shape)}
+    return store.get(what, lambda: _measure_profiling(gpu, shape, host_threads))
+
+
+def _measure_profiling(gpu: str, shape: tuple[int, int, int, int], host_threads: int) -> Record:
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(shape).astype(np.float32)
+    zeros = int((np.maximum(x, 0) == 0).sum())
+    monitor = [choice for kind, choice in default_choices().items() if kind.value == "monitor"]
+    with CoSimulation(gpu=gpu, units=monitor, host_threads=host_threads) as session:
+        array = session.array(x, name="x")
+        counts = session.empty(-(-x.size // 1024), np.uint32, name="counts")
+        with relu.relu_forward(session, "relu", array) as operation:
+            y = operation.output
+            plain = _warm(operation)
+            with relu.software_zero_count(session, "relu", y) as software:
+                counted = _warm(software)
+                in_software = int(software.output.numpy().sum())
+            fused_operation = Operation(session, "relu fused")
+            fused_operation.launch("relu_forward_count", {"x": array, "y": y, "counts": counts, "n": array.size})
+            fused = _warm(fused_operation)
+            in_fused = int(counts.numpy().sum())
+            images, channels, height, width = shape
+            with session.watch(Matrix(y, images * channels, height * width, height * width, 1, 32, 32)) as watched:
+                stalled = _warm(operation)
+                read = watched.read_counts()
+        copy = _copy_cycles(session, counts)
+        right = read.zeros == in_software == in_fused == zeros
+    tail = counted.tail_cycles
+    return {
+        "elements": x.size,
+        "verified": right,
+        "hardware": {"stall_cycles": stalled.cycles - plain.cycles, "register_cycles": read.cycles},
+        "software": {"kernel_cycles": counted.cycles, "tail_cycles": tail, "copy_cycles": copy},
+        "fused": {"added_cycles": fused.cycles - plain.cycles, "copy_cycles": copy},
+    }
+
+
+def _warm(operation: Operation) -> Measurement:
+    operation.run()
+    return operation.run()
+
+
+def _copy_cycles(session: CoSimulation, counts: DeviceArray) -> float:
+    """Return the cycles of a copy from the device: both ways over the link, the fixed cost, and the bytes."""
+    host = {key: float(session.parameters[f"host.{key}"]) for key in _HOST}
+    return 2 * host["link_cycles"] + host["copy_from_device_cycles"] + counts.nbytes / host["link_bytes_per_cycle"]
+
+
+_HOST = ("link_cycles", "copy_from_device_cycles", "link_bytes_per_cycle")
