@@ -30,11 +30,10 @@ def isa(context: typer.Context) -> None:
     )
     if result.stdout:
         sys.stdout.write(result.stdout.replace("gpusim isa", "spartan isa"))
-    sys.stderr.write(
-        result.stderr.replace("gpusim isa disasm:", "spartan:")
-        .replace("gpusim isa dump:", "spartan:")
-        .replace("gpusim isa", "spartan isa")
-    )
+    message = result.stderr
+    for prefix in ("gpusim isa disasm:", "gpusim isa dump:"):
+        message = message.replace(prefix, "spartan:")
+    sys.stderr.write(message.replace("gpusim isa", "spartan isa"))
     if result.returncode == -signal.SIGPIPE:  # the reader of the output has gone
         raise typer.Exit(1)
     raise typer.Exit(result.returncode if result.returncode >= 0 else 4)
