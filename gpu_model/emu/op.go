@@ -21,6 +21,7 @@ type Op struct {
 
 	Next   uint32 // PC of the following instruction, in dwords
 	Target uint32 // PC of a direct branch's target, in dwords
+	plain  uint16 // instructions from this one on that only compute; see RunAhead
 	Cycles uint8  // SIMD occupancy class: 4 for ordinary vector instructions, 8 for f64 (source: r9nano figures)
 
 	mem     *memOp  // memory instructions: what Address and Perform need

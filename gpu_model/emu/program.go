@@ -48,6 +48,7 @@ func NewProgram(name string, base uint64, code []byte, entry uint64, vgprs int) 
 		p.Ops[pc] = p.bind(uint32(pc))
 		p.ordered = p.ordered || p.Ops[pc].ordered()
 	}
+	p.findPlain()
 	p.bindFast(level)
 	p.bindFastMemory(level)
 	return p, nil

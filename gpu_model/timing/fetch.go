@@ -31,8 +31,8 @@ func (a *shaderArray) lineStart(pc uint32) uint32 {
 func (u *computeUnit) available(t uint64, w *wave, op *emu.Op) uint64 {
 	f := &w.fetch
 	end := int32(op.Next)
-	if op.Next <= w.emu.PC {
-		end = int32(w.emu.PC) + 1
+	if op.Next <= w.next {
+		end = int32(w.next) + 1
 	}
 	if end <= int32(f.have) {
 		return t
@@ -53,8 +53,8 @@ func (u *computeUnit) jump(t uint64, slot int, w *wave) {
 // redirect makes a jump take effect.
 func (u *computeUnit) redirect(w *wave) {
 	f := &w.fetch
-	start := u.array.lineStart(w.emu.PC)
-	f.have, f.want, f.pc, f.jumpAt = start, start, w.emu.PC, 0
+	start := u.array.lineStart(w.next)
+	f.have, f.want, f.pc, f.jumpAt = start, start, w.next, 0
 	f.stale = f.pending
 }
 
@@ -62,7 +62,7 @@ func (u *computeUnit) redirect(w *wave) {
 func (u *computeUnit) consumed(t uint64, slot int, w *wave) {
 	f := &w.fetch
 	if f.jumpAt == 0 {
-		f.pc = w.emu.PC
+		f.pc = w.next
 	}
 	if !f.pending && u.wantFetch>>slot&1 == 0 && u.hasRoom(w) {
 		u.wantFetch |= 1 << slot

@@ -211,11 +211,11 @@ func (g *GPU) deadlock(r *run) error {
 				d.Total++
 				if len(d.Waves) < 64 {
 					next := "no instruction"
-					if pc := w.emu.PC; int(pc) < len(w.ops) && w.ops[pc].Inst.Op != nil {
+					if pc := w.next; int(pc) < len(w.ops) && w.ops[pc].Inst.Op != nil {
 						next = w.ops[pc].Inst.Op.Name
 					}
 					d.Waves = append(d.Waves, fmt.Sprintf("work-group %v wavefront %d on compute unit %d: PC 0x%x (%s), %s", w.group.emu.ID,
-						w.emu.IndexInGroup, a.index*len(a.units)+i, 4*w.emu.PC, next, waitNames[w.state]))
+						w.emu.IndexInGroup, a.index*len(a.units)+i, 4*w.next, next, waitNames[w.state]))
 				}
 			}
 		}

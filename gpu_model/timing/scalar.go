@@ -9,6 +9,7 @@ import (
 func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	e, a := w.emu, u.array
 	op.Execute(e, op)
+	w.next = e.PC
 	op.Address(e, op)
 	if e.Fault != nil {
 		return

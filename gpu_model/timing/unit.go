@@ -89,6 +89,10 @@ type wave struct {
 	state waitState
 	simd  uint8
 
+	next  uint32 // dword of the instruction to issue next
+	ahead int    // instructions that have been executed and not issued yet
+	fault error  // of the last of them
+
 	fetch fetchState
 	vm    completions // vector memory
 	lds   completions // counted by lgkmcnt, like
@@ -212,17 +216,17 @@ func (u *computeUnit) oldest(set uint64) int {
 // prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
 func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 	u.consumed(t, slot, w)
-	if uint(w.emu.PC) >= uint(len(w.ops)) {
+	if uint(w.next) >= uint(len(w.ops)) {
 		w.emu.LeaveProgram()
 		if a := u.array; a.fault == nil {
 			a.fault, a.faultAt = w.emu.Fault, t
 		}
 		return
 	}
-	op := &w.ops[w.emu.PC]
+	op := &w.ops[w.next]
 	u.charge(t, w, w.cause)
 	if at := u.available(t, w, op); at > t {
-		w.cause, w.pc = CauseFetch, w.emu.PC
+		w.cause, w.pc = CauseFetch, w.next
 		if at == never {
 			w.state = waitFetch
 			return
@@ -252,9 +256,9 @@ func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 func (u *computeUnit) issue(t uint64, p, slot int) {
 	w := &u.waves[slot]
 	e := w.emu
-	op := &w.ops[e.PC]
+	op := &w.ops[w.next]
 	a := u.array
-	w.pc = e.PC
+	w.pc = w.next
 	if w.at != t {
 		u.charge(t, w, portCauses[p])
 	}
@@ -272,7 +276,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	default:
 		u.counts.VALU++
 		u.perSIMD[w.simd]++
-		op.Execute(e, op)
+		w.execute(op)
 		if op.Cycles > 4 {
 			u.free[p] = t + lat.simdDouble
 			u.follow(t, slot, w, t+lat.valuDouble)
@@ -289,12 +293,13 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 			u.follow(t, slot, w, t+lat.scalarMemory)
 			break
 		}
-		op.Execute(e, op)
+		w.execute(op)
 		u.follow(t, slot, w, t+lat.scalar)
 	case portBranch:
 		u.counts.Branch++
 		u.free[p] = t + 1
 		op.Execute(e, op)
+		w.next = e.PC
 		// Taken or not, a branch empties the instruction buffer.
 		u.jump(t+lat.branch-1, slot, w)
 		if e.Fault == nil {
@@ -309,6 +314,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.counts.LDS++
 		u.free[p] = t + lat.lds
 		op.Execute(e, op)
+		w.next = e.PC
 		w.lds.add(t + lat.lds)
 		u.follow(t, slot, w, t+lat.ldsNext)
 	case portSpecial, portSpecial + 1, portSpecial + 2, portSpecial + 3:
@@ -318,6 +324,21 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	}
 	if e.Fault != nil && a.fault == nil {
 		a.fault, a.faultAt = e.Fault, t
+	}
+}
+
+// execute carries out the instruction that issues, which only computes, and those behind it that do the same; when they issue, nothing
+// is left to do but their timing.
+func (w *wave) execute(op *emu.Op) {
+	e := w.emu
+	if w.ahead == 0 {
+		w.ahead = e.RunAhead()
+		w.fault, e.Fault = e.Fault, nil
+	}
+	w.next = op.Next
+	if w.ahead--; w.ahead == 0 {
+		w.next = e.PC
+		e.Fault, w.fault = w.fault, nil
 	}
 }
 
@@ -336,6 +357,7 @@ func (u *computeUnit) follow(t uint64, slot int, w *wave, at uint64) {
 func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 	e := w.emu
 	op.Execute(e, op)
+	w.next = e.PC
 	switch {
 	case e.Ended:
 		// A wavefront ends when its memory instructions have completed.
@@ -449,7 +471,7 @@ func (u *computeUnit) receive(g *residentGroup) {
 		e := group.Waves[i]
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
 		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
-			cause: CauseFetch, pc: e.PC}
+			cause: CauseFetch, pc: e.PC, next: e.PC}
 		arriving |= 1 << slot
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
 		u.redirect(w)

@@ -10,6 +10,7 @@ import (
 func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	e, a := w.emu, u.array
 	op.Execute(e, op)
+	w.next = e.PC
 	if op.Address == nil || e.Fault != nil {
 		return
 	}
