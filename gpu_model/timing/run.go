@@ -152,6 +152,9 @@ func (g *GPU) performDeferred(r *run) {
 		x := list[i]
 		x.wave.Now = x.at * g.picoseconds
 		x.op.Perform(x.wave, x.op, x.access)
+		if a := g.arrays[x.wave.Slot.ShaderArray]; x.wave.Fault != nil && a.fault == nil {
+			a.fault, a.faultAt = x.wave.Fault, x.at
+		}
 	}
 	for _, a := range g.arrays {
 		for i := range a.deferred {

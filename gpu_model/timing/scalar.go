@@ -8,10 +8,9 @@ import (
 // scalarMemory issues an s_load (or s_store, s_memtime, …) at cycle t. Its lines go through the L1S that the shader array shares.
 func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	e, a := w.emu, u.array
-	op.Execute(e, op)
-	w.next = e.PC
+	w.executeAlone(op)
 	op.Address(e, op)
-	if e.Fault != nil {
+	if w.fault = e.Fault; w.fault != nil {
 		return
 	}
 	x := &e.Access

@@ -89,9 +89,10 @@ type wave struct {
 	state waitState
 	simd  uint8
 
-	next  uint32 // dword of the instruction to issue next
-	ahead int    // instructions that have been executed and not issued yet
-	fault error  // of the last of them
+	next   uint32 // dword of the instruction to issue next
+	behind uint32 // dword of the instruction behind those executed ahead
+	ahead  int    // instructions that have been executed and not issued yet
+	fault  error  // of the last of them, or of the latest one
 
 	fetch fetchState
 	vm    completions // vector memory
@@ -255,7 +256,6 @@ func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 // issue carries out one instruction.
 func (u *computeUnit) issue(t uint64, p, slot int) {
 	w := &u.waves[slot]
-	e := w.emu
 	op := &w.ops[w.next]
 	a := u.array
 	w.pc = w.next
@@ -269,7 +269,6 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	if a.firstInstruction == never {
 		a.firstInstruction = t
 	}
-	e.Executed++
 	u.counts.Total++
 	lat := u.lat
 	switch p {
@@ -290,6 +289,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		if op.Address != nil {
 			w.cause = CauseScalarMemory
 			u.scalarMemory(t, slot, w, op)
+			w.fault = w.emu.Fault
 			u.follow(t, slot, w, t+lat.scalarMemory)
 			break
 		}
@@ -298,23 +298,22 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	case portBranch:
 		u.counts.Branch++
 		u.free[p] = t + 1
-		op.Execute(e, op)
-		w.next = e.PC
+		w.executeAlone(op)
 		// Taken or not, a branch empties the instruction buffer.
 		u.jump(t+lat.branch-1, slot, w)
-		if e.Fault == nil {
+		if w.fault == nil {
 			u.wake(slot, t+lat.branch)
 		}
 	case portVMem:
 		u.counts.VMem++
 		u.free[p] = t + 1
 		u.vectorMemory(t, slot, w, op)
+		w.fault = w.emu.Fault
 		u.follow(t, slot, w, t+lat.vectorMemory)
 	case portLDS:
 		u.counts.LDS++
 		u.free[p] = t + lat.lds
-		op.Execute(e, op)
-		w.next = e.PC
+		w.executeAlone(op)
 		w.lds.add(t + lat.lds)
 		u.follow(t, slot, w, t+lat.ldsNext)
 	case portSpecial, portSpecial + 1, portSpecial + 2, portSpecial + 3:
@@ -322,24 +321,30 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.free[p] = t + 1
 		u.special(t, slot, w, op)
 	}
-	if e.Fault != nil && a.fault == nil {
-		a.fault, a.faultAt = e.Fault, t
+	if w.ahead == 0 && w.fault != nil && a.fault == nil {
+		a.fault, a.faultAt = w.fault, t
 	}
 }
 
 // execute carries out the instruction that issues, which only computes, and those behind it that do the same; when they issue, nothing
 // is left to do but their timing.
 func (w *wave) execute(op *emu.Op) {
-	e := w.emu
 	if w.ahead == 0 {
+		e := w.emu
 		w.ahead = e.RunAhead()
-		w.fault, e.Fault = e.Fault, nil
+		w.behind, w.fault = e.PC, e.Fault
 	}
 	w.next = op.Next
 	if w.ahead--; w.ahead == 0 {
-		w.next = e.PC
-		e.Fault, w.fault = w.fault, nil
+		w.next = w.behind
 	}
+}
+
+// executeAlone carries out an instruction that does more than compute.
+func (w *wave) executeAlone(op *emu.Op) {
+	e := w.emu
+	op.Execute(e, op)
+	w.next, w.fault = e.PC, e.Fault
 }
 
 // follow schedules a wavefront's next instruction at cycle at, after the instruction that issued at t.
@@ -347,7 +352,7 @@ func (u *computeUnit) follow(t uint64, slot int, w *wave, at uint64) {
 	if at > u.array.lastInstruction {
 		u.array.lastInstruction = at
 	}
-	if w.emu.Fault != nil {
+	if w.ahead == 0 && w.fault != nil {
 		return
 	}
 	u.wake(slot, at)
@@ -356,8 +361,7 @@ func (u *computeUnit) follow(t uint64, slot int, w *wave, at uint64) {
 // special carries out s_waitcnt, s_barrier, s_endpgm and the like.
 func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 	e := w.emu
-	op.Execute(e, op)
-	w.next = e.PC
+	w.executeAlone(op)
 	switch {
 	case e.Ended:
 		// A wavefront ends when its memory instructions have completed.

@@ -9,13 +9,12 @@ import (
 // coalescer, the transaction pipeline and the TLB to L1V.
 func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	e, a := w.emu, u.array
-	op.Execute(e, op)
-	w.next = e.PC
-	if op.Address == nil || e.Fault != nil {
+	w.executeAlone(op)
+	if op.Address == nil || w.fault != nil {
 		return
 	}
 	op.Address(e, op)
-	if e.Fault != nil {
+	if w.fault = e.Fault; w.fault != nil {
 		return
 	}
 	x := &e.Access
