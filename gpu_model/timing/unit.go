@@ -16,6 +16,7 @@ const (
 	portSpecial
 	portSIMD = portSpecial + 4
 	ports    = portSIMD + 4
+	portRoom = 16 // of tables over ports, so that no index needs a check
 )
 
 // computeUnit issues the instructions of up to 64 resident wavefronts. A wavefront whose next instruction may issue is in the
@@ -30,13 +31,14 @@ type computeUnit struct {
 	wheel wheel // wavefronts that look at their next instruction
 	fetch wheel // wavefronts whose fetch arrives or that want to fetch
 
-	ready      [ports]uint64 // wavefronts whose next instruction waits for the port
-	free       [ports]uint64 // cycle from which the port takes an instruction
-	wantFetch  uint64        // wavefronts that want to fetch
-	turn       [ports]uint8  // SIMD that last won a unit that the SIMDs share
-	ofSIMD     [4]uint64     // wavefront slots of each SIMD
-	lastFetch  uint64        // cycle of the latest fetch
-	fetchRetry uint64        // cycle from which another may be sent
+	ready      [portRoom]uint64 // wavefronts whose next instruction waits for the port
+	waited     uint64           // ports that wavefronts wait for
+	free       [portRoom]uint64 // cycle from which the port takes an instruction
+	wantFetch  uint64           // wavefronts that want to fetch
+	turn       [portRoom]uint8  // SIMD that last won a unit that the SIMDs share
+	ofSIMD     [4]uint64        // wavefront slots of each SIMD
+	lastFetch  uint64           // cycle of the latest fetch
+	fetchRetry uint64           // cycle from which another may be sent
 
 	tlb       tlb
 	l1v       tags
@@ -161,13 +163,14 @@ func (u *computeUnit) step(t uint64) {
 		u.prepare(t, slot, w)
 	}
 	wakeAt := never
-	for p := range u.ready {
-		if u.ready[p] == 0 {
-			continue
-		}
+	for m := u.waited; m != 0; m &= m - 1 {
+		p := bits.TrailingZeros64(m) & 15
 		if u.free[p] <= t {
 			slot := u.choose(p)
 			u.ready[p] &^= 1 << slot
+			if u.ready[p] == 0 {
+				u.waited &^= 1 << p
+			}
 			u.issue(t, p, slot)
 			if u.ready[p] == 0 {
 				continue
@@ -235,22 +238,16 @@ func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
 		u.wake(slot, at)
 		return
 	}
-	var p int
-	switch op.Unit {
-	case isa.UnitVALU:
-		p = portSIMD + int(w.simd)
-	case isa.UnitScalar:
-		p = portScalar
-	case isa.UnitVMem:
-		p = portVMem
-	case isa.UnitLDS:
-		p = portLDS
-	case isa.UnitBranch:
-		p = portBranch
-	default:
-		p = portSpecial + int(w.simd)
-	}
-	u.ready[p] |= 1 << slot
+	port := unitPorts[op.Unit&7]
+	p := port.first + w.simd&port.simd
+	u.ready[p&15] |= 1 << slot
+	u.waited |= 1 << p
+}
+
+// unitPorts gives the port of an instruction's unit: first, or first + the number of the SIMD.
+var unitPorts = [8]struct{ first, simd uint8 }{
+	isa.UnitVALU: {portSIMD, 3}, isa.UnitScalar: {portScalar, 0}, isa.UnitVMem: {portVMem, 0}, isa.UnitLDS: {portLDS, 0},
+	isa.UnitBranch: {portBranch, 0}, isa.UnitSpecial: {portSpecial, 3},
 }
 
 // issue carries out one instruction.
