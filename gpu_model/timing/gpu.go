@@ -120,16 +120,17 @@ func (g *GPU) tellAnswers(banks []int) {
 	}
 }
 
-// dropCaches empties all caches and TLBs and closes the rows of the DRAM. Memory holds every store already, so nothing is lost.
-func (g *GPU) dropCaches() {
-	for i := range g.arrays {
-		g.arrays[i] = newShaderArray(g, i)
+// Cool empties all caches and TLBs and closes the rows of the DRAM, as Options.Cold does for one launch. Memory holds every store already,
+// so nothing is lost. It must not be called during a launch.
+func (g *GPU) Cool() {
+	for _, a := range g.arrays {
+		a.cool()
 	}
 	g.sortMail()
 	g.mmu = newMMU(&g.spec.L2TLB, g.lat.walk)
 	for i := range g.banks {
 		b := &g.banks[i]
-		b.tags = newTags(g.spec.L2.BankBytes, g.spec.L2.Ways, 0)
+		b.tags.clear()
 		b.dram.closeRows()
 	}
 	g.launches = 0

@@ -27,7 +27,7 @@ type run struct {
 // unit are errors; the Result then holds what was counted until there.
 func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, error) {
 	if o.Cold {
-		g.dropCaches()
+		g.Cool()
 	}
 	r := &run{launch: l, program: l.Program, options: &o, begin: g.now, views: g.mem.HasObservers()}
 	g.run = r

@@ -36,6 +36,14 @@ func newTags(bytes, ways int, shift uint) tags {
 	return t
 }
 
+// clear makes every entry invalid.
+func (t *tags) clear() {
+	for i := range t.lines {
+		t.lines[i], t.keys[i] = tagLine{line: noLine}, noLine
+	}
+	t.stamp = 0
+}
+
 // find returns the line's entry, or nil.
 func (t *tags) find(line uint64) *tagLine {
 	if i := t.index(line); i >= 0 {

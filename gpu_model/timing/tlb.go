@@ -20,6 +20,15 @@ type tlb struct {
 	counters TLBCounters
 }
 
+// clear makes every entry invalid.
+func (t *tlb) clear() {
+	for i := range t.entries {
+		t.entries[i] = tlbEntry{page: noLine, wait: -1}
+	}
+	clear(t.hint)
+	t.stamp = 0
+}
+
 const tlbHints = 512
 
 func newTLB(p gpuconfig.TLB) tlb {

@@ -63,6 +63,12 @@ type computeUnit struct {
 func (u *computeUnit) init(a *shaderArray, index int) {
 	s := a.spec
 	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
+	u.start()
+}
+
+// start makes all of an idle compute unit's room free.
+func (u *computeUnit) start() {
+	s := u.array.spec
 	u.freeSlots = ^uint64(0) >> (64 - uint(s.Core.SIMDs*s.Core.WavefrontSlots))
 	u.room.init(s)
 	for i := range s.Core.SIMDs {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
@@ -111,6 +112,9 @@ func benchSpeed(mode string, arguments []string) int {
 	}
 	if !matched {
 		return usage("no workload matches %q", *glob)
+	}
+	if mean, ok := workload.CoreMean(records); ok && !*asJSON {
+		fmt.Printf("geometric mean over %s: %.2f M/s, %.2f M/s a core\n", strings.Join(workload.Core, ", "), mean.Rate/1e6, mean.ProcessorRate/1e6)
 	}
 	if *asJSON {
 		encoder := json.NewEncoder(os.Stdout)

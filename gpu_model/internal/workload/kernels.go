@@ -24,17 +24,29 @@ func compare(y buffer, terms int, want func(i int) (value, magnitude float64)) e
 	return nil
 }
 
+func reluSimple(n int) func(b *builder) (func() error, error) {
+	return func(b *builder) (func() error, error) {
+		x, y := b.random("x", n, 1), b.empty("y", n)
+		b.launch("benchmarks/kernels/relu.hsaco", "relu", []uint32{roundUp(n, 64)}, []uint32{64}, x, y, n)
+		return checkReLU(x, y), nil
+	}
+}
+
+func checkReLU(x, y buffer) func() error {
+	return func() error {
+		in, err := x.values()
+		if err != nil {
+			return err
+		}
+		return compare(y, 0, func(i int) (float64, float64) { return math.Max(float64(in[i]), 0), 0 })
+	}
+}
+
 func relu(n int) func(b *builder) (func() error, error) {
 	return func(b *builder) (func() error, error) {
 		x, y := b.random("x", n, 1), b.empty("y", n)
 		b.launch("kernels/relu.hsaco", "relu_forward", []uint32{roundUp(ceil(n, 4), 256)}, []uint32{256}, x, y, n)
-		return func() error {
-			in, err := x.values()
-			if err != nil {
-				return err
-			}
-			return compare(y, 0, func(i int) (float64, float64) { return math.Max(float64(in[i]), 0), 0 })
-		}, nil
+		return checkReLU(x, y), nil
 	}
 }
 
@@ -148,8 +160,8 @@ func convolution(channels, size, filters int) func(b *builder) (func() error, er
 	}
 }
 
-// sparseGEMM multiplies a sparse A (k × m, transposed) by a dense B: conversion to ELLPACK-DIB tiles of 32 × 32 (docs/formats.md), then
-// the sparse kernel with four wavefronts a work-group along m.
+// sparseGEMM multiplies a sparse A (k × m, transposed), converted to ELLPACK-DIB tiles of 32 × 32 (docs/formats.md) before, by a dense B,
+// with four wavefronts a work-group along m.
 func sparseGEMM(m, n, k int, density float64) func(b *builder) (func() error, error) {
 	return func(b *builder) (func() error, error) {
 		const waves, tile, slot = 4, 32, 8384
@@ -158,6 +170,7 @@ func sparseGEMM(m, n, k int, density float64) func(b *builder) (func() error, er
 		view := b.empty("tiles", tiles*slot/4)
 		b.launch("kernels/ellpack.hsaco", "dense_to_ellpack_dib", []uint32{uint32(64 * tiles)}, []uint32{64},
 			x, view, k, m, m, 1, tile, tile, ceil(m, tile), slot)
+		b.prepare()
 		b.launch("kernels/sparse_gemm_idx.hsaco", "sparse_gemm_32x128",
 			[]uint32{uint32(ceil(n, 128) * 64 * waves), uint32(ceil(ceil(m, 32), waves)), 1}, []uint32{64 * waves, 1, 1},
 			view, y, z, uint64(0), uint64(0), uint64(0), m, n, k, n, m, n, 1, 0, m, k, 0, slot, waves, 0, 0)

@@ -3,7 +3,9 @@ package workload
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
@@ -60,19 +62,23 @@ func (i *Instance) RunFunctional(ctx context.Context, cores int) (Measurement, e
 	return i.finish(m, cores, err)
 }
 
-// RunTiming runs the workload in timing mode on a cold GPU of the given preset and checks its results.
+// RunTiming runs the workload in timing mode on a GPU of the given preset with cold caches and checks its results. Runs of one instance
+// share the GPU, so that all but the first find its host memory in place.
 func (i *Instance) RunTiming(ctx context.Context, preset string, threads int) (Measurement, error) {
-	spec, err := gpuconfig.Preset(preset)
-	if err != nil {
-		return Measurement{}, err
+	if i.gpu == nil || i.preset != preset {
+		spec, err := gpuconfig.Preset(preset)
+		if err != nil {
+			return Measurement{}, err
+		}
+		if i.gpu, err = timing.New(spec, i.memory); err != nil {
+			return Measurement{}, err
+		}
+		i.preset = preset
 	}
-	gpu, err := timing.New(spec, i.memory)
-	if err != nil {
-		return Measurement{}, err
-	}
+	i.gpu.Cool()
 	m, err := measure(func() (n, cycles uint64, err error) {
 		for _, l := range i.launches {
-			result, err := gpu.Launch(ctx, l, timing.Options{Threads: threads})
+			result, err := i.gpu.Launch(ctx, l, timing.Options{Threads: threads})
 			n, cycles = n+result.Instructions.Total, cycles+result.Cycles
 			if err != nil {
 				return n, cycles, err
@@ -94,4 +100,25 @@ func (i *Instance) finish(m Measurement, threads int, err error) (Measurement, e
 		return m, fmt.Errorf("workload %s in %s mode: %w", m.Workload, m.Mode, err)
 	}
 	return m, nil
+}
+
+// CoreMean returns the geometric means, over the Core workloads, of the medians of their rates in timing mode; ok is false when one is missing.
+func CoreMean(records []Measurement) (mean Measurement, ok bool) {
+	logRate, logProcessor := 0.0, 0.0
+	for _, name := range Core {
+		var rates, processor []float64
+		for _, m := range records {
+			if m.Workload == name && m.Mode == "timing" {
+				rates, processor = append(rates, m.Rate), append(processor, m.ProcessorRate)
+			}
+		}
+		if len(rates) == 0 {
+			return Measurement{}, false
+		}
+		slices.Sort(rates)
+		slices.Sort(processor)
+		logRate += math.Log(rates[len(rates)/2]) / float64(len(Core))
+		logProcessor += math.Log(processor[len(processor)/2]) / float64(len(Core))
+	}
+	return Measurement{Workload: "core", Mode: "timing", Rate: math.Exp(logRate), ProcessorRate: math.Exp(logProcessor)}, true
 }

@@ -1,0 +1,49 @@
+package timing
+
+// Cooling puts what a launch has left into the state of a new GPU without giving its memory up: a simulation that goes on for hours does so
+// often.
+
+// cool empties the caches, TLBs and queues of a shader array and its compute units.
+func (a *shaderArray) cool() {
+	a.l1s.clear()
+	a.l1i.clear()
+	a.l1sTLB.clear()
+	a.l1iTLB.clear()
+	a.l1sOrder.clear()
+	a.l1iOrder.clear()
+	clear(a.fetchSlots)
+	a.transactions.all, a.transactions.free = a.transactions.all[:0], a.transactions.free[:0]
+	a.misses, a.freeMisses = a.misses[:0], a.freeMisses[:0]
+	a.mailbox.clear()
+	a.pages, a.deferred, a.finished = a.pages[:0], a.deferred[:0], a.finished[:0]
+	a.pageReplies, a.arrivals = a.pageReplies[:0], a.arrivals[:0]
+	a.fault, a.profile = nil, nil
+	a.inNext, a.next, a.firstInstruction, a.clock = never, never, never, 0
+	for i := range a.units {
+		a.units[i].cool()
+	}
+	for i := range a.toL2 {
+		s := &a.spec.Link
+		a.toL2[i], a.fromL2[i] = newLink(s.BytesPerCycleUnit, s.Cycles), newLink(s.BytesPerCycleUnit, s.Cycles)
+	}
+}
+
+func (u *computeUnit) cool() {
+	tlb, l1v, order, lines, joins := u.tlb, u.l1v, u.order, u.coalescer.lines, u.stack.joins
+	tlb.clear()
+	l1v.clear()
+	order.clear()
+	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order}
+	u.coalescer.lines, u.stack.joins = lines, joins
+	u.start()
+}
+
+func (r *reorderBuffer) clear() { r.head, r.tail, r.last = 0, 0, 0 }
+
+func (m *mailbox) clear() {
+	for i := range m.out {
+		m.out[i], m.boxes[i], m.outNext[i] = m.out[i][:0], m.boxes[i][:0], never
+	}
+	clear(m.posted)
+	clear(m.answered)
+}
