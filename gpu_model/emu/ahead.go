@@ -1,6 +1,10 @@
 package emu
 
-import "github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
+import (
+	"strings"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
+)
 
 // findPlain counts, for every instruction, how many from it on do nothing but compute: their effects stay within the wavefront's registers, and
 // whatever happens in between elsewhere does not change them.
@@ -15,6 +19,23 @@ func (p *Program) findPlain() {
 			op.plain += p.Ops[next].plain
 		}
 	}
+}
+
+// usedRegisters returns how many vector registers, counted from v0, the program's instructions name; all where one goes by an index. The
+// three that begin with work-item numbers count always.
+func (p *Program) usedRegisters() int {
+	used := 3
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		if op.refusal != "" {
+			continue
+		}
+		if name := op.Inst.Op.Name; strings.HasPrefix(name, "s_set_gpr_idx") || strings.HasPrefix(name, "v_movrel") {
+			return p.vgprs
+		}
+		used = max(used, op.registers())
+	}
+	return min(used, p.vgprs)
 }
 
 // RunAhead executes the instruction at PC and those behind it that only compute, and returns how many: at least one. A timing model that issues

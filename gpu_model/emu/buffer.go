@@ -129,7 +129,7 @@ func (d *descriptor) locate(index, offset, scalarOffset, n uint32, indexed bool)
 // bufferAddress fills the access from the descriptor as it is now. Lanes out of the buffer's range go to ZeroMask: they load 0 and
 // store nothing.
 func bufferAddress(w *Wavefront, op *Op) {
-	m, a, mem := op.mem, &w.Access, op.mem.inst
+	m, a, mem := op.mem, w.access(), op.mem.inst
 	d := readDescriptor(w.S[m.base : m.base+4])
 	a.Kind, a.Bytes, a.Glc, a.Slc, a.ScalarBytes = m.kind, m.bytes, m.glc, m.slc, 0
 	a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask, a.ElementBytes = 0, 0, 0, 0, 0
@@ -178,7 +178,9 @@ func bufferAddress(w *Wavefront, op *Op) {
 func (m *memOp) takeBufferData(w *Wavefront, op *Op, a *MemoryAccess) {
 	switch {
 	case m.kind == AccessLoad:
+		a.registers = 0
 	case m.toLDS: // buffer_store_lds_dword
+		a.registers = 1
 		for mask := a.Mask; mask != 0; mask &= mask - 1 {
 			lane := bits.TrailingZeros64(mask)
 			b := w.localBytes(op, lane, m.ldsAddress(w, lane), 4)
@@ -189,6 +191,7 @@ func (m *memOp) takeBufferData(w *Wavefront, op *Op, a *MemoryAccess) {
 			a.Data[0][lane] = binary.LittleEndian.Uint32(b)
 		}
 	case m.format != nil:
+		a.registers = uint8(len(a.Data))
 		m.format.pack(w, m, a)
 	default:
 		takeData(w, a, m.data, m.dataRegisters())

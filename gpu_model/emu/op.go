@@ -68,7 +68,22 @@ type MemoryAccess struct {
 
 	ScalarBytes uint16
 	Addr        [64]uint64    // byte address per lane; Addr[0] for scalar accesses
+	registers   uint8         // rows of Data that are filled
 	Data        [4][64]uint32 // store and atomic operands by register and lane, as they were when the instruction issued
+}
+
+// CopyTo makes b the same access. What of Data is not filled is left alone.
+func (a *MemoryAccess) CopyTo(b *MemoryAccess) {
+	b.Kind, b.Bytes, b.Mask, b.Glc, b.Slc = a.Kind, a.Bytes, a.Mask, a.Glc, a.Slc
+	b.LocalMask, b.ZeroMask, b.Format = a.LocalMask, a.ZeroMask, a.Format
+	b.ElementMask, b.ElementBytes, b.ElementStride = a.ElementMask, a.ElementBytes, a.ElementStride
+	b.ScalarBytes, b.registers = a.ScalarBytes, a.registers
+	if a.ScalarBytes != 0 {
+		b.Addr[0] = a.Addr[0]
+	} else {
+		b.Addr = a.Addr
+	}
+	copy(b.Data[:a.registers], a.Data[:])
 }
 
 // lane returns the data of one lane.

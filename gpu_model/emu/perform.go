@@ -277,6 +277,7 @@ func (m *memOp) modify(w *Wavefront, a *MemoryAccess, lane int, b []byte) {
 
 // takeData copies n registers of data from first into the access: a store's data are those at issue.
 func takeData(w *Wavefront, a *MemoryAccess, first, n int) {
+	a.registers = uint8(n)
 	for i := range n {
 		a.Data[i] = *w.Lanes(first + i)
 	}

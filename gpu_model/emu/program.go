@@ -19,6 +19,8 @@ type Program struct {
 	ordered bool
 	// vgprs is the number of vector registers that a wavefront of the program has.
 	vgprs int
+	// idle is how many of them, from the last one back, its instructions can't touch.
+	idle int
 	// move and choose are simd's, for sources and results of fast forms.
 	move, choose simd.Func
 	memory       simd.Memory
@@ -49,6 +51,7 @@ func NewProgram(name string, base uint64, code []byte, entry uint64, vgprs int) 
 		p.ordered = p.ordered || p.Ops[pc].ordered()
 	}
 	p.findPlain()
+	p.idle = p.vgprs - p.usedRegisters()
 	p.bindFast(level)
 	p.bindFastMemory(level)
 	return p, nil

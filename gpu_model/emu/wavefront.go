@@ -33,8 +33,10 @@ type Wavefront struct {
 	// stays at the launch's time. Observers, views and s_memtime see it.
 	Now uint64
 
-	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform.
+	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform. After ShareAccess another place
+	// has that part.
 	Access MemoryAccess
+	shared *MemoryAccess
 
 	// temp holds sources that are not registers as they are (SGPRs, modifiers, SDWA, DPP) and results under EXEC:
 	// low and high dwords of the three sources and of the result.
@@ -42,6 +44,18 @@ type Wavefront struct {
 
 	scratchSlot int    // of the launch's private memory; −1 none
 	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
+}
+
+// ShareAccess lets Op.Address fill a in place of w.Access: wavefronts whose accesses are carried out or copied at once need no place of their
+// own. Nil gives w.Access its part back.
+func (w *Wavefront) ShareAccess(a *MemoryAccess) { w.shared = a }
+
+// access returns what Op.Address fills.
+func (w *Wavefront) access() *MemoryAccess {
+	if w.shared != nil {
+		return w.shared
+	}
+	return &w.Access
 }
 
 // Exec returns the EXEC mask.

@@ -68,7 +68,8 @@ func (l *Launch) newWavefront(g *WorkGroup, index int) *Wavefront {
 // Registers that the hardware leaves undefined are 0.
 func (l *Launch) initialise(w *Wavefront, size [3]uint32, items, slot int) {
 	clear(w.S[:])
-	clear(w.V)
+	clear(w.V[:len(w.V)-64*l.Program.idle])
+	w.shared = nil
 	w.SCC, w.Ended, w.AtBarrier, w.Fault = false, false, false, nil
 	w.Now = l.Now
 	w.Executed, w.TrapStatus, w.GPRIndex = 0, 0, GPRIndexMode{}

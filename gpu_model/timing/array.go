@@ -32,6 +32,8 @@ type shaderArray struct {
 	index int
 	units []computeUnit
 
+	access emu.MemoryAccess // of the instruction that issues
+
 	l1s, l1i         tags
 	l1sTLB, l1iTLB   tlb
 	l1sOrder         reorderBuffer

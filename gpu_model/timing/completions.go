@@ -10,6 +10,8 @@ type completions struct {
 	issued, known uint32
 }
 
+func (c *completions) reset() { c.issued, c.known = 0, 0 }
+
 // add notes an instruction whose completion is known.
 func (c *completions) add(at uint64) {
 	if c.known == c.issued {

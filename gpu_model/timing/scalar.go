@@ -13,7 +13,7 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	if w.fault = e.Fault; w.fault != nil {
 		return
 	}
-	x := &e.Access
+	x := &a.access
 	e.Now = t * a.gpu.picoseconds
 	w.smem.issue()
 	if x.ScalarBytes == 0 {
@@ -23,7 +23,7 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	}
 	switch {
 	case x.Kind == emu.AccessScalarLoad && a.gpu.run.views && a.viewRange(x.Addr[0], uint64(x.ScalarBytes)):
-		w.late = append(w.late, lateLoad{op: op, access: a.keepAccess(e), number: w.smem.issued, scalar: true})
+		w.late = append(w.late, lateLoad{op: op, access: a.keepAccess(), number: w.smem.issued, scalar: true})
 	case x.Kind == emu.AccessScalarLoad && w.stored != a.window:
 		op.Perform(e, op, x)
 	default:

@@ -88,6 +88,22 @@ const (
 
 // wave is a wavefront slot.
 type wave struct {
+	waveState
+	vm   completions // vector memory
+	lds  completions // counted by lgkmcnt, like
+	smem completions // scalar memory
+}
+
+// begin gives the slot to a wavefront.
+func (w *wave) begin(s waveState) {
+	w.waveState = s
+	w.vm.reset()
+	w.lds.reset()
+	w.smem.reset()
+}
+
+// waveState is what a wavefront finds fresh in its slot.
+type waveState struct {
 	emu   *emu.Wavefront
 	ops   []emu.Op
 	group *residentGroup
@@ -103,10 +119,7 @@ type wave struct {
 	fault  error  // of the last of them, or of the latest one
 
 	fetch fetchState
-	vm    completions // vector memory
-	lds   completions // counted by lgkmcnt, like
-	smem  completions // scalar memory
-	wait  [2]int      // s_waitcnt being waited for: vm and lgkm counts
+	wait  [2]int // s_waitcnt being waited for: vm and lgkm counts
 
 	ending bool // s_endpgm has issued
 
@@ -476,9 +489,10 @@ func (u *computeUnit) receive(g *residentGroup) {
 		g.slots[i] = uint8(slot)
 		w := &u.waves[slot]
 		e := group.Waves[i]
+		e.ShareAccess(&a.access)
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
-		*w = wave{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
-			cause: CauseFetch, pc: e.PC, next: e.PC}
+		w.begin(waveState{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
+			cause: CauseFetch, pc: e.PC, next: e.PC, late: w.late[:0]})
 		arriving |= 1 << slot
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
 		u.redirect(w)

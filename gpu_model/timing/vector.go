@@ -17,7 +17,7 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	if w.fault = e.Fault; w.fault != nil {
 		return
 	}
-	x := &e.Access
+	x := &a.access
 	c := &u.coalescer
 	c.gather(x)
 	load := x.Kind == emu.AccessLoad
@@ -28,7 +28,7 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 		w.stored = a.window
 		a.deferAccess(t, u, slot, w, op)
 	case a.touchesView(c.lines):
-		w.late = append(w.late, lateLoad{op: op, access: a.keepAccess(e), number: w.vm.issued})
+		w.late = append(w.late, lateLoad{op: op, access: a.keepAccess(), number: w.vm.issued})
 	case w.stored == a.window:
 		a.deferAccess(t, u, slot, w, op)
 	default:
@@ -147,11 +147,11 @@ func (a *shaderArray) touchesView(lines []coalesced) bool {
 
 // deferAccess keeps a copy of the wavefront's access, to be carried out at the end of the window.
 func (a *shaderArray) deferAccess(t uint64, u *computeUnit, slot int, w *wave, op *emu.Op) {
-	a.deferred = append(a.deferred, deferredAccess{at: t, wave: w.emu, op: op, access: a.keepAccess(w.emu), unit: uint8(u.index), slot: uint8(slot)})
+	a.deferred = append(a.deferred, deferredAccess{at: t, wave: w.emu, op: op, access: a.keepAccess(), unit: uint8(u.index), slot: uint8(slot)})
 }
 
-// keepAccess copies the wavefront's access.
-func (a *shaderArray) keepAccess(e *emu.Wavefront) *emu.MemoryAccess {
+// keepAccess copies the access of the instruction that issues.
+func (a *shaderArray) keepAccess() *emu.MemoryAccess {
 	var c *emu.MemoryAccess
 	if n := len(a.freeDeferred); n > 0 {
 		c = a.freeDeferred[n-1]
@@ -159,7 +159,7 @@ func (a *shaderArray) keepAccess(e *emu.Wavefront) *emu.MemoryAccess {
 	} else {
 		c = new(emu.MemoryAccess)
 	}
-	*c = e.Access
+	a.access.CopyTo(c)
 	return c
 }
 
