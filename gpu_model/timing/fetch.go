@@ -135,7 +135,7 @@ func (u *computeUnit) longestUnfetched() int {
 
 // arbitrateFetch lets one wavefront send a fetch.
 func (u *computeUnit) arbitrateFetch(t uint64) {
-	if u.fetchRetry = u.array.fetchFree(); u.fetchRetry > t {
+	if u.fetchRetry = u.array.fetchFree(t); u.fetchRetry > t {
 		return
 	}
 	u.fetchRetry = t + 1
@@ -152,20 +152,55 @@ func (u *computeUnit) sendFetch(t uint64, slot int) {
 	f.pending, f.stale, f.ready, f.sent = true, false, never, t
 	a := u.array
 	a.fetches++
+	line := (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift
+	if a.l1iOrder.empty() {
+		if e := a.l1i.find(line); e != nil && e.ready <= t {
+			a.fetchHit(t, slot, w, u, e)
+			return
+		}
+	}
 	tx := a.transactions.get()
 	x := &a.transactions.all[tx]
 	*x = transaction{ready: never, enter: t, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine,
-		line: (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift, mask: uint64(a.holdFetch(t))}
+		line: line, mask: uint64(a.holdFetch(t))}
 	f.want += lineDwords
 	a.l1iOrder.push(tx)
 	a.enterL1I(tx, t)
 	a.drainFetch()
 }
 
-// fetchFree returns the cycle from which the instruction cache has room for another fetch, never when that is not known.
-func (a *shaderArray) fetchFree() uint64 {
+// fetchHit answers a fetch that hits the instruction cache while no other is under way: what enterL1I and drainFetch come to then.
+func (a *shaderArray) fetchHit(t uint64, slot int, w *wave, u *computeUnit, e *tagLine) {
+	c := &a.countL1I
+	c.RequestsRead++
+	c.ReadHit++
+	c.LatencySum += a.lat.l1iHit
+	c.Completed++
+	a.l1i.touch(e)
+	w.fetch.want += lineDwords
+	r := &a.l1iOrder
+	at := max(t+a.lat.l1iHit, r.last)
+	r.last = at
+	if i := a.holdFetch(t); i != noFetchSlot {
+		a.fetchSlots[i] = at
+		a.retryFetches(at)
+	}
+	at += a.lat.fetchToIssue
+	w.fetch.ready = at
+	u.wakeFetch(slot, at+1)
+	if w.state == waitFetch {
+		u.wake(slot, at)
+	}
+}
+
+// fetchFree returns a cycle from which the instruction cache has room for another fetch: one not after t, or the first; never when
+// that is not known.
+func (a *shaderArray) fetchFree(t uint64) uint64 {
 	free := never
 	for _, at := range a.fetchSlots {
+		if at <= t {
+			return at
+		}
 		free = min(free, at)
 	}
 	return free
