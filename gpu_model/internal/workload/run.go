@@ -65,11 +65,11 @@ func (i *Instance) RunFunctional(ctx context.Context, cores int) (Measurement, e
 // RunTiming runs the workload in timing mode on a GPU of the given preset with cold caches and checks its results. Runs of one instance
 // share the GPU, so that all but the first find its host memory in place.
 func (i *Instance) RunTiming(ctx context.Context, preset string, threads int) (Measurement, error) {
+	spec, err := gpuconfig.Preset(preset)
+	if err != nil {
+		return Measurement{}, err
+	}
 	if i.gpu == nil || i.preset != preset {
-		spec, err := gpuconfig.Preset(preset)
-		if err != nil {
-			return Measurement{}, err
-		}
 		if i.gpu, err = timing.New(spec, i.memory); err != nil {
 			return Measurement{}, err
 		}
