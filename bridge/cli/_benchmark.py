@@ -12,6 +12,7 @@ import typer
 from bridge.config import gpu_assignments
 from bridge.dnnmark.benchmark import Phases, Row, run_network
 from bridge.dnnmark.network import Network
+from bridge.dnnmark.resumable import run_resumable
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.layers.network import Draw
 from bridge.metrics import write_metrics
@@ -40,8 +41,12 @@ def run_and_print(
     mode: str,
     spartan: bool,
     cores: int,
+    resume: Path | None = None,
+    options: dict[str, object] | None = None,
 ) -> None:
     """Run a network (or with `run` false print its shapes), write the JSON file, and end with the outcome.
+
+    With `resume` it runs layer by layer and keeps its state there; `options` are the caller's that the result depends on.
 
     Raises:
         VerificationError: naming the primitives whose result differs.
@@ -60,31 +65,51 @@ def run_and_print(
         raise ConfigurationError(f"--json: the folder {json_file.parent} does not exist")
     width = max(len("layer"), *(len(node.name) for node in network.nodes))
     units = list(default_choices().values()) if spartan and _has_convolution(network) else []
-    with CoSimulation(gpu=gpu, gpu_set=gpu_assignments(gpu_set), mode=mode, units=units, host_threads=cores) as session:
-        typer.echo(f"{title} on {gpu}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
-        typer.echo(_line("primitive", "layer", "cycles", "ms", "density", "verified", _HEADINGS, width))
-        rows = run_network(
-            session,
-            network,
-            iterations=iterations,
-            warmup=warmup,
-            phases=phases,
-            only=layer,
-            seed=seed,
-            draw=draw,
-            on_row=lambda row: typer.echo(_row(row, width)),
+    typer.echo(f"{title} on {gpu}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
+    typer.echo(_line("primitive", "layer", "cycles", "ms", "density", "verified", _HEADINGS, width))
+
+    def show(row: Row) -> None:
+        typer.echo(_row(row, width))
+
+    def open_session(wanted: str) -> CoSimulation:
+        functional = wanted == "functional"
+        return CoSimulation(
+            gpu=gpu,
+            gpu_set=gpu_assignments(gpu_set),
+            mode=wanted or mode,
+            units=[] if functional else units,
+            host_threads=cores,
         )
-        clock = session.clock_hz
-        if out is not None:
-            write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
-            run_timeline(session.launches, session.layers).write(out / "trace.json")
+
+    if resume is not None:
+        if layer is not None or out is not None or phases != "both":
+            raise ConfigurationError(
+                "--resume measures all layers in both phases, each in a session of its own: leave out --layer, --phase "
+                "and --out"
+            )
+        job = {**(options or {}), "gpu": gpu, "gpu_set": list(gpu_set), "mode": mode, "spartan": spartan, "seed": seed}
+        job |= {"iterations": iterations, "warmup": warmup}
+        rows = run_resumable(
+            resume, network, open_session=open_session, options=job, iterations=iterations, warmup=warmup, seed=seed,
+            draw=draw, on_row=show,
+        )  # fmt: skip
+    else:
+        with open_session("") as session:
+            rows = run_network(
+                session, network, iterations=iterations, warmup=warmup, phases=phases, only=layer, seed=seed, draw=draw,
+                on_row=show,
+            )  # fmt: skip
+            if out is not None:
+                write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
+                run_timeline(session.launches, session.layers).write(out / "trace.json")
     cycles = sum(row.cycles for row in rows)
+    ms = sum(row.ms for row in rows)
     best = sum(row.cycles if row.spartan is None else row.spartan.cycles for row in rows)
     shown = (
         (f"{best:,.0f}", f"{cycles / best:.2f}×" if best else "–", "") if any(r.spartan for r in rows) else ("",) * 3
     )
     verified = "yes" if all(row.verified for row in rows) else "NO"
-    typer.echo(_line("total", "", f"{cycles:,.0f}", f"{cycles / clock * 1e3:.4f}", "", verified, shown, width))
+    typer.echo(_line("total", "", f"{cycles:,.0f}", f"{ms:.4f}", "", verified, shown, width))
     if json_file is not None:
         json_file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
     wrong = [row for row in rows if not row.verified]

@@ -38,6 +38,9 @@ def dnnmark(
     seed: int = typer.Option(0, min=0, help="Of data and parameters."),
     json: Path | None = typer.Option(None, help="Write the results to this file."),
     out: Path | None = typer.Option(None, help="Folder for metrics.sqlite3 and trace.json."),
+    resume: Path | None = typer.Option(
+        None, help="Run a network layer by layer and keep the state in this folder; a second call goes on from there."
+    ),
     gpu: str = typer.Option("r9nano", help="GPU preset."),
     gpu_set: list[str] = typer.Option([], help="KEY=VALUE: a GPU parameter that differs from the preset."),
     mode: str = typer.Option("timing", help="timing, or functional: verify without counting cycles."),
@@ -71,6 +74,8 @@ def dnnmark(
         mode=mode,
         spartan=spartan,
         cores=cores,
+        resume=resume,
+        options={"inputs": inputs},
     )
 
 

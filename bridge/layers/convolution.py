@@ -131,7 +131,7 @@ class ConvolutionLayer(DeviceLayer):
                 )  # fmt: skip
 
             sparse = with_units("x") if phase != "filter_gradient" or dy is None else _SparserOperand(with_units, x, dy)
-            self._resources.callback(sparse.close)
+            self._watches.callback(sparse.close)
 
         def expectations() -> list[Expectation]:
             gradient = None if dy is None else dy.numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -110,7 +111,7 @@ class DeviceNetwork:
         self.output_gradients: dict[str, DeviceArray] = {}
         self.drawn: dict[tuple[str, str], DeviceArray] = {}
         self._resources = contextlib.ExitStack()
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
         self._draw = draw
         try:
             for node in network.nodes:
@@ -135,13 +136,12 @@ class DeviceNetwork:
         self._resources.close()
 
     def _add_forward(self, node: Node) -> None:
-        # One generator a layer: what a layer draws does not depend on which other layers there are.
-        layer = make_layer(self.session, node, self._rng.spawn(1)[0])
+        layer = make_layer(self.session, node, self._generator(node, "parameters"))
         self._resources.callback(layer.close)
         self.layers[node.name] = layer
         for what, name in (("weights", "w"), ("bias", "bias")):
             if node.layer.trace is not None and name in layer.parameters:
-                values = self._draw(node, what, layer.parameters[name].shape, self._rng)
+                values = self._draw(node, what, layer.parameters[name].shape, self._generator(node, what))
                 if values is not None:
                     layer.load(what, values)
         if node.inputs and node.layer.density is None and node.layer.trace is None:
@@ -151,8 +151,12 @@ class DeviceNetwork:
             inputs = tuple(self._drawn(node, "input", node.input_shape) for _ in range(count))
         self.forward += [PlacedPrimitive(node.name, primitive) for primitive in layer.forward(inputs)]
 
+    def _generator(self, node: Node, what: str) -> np.random.Generator:
+        """Return a generator of its own: what a layer draws does not depend on which other layers there are."""
+        return np.random.default_rng([self._seed, zlib.crc32(f"{node.name}/{what}".encode())])
+
     def _drawn(self, node: Node, what: str, shape: tuple[int, ...]) -> DeviceArray:
-        values = self._draw(node, what, shape, self._rng.spawn(1)[0])
+        values = self._draw(node, what, shape, self._generator(node, f"{what} {len(self.drawn)}"))
         assert values is not None
         made = self.session.array(values, name=f"{node.name} {what}")
         self._resources.callback(made.free)

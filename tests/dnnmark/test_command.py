@@ -163,6 +163,28 @@ def test_a_corrupted_kernel_is_named(block, tmp_path):
     assert "sum y[" in wrong[0]["message"]
 
 
+def test_a_run_layer_by_layer_goes_on_where_it_was(block, tmp_path):
+    out, file = tmp_path / "run", tmp_path / "out.json"
+    command = ["dnnmark", block, "--mode", "functional", "--no-spartan", "--resume", out, "--json", file]
+    assert spartan(*command).returncode == 0
+    rows = json.loads(file.read_text())
+    assert {row["label"] for row in rows} == {*FORWARD, *BACKWARD} - {"SumBwd"}
+    assert all(row["verified"] for row in rows)
+    # A row that is there is taken as it is; a layer that is not is measured again.
+    kept = out / "rows" / "001.json"
+    marked = json.loads(kept.read_text())
+    marked[0]["cycles"] = 12345.0
+    kept.write_text(json.dumps(marked))
+    (out / "rows" / "003.json").unlink()
+    assert spartan(*command).returncode == 0
+    again = json.loads(file.read_text())
+    assert [row["cycles"] for row in again if row["label"] == "BnFwd"] == [12345.0]
+    assert [{**row, "cycles": 0.0, "ms": 0.0} for row in again] == [{**row, "cycles": 0.0, "ms": 0.0} for row in rows]
+    done = spartan(*command, "--seed", 5)
+    assert done.returncode == 2
+    assert "holds the results of another job; choose another folder or remove it" in done.stderr
+
+
 def test_run_mode_none_prints_shapes_and_runs_nothing(block):
     block.write_text(BLOCK.replace("composed", "none").replace(BLOCK[BLOCK.index("[BatchNorm]") :], ""))
     done = spartan("dnnmark", block)

@@ -1,0 +1,157 @@
+"""Whole networks layer by layer: a run that can be ended at any time and goes on where it was.
+
+First the network runs once in functional mode, and every layer's inputs and output gradient go to files. Then each
+layer is measured by itself, with these data, in a session of its own; its rows are kept as soon as they are known.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.dnnmark.benchmark import Row, SpartanFigures, run_network
+from bridge.dnnmark.network import Network, Node
+from bridge.errors import ConfigurationError
+from bridge.layers.network import DeviceNetwork, Draw
+from bridge.session import CoSimulation
+
+__all__ = ["run_resumable"]
+
+_JOB, _TENSORS, _ROWS = "job.json", "tensors", "rows"
+
+
+def run_resumable(
+    folder: Path,
+    network: Network,
+    *,
+    open_session: Callable[[str], CoSimulation],
+    options: dict[str, Any],
+    iterations: int,
+    warmup: int,
+    seed: int,
+    draw: Draw,
+    on_row: Callable[[Row], None],
+) -> list[Row]:
+    """Run a composed network layer by layer; return all rows, those of earlier calls included.
+
+    The sums of gradients where two layers read one output are part of the functional run alone.
+
+    Args:
+        folder: keeps the job, the tensors and the rows.
+        network: composed.
+        open_session: opens a session, "functional" without units or as the job wants it ("").
+        options: all that the result depends on; a later call must have the same.
+        iterations: measured runs of each primitive.
+        warmup: runs before these.
+        seed: of data and parameters.
+        draw: makes the network's input and the gradient of its output.
+        on_row: called with each row as soon as it is known.
+
+    Raises:
+        ConfigurationError: where the folder holds another job, or the network's layers do not feed each other.
+    """
+    if not network.composed:
+        raise ConfigurationError(f"{network.file}: only run_mode = composed can be run layer by layer")
+    _claim(folder, {**options, "layers": [_described(node) for node in network.nodes]})
+    if not (folder / _TENSORS / "complete").exists():
+        _record_tensors(folder / _TENSORS, network, open_session, seed, draw)
+    rows: list[Row] = []
+    (folder / _ROWS).mkdir(exist_ok=True)
+    for index, node in enumerate(network.nodes):
+        path = folder / _ROWS / f"{index:03d}.json"
+        if path.exists():
+            found = [_row(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+            for row in found:
+                on_row(row)
+        else:
+            single = Network(network.file, False, (Node(node.layer, (), node.input_shape, node.output_shape),))
+            with open_session("") as session:
+                found = run_network(
+                    session,
+                    single,
+                    iterations=iterations,
+                    warmup=warmup,
+                    seed=seed,
+                    draw=_from_files(folder / _TENSORS),
+                    on_row=on_row,
+                )
+            _write(path, json.dumps([asdict(row) for row in found], indent=1).encode())
+        rows += found
+    return rows
+
+
+def _described(node: Node) -> dict[str, Any]:
+    """Return what a node's results depend on, as JSON types."""
+    described = node.layer.model_dump(exclude={"line"})
+    shapes = [list(node.input_shape), list(node.output_shape)]
+    return {"section": node.layer.section, **described, "inputs": list(node.inputs), "shapes": shapes}
+
+
+def _claim(folder: Path, job: dict[str, Any]) -> None:
+    path = folder / _JOB
+    text = json.dumps(job, indent=1)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ConfigurationError(f"{folder} holds the results of another job; choose another folder or remove it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, text.encode())
+    except OSError as error:
+        raise ConfigurationError(f"the folder {folder} can't be written: {error.strerror}") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def _file_name(layer: str, what: str) -> str:
+    """Return a file name for a tensor; a layer's name may hold any character."""
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer)
+    return f"{safe}-{zlib.crc32(layer.encode()):08x}-{what}.npy"
+
+
+def _record_tensors(
+    folder: Path, network: Network, open_session: Callable[[str], CoSimulation], seed: int, draw: Draw
+) -> None:
+    folder.mkdir(exist_ok=True)
+    with (
+        open_session("functional") as session,
+        DeviceNetwork(session, network, seed=seed, draw=draw) as device,
+    ):
+        for placed in (*device.forward, *device.backward):
+            placed.primitive.operation.run()
+        for name, layer in device.layers.items():
+            for number, array in enumerate(layer.inputs):
+                np.save(folder / _file_name(name, f"input{number}"), array.numpy())
+            if name in device.output_gradients:
+                np.save(folder / _file_name(name, "gradient0"), device.output_gradients[name].numpy())
+    (folder / "complete").touch()
+
+
+def _from_files(folder: Path) -> Draw:
+    """Return what reads a layer's tensors; a layer with two inputs asks for one after the other."""
+    asked: dict[tuple[str, str], int] = {}
+
+    def draw(node: Node, what: str, shape: tuple[int, ...], _: np.random.Generator) -> NDArray[np.float32] | None:
+        if what not in ("input", "gradient"):
+            return None
+        number = asked.get((node.name, what), 0)
+        asked[node.name, what] = number + 1
+        values: NDArray[np.float32] = np.load(folder / _file_name(node.name, f"{what}{number}"))
+        return values.reshape(shape)
+
+    return draw
+
+
+def _row(entry: dict[str, Any]) -> Row:
+    figures = entry.pop("spartan")
+    return Row(**entry, spartan=None if figures is None else SpartanFigures(**figures))
