@@ -46,7 +46,7 @@ def run_and_print(
 ) -> None:
     """Run a network (or with `run` false print its shapes), write the JSON file, and end with the outcome.
 
-    With `resume` it runs layer by layer and keeps its state there; `options` are the caller's that the result depends on.
+    With `resume` it runs layer by layer and keeps its state there, bound to the `options` that the result depends on.
 
     Raises:
         VerificationError: naming the primitives whose result differs.
