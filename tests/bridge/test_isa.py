@@ -28,7 +28,7 @@ def isa(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_disassembles_a_line_an_instruction() -> None:
-    done = isa("disasm", standard_input="bf810000\nbe8000ff 12345678\nbe8000ff\nxyz\n")
+    done = spartan("disasm", standard_input="bf810000\nbe8000ff 12345678\nbe8000ff\nxyz\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "s_endpgm",
@@ -47,7 +47,7 @@ def test_counts_coverage() -> None:
 
 
 def test_wrong_usage_exits_with_2() -> None:
-    done = isa("assemble")
+    done = spartan("assemble")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: spartan isa disasm")
 
@@ -62,7 +62,7 @@ def test_dumps_one_kernel_of_an_object() -> None:
 
 
 def test_names_the_kernels_where_one_is_missing() -> None:
-    done = isa("dump", "--kernel", "none", str(OBJECT))
+    done = spartan("dump", "--kernel", "none", str(OBJECT))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"spartan: {OBJECT} has no kernel")
     assert done.stderr.count("\n") == 1
