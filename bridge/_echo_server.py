@@ -13,14 +13,17 @@ from concurrent import futures
 from typing import Any
 
 import grpc
+import numpy as np
 
+from spartan_units.compaction import EllpackCompactionEngine
 from spartan_units.monitor import LineCountingMonitor
 from spartan_units.serve import MESSAGE_LIMIT
-from spartan_units.types import StoreBatch
+from spartan_units.types import AppliedTiles, CompactedTiles, StoreBatch, TileBatch
 
-__all__ = ["IdleMonitor"]
+__all__ = ["IdleEngine", "IdleMonitor"]
 
 _ANSWER = bytes(128)
+_SIZE, _TILE, _LATENCY = np.full(1, 128, "<u4"), np.zeros(128, "u1"), np.full(1, 13000, "<u8")
 
 
 class IdleMonitor(LineCountingMonitor):
@@ -29,6 +32,23 @@ class IdleMonitor(LineCountingMonitor):
     name = "idle"
 
     def stores(self, batch: StoreBatch) -> None:
+        """Do nothing."""
+
+
+class IdleEngine(EllpackCompactionEngine):
+    """A compaction engine whose tiles are always the same 128 bytes, found nowhere near the tile."""
+
+    name = "idle"
+    stateless = False
+
+    def compact(self, batch: TileBatch) -> CompactedTiles:
+        """Answer without looking at the tile."""
+        count = len(batch)
+        if count != len(_SIZE):
+            return CompactedTiles(np.full(count, 128, "<u4"), np.zeros(128 * count, "u1"), np.full(count, 13000, "<u8"))
+        return CompactedTiles(_SIZE, _TILE, _LATENCY)
+
+    def applied(self, tiles: AppliedTiles) -> None:
         """Do nothing."""
 
 

@@ -19,9 +19,8 @@ from bridge._binary import gpusim
 from bridge._process import Child, ChildError
 from bridge.errors import ModelFailedError, VerificationError
 from bridge.layers.conv import PHASES, ConvolutionShape, FilterLayouts, spartan
-from bridge.session import CoSimulation
+from bridge.session import CoSimulation, session_folder
 from bridge.units import UnitChoice, default_choices
-from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
 
 __all__ = ["ALEXNET_CONV2", "BridgeBench", "measure_bridge", "measure_hiding"]
@@ -71,7 +70,7 @@ def measure_bridge(rounds: int = 7) -> BridgeBench:
         ModelFailedError: where a process does not start or the measurement fails.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spartan-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spartan-", dir=session_folder())))
 
         def start(name: str, *command: str) -> Child:
             child = Child([sys.executable, "-m", *command], log=folder / f"{name}.log")
@@ -82,7 +81,7 @@ def measure_bridge(rounds: int = 7) -> BridgeBench:
         serve = ("spartan_units.serve", "--unit")
         children = [
             start("monitor", *serve, "bridge._echo_server:IdleMonitor", "--listen", address["monitor"]),
-            start("compaction", *serve, DEFAULT_UNITS[UnitKind.COMPACTION], "--listen", address["compaction"]),
+            start("compaction", *serve, "bridge._echo_server:IdleEngine", "--listen", address["compaction"]),
             start("echo", "bridge._echo_server", address["echo"]),
         ]
         try:

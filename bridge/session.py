@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import tempfile
@@ -47,11 +48,13 @@ __all__ = [
     "Schedule",
     "SessionStatistics",
     "UnitTimes",
+    "session_folder",
 ]
 
 _MESSAGE_LIMIT = 64 << 20
 _CHUNK = 32 << 20
 _START_TIMEOUT_S = 30.0
+_SHARED_ROOM = 256 << 20  # bytes that must be free for payloads in memory
 _END_PATIENCE_S = 2.0
 _MODES = {"timing": gpu_model_pb2.MODE_TIMING, "functional": gpu_model_pb2.MODE_FUNCTIONAL}
 _TYPES = {"buffer": "pointer", "u32": "uint", "i32": "int", "f32": "float"}
@@ -231,7 +234,7 @@ class CoSimulation:
         self._model: Child | None = None
         self._channel: grpc.Channel | None = None
         # A short path: the address of a Unix socket has at most 107 bytes.
-        self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=_short_temporary_folder()))
+        self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=session_folder()))
         self._payloads = SharedPayloads(str(self._directory))
         self._log = log if log is not None else self._directory / "log"
         try:
@@ -744,7 +747,11 @@ def _placement(choice: UnitChoice) -> str:
     return "grpc" if place == "unix" else place
 
 
-def _short_temporary_folder() -> str | None:
+def session_folder() -> str | None:
+    """Return where sessions have their folders: in memory where the host has a file system for that."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > _SHARED_ROOM:
+        return str(memory)
     return None if len(tempfile.gettempdir()) <= 60 else "/tmp"
 
 

@@ -48,6 +48,7 @@ _EVENTS = {
     UnitKind.COMPACTION: (common_pb2.EVENT_KIND_COMPACT_TILE, common_pb2.EVENT_KIND_MARK),
     UnitKind.SCHEDULER: (common_pb2.EVENT_KIND_SCHEDULE, common_pb2.EVENT_KIND_MARK),
 }
+_U1, _U4, _I4, _U8 = (np.dtype(name) for name in ("u1", "<u4", "<i4", "<u8"))
 _DTYPES: dict[int, np.dtype[Any]] = {
     common_pb2.ELEMENT_TYPE_F32: np.dtype("<f4"),
     common_pb2.ELEMENT_TYPE_F16: np.dtype("<f2"),
@@ -68,6 +69,7 @@ class UnitStream:
         self._now = "the handshake"
         self._time_ps = 0
         self._hook_ns = 0
+        self._to_apply: list[AppliedTiles] = []
 
     def __repr__(self) -> str:
         return f"<UnitStream {self._unit!r}>"
@@ -163,13 +165,21 @@ class UnitStream:
         elif columns == "read_counts":
             reply = self._read_counts(batch, time_ps)
         elif columns == "compact_tile":
-            reply = self._tiles(batch, time_ps)
+            if batch.compact_tile.confirmed:
+                self._applied(batch, time_ps)
+            else:
+                reply = self._tiles(batch, time_ps)
         elif columns == "schedule":
             reply = self._schedule(batch, time_ps)
         else:
             raise UnitError(f"the model sent events of unknown kind {columns!r}; update the units to its version")
         if reply is not None:
-            yield units_pb2.UnitMessage(replies=reply)
+            yield units_pb2.UnitMessage(
+                replies=reply
+            )  # the model may wait for it: what else there is to do comes after
+            for applied in self._to_apply:
+                self._hook(self._need(CompactionEngine).applied, applied)
+            self._to_apply.clear()
         yield units_pb2.UnitMessage(
             acknowledge=units_pb2.Acknowledge(
                 through_sequence=batch.first_sequence + batch.count,
@@ -216,55 +226,57 @@ class UnitStream:
             counts=units_pb2.CountsReply(
                 elements=counts.elements,
                 zeros=counts.zeros,
-                tile_nonzeros=column("tile_nonzeros", counts.tile_nonzeros, tensor.tiles, "<u4"),
+                tile_nonzeros=column("tile_nonzeros", counts.tile_nonzeros, tensor.tiles, _U4),
                 sampled=counts.sampled,
             ),
         )
 
-    def _tiles(self, batch: Any, time_ps: Any) -> Any:
-        unit = self._need(CompactionEngine)
-        columns = batch.compact_tile
+    def _tile_runs(self, columns: Any, time_ps: Any) -> Iterator[tuple[slice, tuple[ViewInfo, Any, Any, Any, Any]]]:
+        """Yield the tiles of a batch view by view: their place, and (view, time_ps, tile, rows, columns)."""
         view_ids = np.frombuffer(columns.view, "<u4")
         tile = np.frombuffer(columns.tile, "<u8")
         rows = np.frombuffer(columns.rows, "<u4")
         width = np.frombuffer(columns.columns, "<u4")
-        dense = self._shared.read(columns.dense)
-        known = np.frombuffer(columns.encoded_bytes, "<u4")
-        sizes: list[bytes] = []
-        encoded: list[bytes] = []
-        latency: list[bytes] = []
-        offset = 0
         for run in _runs(view_ids):
             view = self._views.get(int(view_ids[run.start]))
             if view is None:
                 raise UnitError(f"the model asks for a tile of view {view_ids[run.start]}, which is not registered")
-            common = (view, time_ps[run], tile[run], rows[run], width[run])
-            if columns.confirmed:
-                self._hook(unit.applied, AppliedTiles(*common, size=known[run]))
-                continue
-            tensor = view.tensor
+            yield run, (view, time_ps[run], tile[run], rows[run], width[run])
+
+    def _applied(self, batch: Any, time_ps: Any) -> None:
+        sizes = np.frombuffer(batch.compact_tile.encoded_bytes, "<u4")
+        for run, common in self._tile_runs(batch.compact_tile, time_ps):
+            self._hook(self._need(CompactionEngine).applied, AppliedTiles(*common, size=sizes[run]))
+
+    def _tiles(self, batch: Any, time_ps: Any) -> Any:
+        unit = self._need(CompactionEngine)
+        columns = batch.compact_tile
+        dense = self._shared.read(columns.dense)
+        sizes: list[bytes] = []
+        encoded: list[bytes] = []
+        latency: list[bytes] = []
+        offset = 0
+        for run, common in self._tile_runs(columns, time_ps):
+            tensor = common[0].tensor
             count = run.stop - run.start
             nbytes = count * tensor.tile_rows * tensor.tile_columns * tensor.dtype.itemsize
             block = dense[offset : offset + nbytes].view(tensor.dtype)
             offset += nbytes
             block = block.reshape(count, tensor.tile_rows, tensor.tile_columns)
             answer = self._hook(unit.compact, TileBatch(*common, dense=block, speculative=columns.speculative))
-            size = column("size", answer.size, count, "<u4")
-            total = int(np.frombuffer(size, "<u4").sum())
+            size = column("size", answer.size, count, _U4)
             sizes.append(size)
-            encoded.append(column("encoded", answer.encoded, total, "u1"))
-            latency.append(column("latency_ps", answer.latency_ps, count, "<u8"))
+            told = np.frombuffer(size, _U4)
+            encoded.append(column("encoded", answer.encoded, int(told.sum()) if count > 1 else int(told[0]), _U1))
+            latency.append(column("latency_ps", answer.latency_ps, count, _U8))
             if not columns.speculative:
-                self._hook(unit.applied, AppliedTiles(*common, size=np.frombuffer(size, "<u4")))
-        if columns.confirmed:
-            return None
+                self._to_apply.append(AppliedTiles(*common, size=told))
+        first = batch.first_sequence
         return units_pb2.ReplyBatch(
             count=batch.count,
-            sequence=np.arange(batch.first_sequence, batch.first_sequence + batch.count, dtype="<u8").tobytes(),
-            latency_ps=b"".join(latency),
-            compact_tile=units_pb2.CompactTileReply(
-                size=b"".join(sizes), encoded=self._shared.write(encoded[0] if len(encoded) == 1 else b"".join(encoded))
-            ),
+            sequence=np.arange(first, first + batch.count, dtype=_U8).tobytes(),
+            latency_ps=_joined(latency),
+            compact_tile=units_pb2.CompactTileReply(size=_joined(sizes), encoded=self._shared.write(_joined(encoded))),
         )
 
     def _schedule(self, batch: Any, time_ps: Any) -> Any:
@@ -292,9 +304,9 @@ class UnitStream:
             batch,
             [plan.latency_ps],
             schedule=units_pb2.ScheduleReply(
-                order=column("order", plan.order, n, "<u4"),
-                placement=column("placement", placement, n, "<i4"),
-                tile_path=b"" if plan.tile_path is None else column("tile_path", plan.tile_path, tiles, "<u4"),
+                order=column("order", plan.order, n, _U4),
+                placement=column("placement", placement, n, _I4),
+                tile_path=b"" if plan.tile_path is None else column("tile_path", plan.tile_path, tiles, _U4),
             ),
         )
 
@@ -331,24 +343,27 @@ class UnitStream:
             yield units_pb2.UnitMessage(lifecycle=reply)
 
 
-def column(name: str, values: Any, length: int, dtype: str) -> bytes:
+def column(name: str, values: Any, length: int, wanted: np.dtype[Any]) -> bytes:
     """Return a column of a unit's answer as the wire's bytes.
 
     Raises:
         UnitError: where it has another shape, no whole numbers, or some that the wire's type can't hold.
     """
-    wanted = np.dtype(dtype)
-    array = np.asarray(values)
+    array = values if type(values) is np.ndarray else np.asarray(values)
+    if array.dtype == wanted and array.shape == (length,):
+        return array.tobytes()
     if array.shape != (length,) or (array.dtype.kind not in "iu" and length):
         raise UnitError(
             f"expected {name} of whole numbers in shape ({length},), got {array.dtype} in shape {array.shape}"
         )
-    if array.dtype != wanted:
-        bounds = np.iinfo(wanted)
-        if length and (int(array.min()) < bounds.min or int(array.max()) > bounds.max):
-            raise UnitError(f"{name} must lie in {bounds.min} … {bounds.max}, got {array.min()} … {array.max()}")
-        array = array.astype(wanted)
-    return np.ascontiguousarray(array).tobytes()
+    bounds = np.iinfo(wanted)
+    if length and (int(array.min()) < bounds.min or int(array.max()) > bounds.max):
+        raise UnitError(f"{name} must lie in {bounds.min} … {bounds.max}, got {array.min()} … {array.max()}")
+    return array.astype(wanted).tobytes()
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _reply(batch: Any, latency_ps: list[int], **columns: Any) -> Any:
@@ -363,6 +378,9 @@ def _reply(batch: Any, latency_ps: list[int], **columns: Any) -> Any:
 
 def _runs(values: Any) -> Iterator[slice]:
     """Yield slices of equal neighbouring values."""
+    if len(values) == 1 or (values[0] == values[-1] and bool((values == values[0]).all())):
+        yield slice(0, len(values))
+        return
     edges = np.flatnonzero(np.diff(values)) + 1
     start = 0
     for stop in [*edges.tolist(), len(values)]:

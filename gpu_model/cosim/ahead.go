@@ -1,6 +1,6 @@
 package cosim
 
-import "crypto/sha256"
+import "github.com/zeebo/xxh3"
 
 // ahead holds the answers that a stateless unit gave ahead of time, for one view and one launch. The dense tensor is read-only
 // meanwhile, so an answer is right whenever its tile is asked for, and also when the tile has been evicted and is asked for again.
@@ -15,7 +15,7 @@ type aheadAnswer struct {
 	sequence uint64
 	have     bool
 	reply    reply
-	dense    [sha256.Size]byte // digest of the tile's elements
+	dense    [16]byte // digest of the tile's elements
 }
 
 // aheadBytes bounds the dense bytes of a chunk: enough to spread the cost of a round trip over, and little to wait for.
@@ -44,7 +44,7 @@ func (c *compaction) askAhead(v *view, number, now uint64) error {
 			if err != nil {
 				return err
 			}
-			v.ahead.answers[n] = aheadAnswer{sequence: sequence, dense: sha256.Sum256(c.scratch)}
+			v.ahead.answers[n] = aheadAnswer{sequence: sequence, dense: xxh3.Hash128(c.scratch).Bytes()}
 		}
 		if err := c.seat.flush(); err != nil {
 			return err

@@ -2,9 +2,10 @@ package cosim
 
 import (
 	"container/list"
-	"crypto/sha256"
 	"fmt"
 	"sort"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
@@ -174,7 +175,7 @@ func (c *compaction) ask(t *tile, now uint64) error {
 	v := t.view
 	_, _, rows, columns := v.matrix.tileShape(t.number)
 	event := tileEvent{now: now, tile: t.number, view: v.wire.Id, rows: rows, columns: columns}
-	var dense [sha256.Size]byte
+	var dense [16]byte
 	shadows := c.shadows()
 	if v.ahead != nil {
 		if err := c.askAhead(v, t.number, now); err != nil {
@@ -188,7 +189,7 @@ func (c *compaction) ask(t *tile, now uint64) error {
 		}
 	}
 	if v.ahead == nil {
-		dense = sha256.Sum256(c.scratch)
+		dense = xxh3.Hash128(c.scratch).Bytes()
 		var err error
 		if t.sequence, err = c.seat.requestTile(pendingTiles, event, c.scratch); err != nil {
 			return err

@@ -27,10 +27,14 @@ func eventName(kind wire.EventKind) string {
 }
 
 func (s *Seat) send(kind wire.EventKind, message *wire.ModelMessage) error {
+	return s.transmit(kind, message, nil)
+}
+
+func (s *Seat) transmit(kind wire.EventKind, message *wire.ModelMessage, release func()) error {
 	if s.failed != nil {
 		return s.failed
 	}
-	err := s.link.send(kind, message, s.Options.Deadline)
+	err := s.link.send(kind, message, s.Options.Deadline, release)
 	switch {
 	case err == nil:
 		return nil
@@ -158,8 +162,8 @@ func (s *Seat) waitedFor() string {
 	return ""
 }
 
-// sendBatch sends a batch when credit allows.
-func (s *Seat) sendBatch(kind wire.EventKind, batch *wire.EventBatch, awaitsReply bool) error {
+// sendBatch sends a batch when credit allows; release is called when its columns are no longer needed.
+func (s *Seat) sendBatch(kind wire.EventKind, batch *wire.EventBatch, awaitsReply bool, release func()) error {
 	if err := s.drain(); err != nil {
 		return err
 	}
@@ -177,12 +181,6 @@ func (s *Seat) sendBatch(kind wire.EventKind, batch *wire.EventBatch, awaitsRepl
 			return err
 		}
 	}
-	if s.shared != nil {
-		var err error
-		if batch, err = s.shared.outgoing(batch); err != nil {
-			return err
-		}
-	}
 	now := time.Now()
 	s.inFlight = append(s.inFlight, sent{batch.FirstSequence + uint64(batch.Count), kind, now})
 	if awaitsReply {
@@ -193,7 +191,7 @@ func (s *Seat) sendBatch(kind wire.EventKind, batch *wire.EventBatch, awaitsRepl
 	s.Batches++
 	s.account[kind].Batches++
 	s.account[kind].Events += uint64(batch.Count)
-	return s.send(kind, &wire.ModelMessage{Body: &wire.ModelMessage_Batch{Batch: batch}})
+	return s.transmit(kind, &wire.ModelMessage{Body: &wire.ModelMessage_Batch{Batch: batch}}, release)
 }
 
 // await returns the reply to a request.

@@ -29,6 +29,11 @@ type grpcLink struct {
 	broken     chan struct{} // closed when a message could not be written
 	failure    error         // set before messages closes
 	place      string
+	shared     *sharedMemory // nil: payloads travel in messages
+
+	busy    atomic.Int32 // messages in the outbox or being written
+	unacked atomic.Int64 // bytes of batches without acknowledgement
+	sizes   chan int64   // of these batches, oldest first
 
 	bytes     [eventKinds]atomic.Uint64
 	serialise [eventKinds]atomic.Int64 // ns
@@ -37,16 +42,19 @@ type grpcLink struct {
 type outbound struct {
 	kind    wire.EventKind
 	message *wire.ModelMessage
+	release func()
 }
 
 const (
 	outboxMessages = 16
 	inboxMessages  = 64
 	windowBytes    = 8 << 20 // of HTTP/2 flow control: several batches
+	directBytes    = 16 << 10
+	directEvents   = 64
 )
 
 // dial opens a stream to a unit server within the deadline.
-func dial(o *SeatOptions) (*grpcLink, error) {
+func dial(o *SeatOptions, shared *sharedMemory) (*grpcLink, error) {
 	address, security, err := o.security()
 	if err != nil {
 		return nil, err
@@ -59,9 +67,9 @@ func dial(o *SeatOptions) (*grpcLink, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &grpcLink{connection: connection, ctx: ctx, cancel: cancel, outbox: make(chan outbound, outboxMessages),
-		messages: make(chan inbound, inboxMessages), broken: make(chan struct{}), place: "tcp"}
+		messages: make(chan inbound, inboxMessages), broken: make(chan struct{}), place: "tcp", sizes: make(chan int64, maxCreditWindow)}
 	if strings.HasPrefix(o.Target, "unix:") {
-		l.place = "unix"
+		l.place, l.shared = "unix", shared
 	}
 	timer := time.AfterFunc(o.Deadline, cancel)
 	l.stream, err = wire.NewUnitsClient(connection).Attach(ctx, grpc.WaitForReady(o.waits()))
@@ -81,14 +89,8 @@ func (l *grpcLink) write() {
 	for {
 		select {
 		case m := <-l.outbox:
-			begin := time.Now()
-			prepared := &grpc.PreparedMsg{}
-			err := prepared.Encode(l.stream, m.message)
-			l.serialise[m.kind].Add(int64(time.Since(begin)))
-			l.bytes[m.kind].Add(uint64(proto.Size(m.message)))
-			if err == nil {
-				err = l.stream.SendMsg(prepared)
-			}
+			err := l.encodeAndSend(m)
+			l.busy.Add(-1)
 			if err != nil {
 				close(l.broken)
 				return
@@ -99,6 +101,41 @@ func (l *grpcLink) write() {
 	}
 }
 
+// encodeAndSend writes one message to the stream.
+func (l *grpcLink) encodeAndSend(m outbound) error {
+	begin := time.Now()
+	batch := m.message.GetBatch()
+	if batch != nil && l.shared != nil {
+		m.message = &wire.ModelMessage{Body: &wire.ModelMessage_Batch{Batch: l.shared.outgoing(batch)}}
+	}
+	prepared := &grpc.PreparedMsg{}
+	err := prepared.Encode(l.stream, m.message)
+	l.serialise[m.kind].Add(int64(time.Since(begin)))
+	size := proto.Size(m.message)
+	l.bytes[m.kind].Add(uint64(size))
+	if m.release != nil {
+		m.release()
+	}
+	if err != nil {
+		return err
+	}
+	if batch != nil {
+		l.unacked.Add(int64(size))
+		l.sizes <- int64(size)
+	}
+	return l.stream.SendMsg(prepared)
+}
+
+// directly reports whether a message can be written without the writing goroutine, which saves waking it: it is small, nothing is
+// before it, and so little is under way that writing can't block even if the unit has stopped.
+func (l *grpcLink) directly(m *wire.ModelMessage) bool {
+	batch := m.GetBatch()
+	if batch == nil || l.busy.Load() != 0 || l.unacked.Load() > directBytes {
+		return false
+	}
+	return batch.Count <= directEvents && proto.Size(m) <= directBytes
+}
+
 func (l *grpcLink) read() {
 	defer close(l.messages)
 	for {
@@ -106,6 +143,13 @@ func (l *grpcLink) read() {
 		if err != nil {
 			l.failure = err
 			return
+		}
+		if message.GetAcknowledge() != nil {
+			select {
+			case size := <-l.sizes:
+				l.unacked.Add(-size)
+			default: // the seat will tell that nothing was to be acknowledged
+			}
 		}
 		select {
 		case l.messages <- inbound{message, time.Now()}:
@@ -116,16 +160,23 @@ func (l *grpcLink) read() {
 	}
 }
 
-func (l *grpcLink) send(kind wire.EventKind, m *wire.ModelMessage, deadline time.Duration) error {
+func (l *grpcLink) send(kind wire.EventKind, m *wire.ModelMessage, deadline time.Duration, release func()) error {
+	if l.directly(m) {
+		if err := l.encodeAndSend(outbound{kind, m, release}); err != nil {
+			return &goneError{"its stream is broken"}
+		}
+		return nil
+	}
+	l.busy.Add(1)
 	select {
-	case l.outbox <- outbound{kind, m}:
+	case l.outbox <- outbound{kind, m, release}:
 		return nil
 	default:
 	}
 	timer := time.NewTimer(deadline)
 	defer timer.Stop()
 	select {
-	case l.outbox <- outbound{kind, m}:
+	case l.outbox <- outbound{kind, m, release}:
 		return nil
 	case <-l.broken:
 		return &goneError{"its stream is broken"}

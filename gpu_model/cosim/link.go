@@ -12,8 +12,8 @@ const MessageLimit = 64 << 20
 
 // link carries messages to and from one unit, wherever it runs. Messages arrive in order.
 type link interface {
-	// send hands a message over; it must not change afterwards. kind accounts for it.
-	send(kind wire.EventKind, m *wire.ModelMessage, deadline time.Duration) error
+	// send hands a message over; it must not change until release (which may be nil) is called. kind accounts for it.
+	send(kind wire.EventKind, m *wire.ModelMessage, deadline time.Duration, release func()) error
 	// receive returns the next message, errNothing where none comes within wait, or why the unit is gone.
 	receive(wait time.Duration) (inbound, error)
 	// cost returns what messages of a kind took to send, so far.

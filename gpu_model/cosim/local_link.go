@@ -23,13 +23,16 @@ func newLocalLink(o *SeatOptions) (link, error) {
 	return &localLink{unit: unit}, nil
 }
 
-func (l *localLink) send(_ wire.EventKind, m *wire.ModelMessage, _ time.Duration) error {
+func (l *localLink) send(_ wire.EventKind, m *wire.ModelMessage, _ time.Duration, release func()) error {
 	if l.ended {
 		return &goneError{"it has failed before"}
 	}
 	begin := time.Now()
 	answers, err := l.unit.Handle(m)
 	end := time.Now()
+	if release != nil {
+		release()
+	}
 	if err != nil {
 		l.ended = true
 		answers = append(answers, &wire.UnitMessage{Body: &wire.UnitMessage_Failure{Failure: &wire.UnitFailure{Message: err.Error(), Event: eventOf(m)}}})

@@ -2,6 +2,8 @@ package cosim
 
 import (
 	"encoding/binary"
+	"math/bits"
+	"sync"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
@@ -13,7 +15,7 @@ type pendingBatch struct {
 	first uint64
 	count int
 	time  []byte
-	store storeColumns
+	store *storeColumns // with its own column of times
 	marks *wire.MarkColumns
 	tiles tileColumns
 }
@@ -29,7 +31,26 @@ const (
 	pendingConfirmed // tiles whose answers, asked ahead of time, take effect
 )
 
-type storeColumns struct{ tensor, address, mask, old, new []byte }
+// storeColumns holds the columns of stores, with room for a batch. Columns are filled by index, and come back to the pool when
+// their message has been encoded: neither costs the collector anything.
+type storeColumns struct{ time, tensor, address, mask, old, new []byte }
+
+// columnsPool keeps columns by the number of events that they have room for.
+var columnsPool [17]sync.Pool
+
+// newStoreColumns returns columns for n events or more, n at most maxBatchEvents.
+func newStoreColumns(n int) *storeColumns {
+	class := bits.Len(uint(n - 1))
+	if c, ok := columnsPool[class].Get().(*storeColumns); ok {
+		return c
+	}
+	n = 1 << class
+	return &storeColumns{make([]byte, 8*n), make([]byte, 4*n), make([]byte, 8*n), make([]byte, 8*n), make([]byte, memory.LineBytes*n), make([]byte, memory.LineBytes*n)}
+}
+
+func (c *storeColumns) release() {
+	columnsPool[bits.Len(uint(len(c.tensor)/4-1))].Put(c)
+}
 
 type tileColumns struct{ view, tile, rows, columns, dense, encoded []byte }
 
@@ -46,33 +67,34 @@ func (s *Seat) begin(now uint64, what pendingKind) error {
 	}
 	if p.count == 0 {
 		p.what, p.first = what, s.sequence
-		if what == pendingStores && s.Options.MaxBatch >= 64 {
-			n := s.Options.MaxBatch
-			p.time = make([]byte, 0, 8*n)
-			p.store = storeColumns{make([]byte, 0, 4*n), make([]byte, 0, 8*n), make([]byte, 0, 8*n), make([]byte, 0, memory.LineBytes*n), make([]byte, 0, memory.LineBytes*n)}
+		if what == pendingStores {
+			p.store = newStoreColumns(s.Options.MaxBatch)
 		}
 	}
 	p.count++
-	p.time = binary.LittleEndian.AppendUint64(p.time, now)
 	s.sequence++
+	if what != pendingStores {
+		p.time = binary.LittleEndian.AppendUint64(p.time, now)
+	}
 	return nil
 }
 
 // store posts a line written into a tensor.
 func (s *Seat) store(now uint64, tensor uint32, line, mask uint64, before, after *[memory.LineBytes]byte) error {
-	s.trace.store(now, tensor, line, mask, after[:])
+	s.trace.store(now, tensor, line, mask, after)
 	if !s.wants[wire.EventKind_EVENT_KIND_STORE] {
 		return nil
 	}
 	if err := s.begin(now, pendingStores); err != nil {
 		return err
 	}
-	c := &s.pending.store
-	c.tensor = binary.LittleEndian.AppendUint32(c.tensor, tensor)
-	c.address = binary.LittleEndian.AppendUint64(c.address, line)
-	c.mask = binary.LittleEndian.AppendUint64(c.mask, mask)
-	c.old = append(c.old, before[:]...)
-	c.new = append(c.new, after[:]...)
+	c, i := s.pending.store, s.pending.count-1
+	binary.LittleEndian.PutUint64(c.time[8*i:], now)
+	binary.LittleEndian.PutUint32(c.tensor[4*i:], tensor)
+	binary.LittleEndian.PutUint64(c.address[8*i:], line)
+	binary.LittleEndian.PutUint64(c.mask[8*i:], mask)
+	*(*[memory.LineBytes]byte)(c.old[memory.LineBytes*i:]) = *before
+	*(*[memory.LineBytes]byte)(c.new[memory.LineBytes*i:]) = *after
 	s.Posted++
 	return nil
 }
@@ -149,7 +171,7 @@ func (s *Seat) single(now uint64, kind wire.EventKind, batch *wire.EventBatch) (
 	batch.TimePs = binary.LittleEndian.AppendUint64(nil, now)
 	s.sequence++
 	s.Requests++
-	return batch.FirstSequence, s.sendBatch(kind, batch, true)
+	return batch.FirstSequence, s.sendBatch(kind, batch, true, nil)
 }
 
 // flush sends the events gathered so far.
@@ -161,11 +183,15 @@ func (s *Seat) flush() error {
 	s.pending = pendingBatch{}
 	batch := &wire.EventBatch{FirstSequence: p.first, Count: uint32(p.count), TimePs: p.time}
 	kind, awaitsReply := wire.EventKind_EVENT_KIND_COMPACT_TILE, false
+	var release func()
 	switch p.what {
 	case pendingStores:
 		kind = wire.EventKind_EVENT_KIND_STORE
-		batch.Columns = &wire.EventBatch_Store{Store: &wire.StoreColumns{Tensor: p.store.tensor, Address: p.store.address, Mask: p.store.mask,
-			Old: inline(p.store.old), New: inline(p.store.new)}}
+		n, c := p.count, p.store
+		batch.TimePs = c.time[:8*n]
+		batch.Columns = &wire.EventBatch_Store{Store: &wire.StoreColumns{Tensor: c.tensor[:4*n], Address: c.address[:8*n], Mask: c.mask[:8*n],
+			Old: inline(c.old[:memory.LineBytes*n]), New: inline(c.new[:memory.LineBytes*n])}}
+		release = c.release
 	case pendingMarks:
 		kind = wire.EventKind_EVENT_KIND_MARK
 		batch.Columns = &wire.EventBatch_Mark{Mark: p.marks}
@@ -175,7 +201,7 @@ func (s *Seat) flush() error {
 			Columns: p.tiles.columns, Dense: inline(p.tiles.dense), Speculative: p.what == pendingAhead, Confirmed: p.what == pendingConfirmed,
 			EncodedBytes: p.tiles.encoded}}
 	}
-	return s.sendBatch(kind, batch, awaitsReply)
+	return s.sendBatch(kind, batch, awaitsReply, release)
 }
 
 func inline(data []byte) *wire.Payload {

@@ -93,7 +93,10 @@ func (r *blockReader) close() {
 	}
 }
 
-func (l *replayLink) send(_ wire.EventKind, m *wire.ModelMessage, _ time.Duration) error {
+func (l *replayLink) send(_ wire.EventKind, m *wire.ModelMessage, _ time.Duration, release func()) error {
+	if release != nil {
+		defer release()
+	}
 	var err error
 	switch body := m.Body.(type) {
 	case *wire.ModelMessage_Hello:

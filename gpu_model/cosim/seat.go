@@ -122,7 +122,7 @@ func attach(o SeatOptions, hello *wire.ModelHello, layer func() string, now func
 		return nil, err
 	}
 	s := &Seat{Options: o, shared: shared, layer: layer, now: now, trace: newTrace(), replies: map[uint64]reply{}}
-	l, err := connect(&o)
+	l, err := connect(&o, shared)
 	if err != nil {
 		return nil, &UnitFailure{Unit: seatName(o.Kind), Event: "the handshake", Layer: layer(), TimePS: now(), Reason: err.Error()}
 	}
@@ -152,14 +152,14 @@ func attach(o SeatOptions, hello *wire.ModelHello, layer func() string, now func
 }
 
 // connect opens the link that a target names.
-func connect(o *SeatOptions) (link, error) {
+func connect(o *SeatOptions, shared *sharedMemory) (link, error) {
 	if directory, ok := strings.CutPrefix(o.Target, "replay:"); ok {
 		return openReplay(directory, o.Kind)
 	}
 	if o.Target == "builtin:" {
 		return newLocalLink(o)
 	}
-	return dial(o)
+	return dial(o, shared)
 }
 
 func (s *Seat) shakeHands(hello *wire.ModelHello) error {

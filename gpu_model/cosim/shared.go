@@ -40,31 +40,31 @@ func newSharedMemory(directory string) (*sharedMemory, error) {
 	return &sharedMemory{directory: directory, mark: fmt.Sprintf("model-%d-", os.Getpid())}, nil
 }
 
-// outgoing moves the large payloads of a batch into shared memory.
-func (m *sharedMemory) outgoing(batch *wire.EventBatch) (*wire.EventBatch, error) {
+// outgoing moves the large payloads of a batch into shared memory; what does not fit there stays in the message.
+func (m *sharedMemory) outgoing(batch *wire.EventBatch) *wire.EventBatch {
 	large := func(p *wire.Payload) bool { return len(p.GetInline()) >= sharedThreshold }
 	switch columns := batch.Columns.(type) {
 	case *wire.EventBatch_Store:
 		if c := columns.Store; large(c.Old) {
 			before, after, err := m.put2(c.Old.GetInline(), c.New.GetInline())
 			if err != nil {
-				return nil, err
+				return batch
 			}
 			return &wire.EventBatch{FirstSequence: batch.FirstSequence, Count: batch.Count, TimePs: batch.TimePs,
-				Columns: &wire.EventBatch_Store{Store: &wire.StoreColumns{Tensor: c.Tensor, Address: c.Address, Mask: c.Mask, Old: before, New: after}}}, nil
+				Columns: &wire.EventBatch_Store{Store: &wire.StoreColumns{Tensor: c.Tensor, Address: c.Address, Mask: c.Mask, Old: before, New: after}}}
 		}
 	case *wire.EventBatch_CompactTile:
 		if c := columns.CompactTile; large(c.Dense) {
 			dense, err := m.put(c.Dense.GetInline())
 			if err != nil {
-				return nil, err
+				return batch
 			}
 			return &wire.EventBatch{FirstSequence: batch.FirstSequence, Count: batch.Count, TimePs: batch.TimePs,
 				Columns: &wire.EventBatch_CompactTile{CompactTile: &wire.CompactTileColumns{View: c.View, Tile: c.Tile, Rows: c.Rows, Columns: c.Columns,
-					Dense: dense, Speculative: c.Speculative, Confirmed: c.Confirmed, EncodedBytes: c.EncodedBytes}}}, nil
+					Dense: dense, Speculative: c.Speculative, Confirmed: c.Confirmed, EncodedBytes: c.EncodedBytes}}}
 		}
 	}
-	return batch, nil
+	return batch
 }
 
 // put writes a payload into a file of its own.

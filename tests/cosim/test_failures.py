@@ -20,6 +20,7 @@ import pytest
 
 from bridge import ConfigurationError, CoSimulation, ModelFailedError, SpartanError, UnitChoice, UnitFailedError
 from bridge._process import Child
+from bridge.session import session_folder
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
 from tests.cosim.jobs import run
@@ -39,14 +40,15 @@ def alive(pid: int) -> bool:
 @contextlib.contextmanager
 def nothing_left_behind() -> Iterator[list[int]]:
     """Give a list for process ids; at the end none of them runs and no session's folder is new."""
-    folders = set(Path(tempfile.gettempdir()).glob("spartan-*"))
+    home = Path(session_folder() or tempfile.gettempdir())
+    folders = set(home.glob("spartan-*"))
     pids: list[int] = []
     yield pids
     end = time.monotonic() + 5
     while time.monotonic() < end and any(map(alive, pids)):
         time.sleep(0.05)
     assert [pid for pid in pids if alive(pid)] == []
-    ours = [folder for folder in set(Path(tempfile.gettempdir()).glob("spartan-*")) - folders if _of(folder, pids)]
+    ours = [folder for folder in set(home.glob("spartan-*")) - folders if _of(folder, pids)]
     assert ours == []
 
 
