@@ -42,11 +42,11 @@ class RecordedSeat:
 
     def events(self) -> Iterator[Any]:
         """Yield what the unit was sent, as RecordBlock messages in order."""
-        return _blocks(self.folder / self.events_file)
+        return _blocks(self.folder / self.events_file, complete=self.complete)
 
     def replies(self) -> Iterator[Any]:
         """Yield what the unit answered, as RecordBlock messages in order."""
-        return _blocks(self.folder / self.replies_file)
+        return _blocks(self.folder / self.replies_file, complete=self.complete)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ class Recording:
         raise ConfigurationError(f"the recording in {self.folder} has no {kind.value}; it has: {known}")
 
 
-def _blocks(path: Path) -> Iterator[Any]:
+def _blocks(path: Path, *, complete: bool) -> Iterator[Any]:
+    last = ""
     try:
         with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
             buffered = io.BufferedReader(_Raw(stream), 1 << 20)
@@ -111,9 +112,13 @@ def _blocks(path: Path) -> Iterator[Any]:
                 data = buffered.read(size)
                 if len(data) < size:
                     raise ConfigurationError(f"the recording {path} ends in the middle of a block")
-                yield record_pb2.RecordBlock.FromString(data)
+                block = record_pb2.RecordBlock.FromString(data)
+                last = block.WhichOneof("body") or ""
+                yield block
     except (OSError, zstandard.ZstdError, DecodeError) as error:
         raise ConfigurationError(f"the recording {path} can't be read: {error}") from None
+    if complete and last != "goodbye":
+        raise ConfigurationError(f"the recording {path} ends before its last block")
 
 
 class _Raw(io.RawIOBase):

@@ -113,5 +113,8 @@ def test_a_damaged_recording_is_told(recorded, tmp_path):
     seat = Recording.open(tmp_path).seat(UnitKind.MONITOR)
     events = tmp_path / seat.events_file
     events.write_bytes(events.read_bytes()[:-100])
-    with pytest.raises(ConfigurationError, match=r"the recording .* (can't be read|ends in the middle of a block)"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the recording .* (can't be read|ends in the middle of a block|ends before its last block)",
+    ):
         replay(seat, load_unit("line-counting"))
