@@ -152,7 +152,7 @@ def draw(path: Path, losses: list[float], log: DensityLog, timed: list[dict[str,
             if rows and min(row.density for row in rows) < 0.999:
                 middle.plot([r.step for r in rows], [r.density for r in rows], style, label=f"{name} {tensor}")
     middle.set(title="density", xlabel="step", ylabel="fraction of non-zeros", ylim=(0, 1))
-    middle.legend(fontsize=7)
+    middle.legend(fontsize=7, ncols=2, loc="upper right")
     for key, label in (("dense", "dense"), ("spartan", "Spartan everywhere"), ("adaptive", "adaptive")):
         right.plot([entry["step"] for entry in timed], [entry[key] for entry in timed], "o-", label=label)
     right.set(title="cycles of a training step", xlabel="step", ylabel="cycles", ylim=(0, None))
