@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from bridge import _stop
+
 __all__ = ["Child", "ChildError"]
 
 
@@ -58,8 +60,11 @@ class Child:
         deadline = time.monotonic() + timeout_s
         line = b""
         while not line.endswith(b"\n"):
-            readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            _stop.check()
+            readable, _, _ = select.select([descriptor], [], [], 0.1)
             if not readable:
+                if time.monotonic() < deadline:
+                    continue
                 raise ChildError(f"it was not ready within {timeout_s:g} s")
             part = os.read(descriptor, 4096)
             if not part:

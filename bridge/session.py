@@ -20,6 +20,7 @@ import grpc
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bridge import _stop
 from bridge._binary import gpusim
 from bridge._errors_from_rpc import CONNECTION_LOST, error_of
 from bridge._process import Child, ChildError
@@ -231,12 +232,14 @@ class CoSimulation:
         self._allocations: dict[int, tuple[str, int]] = {}
         self._loaded: dict[str, dict[str, Kernel]] = {}
         self._closed = False
+        self._active: Any = None  # call under way
         self._model: Child | None = None
         self._channel: grpc.Channel | None = None
         # A short path: the address of a Unix socket has at most 107 bytes.
         self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=session_folder()))
         self._payloads = SharedPayloads(str(self._directory))
         self._log = log if log is not None else self._directory / "log"
+        _stop.register(self)
         try:
             for choice in units:  # their processes start while the model does
                 self._serve(choice)
@@ -375,10 +378,40 @@ class CoSimulation:
 
     def _call(self, method: Any, request: Any) -> Any:
         self._check_open()
+        with self._under_way(method.future(request)) as call:
+            return call.result()
+
+    @contextlib.contextmanager
+    def _under_way(self, call: Any) -> Iterator[Any]:
+        """Let `interrupt` end a call, and tell its failure in the bridge's words."""
+        self._active = call
         try:
-            return method(request)
+            _stop.check()  # a signal that came before the call could be seen
+            yield call
+        except grpc.FutureCancelledError:
+            _stop.check()
+            raise ModelFailedError("the call to the GPU model was cancelled") from None
         except grpc.RpcError as error:
+            _stop.check()
             raise self._failure(error) from None
+        except BaseException:
+            call.cancel()
+            raise
+        finally:
+            self._active = None
+
+    def interrupt(self) -> None:
+        """End the call under way, from another thread."""
+        call = self._active
+        if call is not None:
+            call.cancel()
+
+    def abandon(self) -> None:
+        """Kill all processes and remove the session's files, from another thread and whatever the session is doing."""
+        for child in (self._model, *self._servers.values()):
+            if child is not None:
+                child.stop(0)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -563,10 +596,9 @@ class CoSimulation:
     def _run(self, kernel: Kernel, request: Any) -> LaunchResult:
         self._check_open()
         begin = time.perf_counter()
-        stream = self._stub.Launch(request)
         result = None
-        try:
-            for update in stream:
+        with self._under_way(self._stub.Launch(request)) as updates:
+            for update in updates:
                 if update.WhichOneof("body") == "result":
                     result = update.result
                 elif self.on_progress is not None:
@@ -580,11 +612,6 @@ class CoSimulation:
                             cycle=progress.cycle,
                         )
                     )
-        except grpc.RpcError as error:
-            raise self._failure(error) from None
-        except BaseException:
-            stream.cancel()
-            raise
         if result is None:
             raise ModelFailedError(f"the GPU model ended the launch of {request.label} without a result")
         return LaunchResult(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import signal
 import sys
 
 import typer
 
+from bridge import _stop
 from bridge._version import __version__
 from bridge.errors import SpartanError
 
@@ -38,20 +38,6 @@ def make_app() -> typer.Typer:
     return app
 
 
-class _StoppedError(BaseException):
-    """A signal asks for the end: raised in the main thread, so that sessions end their processes on the way out."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _stop(number: int, _: object) -> None:
-    for other in (signal.SIGINT, signal.SIGTERM):  # what is left to do takes a few seconds at most
-        signal.signal(other, signal.SIG_IGN)
-    raise _StoppedError(number)
-
-
 def _end(sentence: str, status: int) -> None:
     print(f"spartan: {sentence}", file=sys.stderr)  # noqa: T201 - the one sentence
     sys.exit(status)
@@ -59,15 +45,13 @@ def _end(sentence: str, status: int) -> None:
 
 def main() -> None:
     """Run the command; a user's mistake ends in one sentence on standard error and the error's exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    _stop.install()
     try:
         make_app()(prog_name="spartan")
     except SpartanError as error:
         _end(str(error), error.exit_code)
-    except _StoppedError as stopped:
-        word = "interrupted" if stopped.number == signal.SIGINT else "terminated"
-        _end(f"{word}; results of what was under way are not kept", 128 + stopped.number)
+    except _stop.StoppedError as stopped:
+        _end(str(stopped), stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output is gone; what Python would flush at exit has no place to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
