@@ -1,0 +1,9 @@
+//go:build long
+
+package timing_test
+
+// Repetitions of TestThreads and goroutines that load the host meanwhile.
+const (
+	threadRepetitions = 20
+	threadLoad        = 2
+)
