@@ -1,0 +1,148 @@
+"""Training on the simulated GPU: steps equal those of a float64 network in numpy; LeNet-5 learns digits."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge import ConfigurationError, CoSimulation, default_choices
+from bridge.dnnmark import Network, parse_text
+from bridge.layers.conv.shape import ConvolutionShape
+from bridge.reference import dense, elementwise, pooling
+from bridge.reference.convolution import expected
+from bridge.training import Trainer
+
+ROOT = Path(__file__).parents[2]
+TEXT = """[DNNMark]
+run_mode=composed
+[Convolution]
+name=conv
+n=8
+c=2
+h=9
+w=9
+num_output=16
+kernel_size=3
+pad=1
+stride=1
+bias=true
+[Activation]
+name=relu
+previous_layer=conv
+[Pooling]
+name=pool
+previous_layer=relu
+[FullyConnected]
+name=fc
+previous_layer=pool
+num_output=5
+bias=true
+[Softmax]
+name=softmax
+previous_layer=fc
+"""
+SHAPE = ConvolutionShape(8, 2, 9, 9, 16, 3, 3, pad_h=1, pad_w=1)
+RATE, MOMENTUM, DECAY = 0.05, 0.9, 0.01
+RNG = np.random.default_rng(11)
+IMAGES = RNG.standard_normal((3, 8, 2, 9, 9)).astype(np.float32)
+LABELS = RNG.integers(0, 5, (3, 8))
+
+
+def numpy_step(p: dict, velocity: dict, x: np.ndarray, labels: np.ndarray) -> float:
+    """Train `p` in place by one step; return the loss."""
+    window = pooling.Window((3, 3), (2, 2))
+    y = expected("forward", SHAPE, x=x, w=p["conv", "w"], bias=p["conv", "bias"]).value
+    active = elementwise.activation_forward("relu", y)
+    pooled, index = pooling.max_forward(active, window, 4, 4)
+    logits = dense.forward(pooled, p["fc", "w"], p["fc", "bias"])
+    loss, d = dense.cross_entropy(logits, labels)
+    gradients = {("fc", "w"): dense.backward_filter(pooled, d), ("fc", "bias"): d.sum(axis=0)}
+    d = dense.backward_data(d, p["fc", "w"]).reshape(pooled.shape)
+    d = elementwise.activation_backward("relu", y, pooling.max_backward(d, index, 9, 9))
+    gradients["conv", "w"] = expected("filter_gradient", SHAPE, x=x, w=p["conv", "w"], dy=d).value
+    gradients["conv", "bias"] = d.sum(axis=(0, 2, 3))
+    for key, gradient in gradients.items():
+        p[key], velocity[key] = elementwise.sgd_update(p[key], gradient, velocity[key], RATE, MOMENTUM, DECAY)
+    return float(loss.mean())
+
+
+@pytest.mark.parametrize("units", [False, True], ids=["no units", "units"])
+def test_steps_equal_numpy(units):
+    network = Network.from_description(parse_text(TEXT))
+    choices = list(default_choices().values()) if units else []
+    with (
+        CoSimulation(mode="timing" if units else "functional", units=choices) as session,
+        Trainer(session, network, rate=RATE, momentum=MOMENTUM, decay=DECAY, seed=2) as trainer,
+    ):
+        parameters = {key: value.astype(np.float64) for key, value in trainer.parameters().items()}
+        assert set(parameters) == {("conv", "w"), ("conv", "bias"), ("fc", "w"), ("fc", "bias")}
+        velocity = {key: np.zeros_like(value) for key, value in parameters.items()}
+        for images, labels in zip(IMAGES, LABELS, strict=True):
+            wanted = numpy_step(parameters, velocity, images, labels)
+            if units:
+                timed = trainer.timed_step(images, labels)
+                found = timed.result.loss
+                assert timed.other_cycles > 0
+                assert {p.label for p in timed.primitives if p.spartan is not None} == {"ConvFwd", "ConvBwdFilter"}
+                assert all(p.dense > 0 and p.spartan != 0 for p in timed.primitives)
+            else:
+                found = trainer.step(images, labels).loss
+            assert found == pytest.approx(wanted, rel=1e-4)
+        for key, value in trainer.parameters().items():
+            np.testing.assert_allclose(value, parameters[key], rtol=1e-3, atol=1e-5)
+        logits = dense.forward(
+            pooling.max_forward(
+                elementwise.activation_forward(
+                    "relu",
+                    expected(
+                        "forward", SHAPE, x=IMAGES[0], w=parameters["conv", "w"], bias=parameters["conv", "bias"]
+                    ).value,
+                ),
+                pooling.Window((3, 3), (2, 2)),
+                4,
+                4,
+            )[0],
+            parameters["fc", "w"],
+            parameters["fc", "bias"],
+        )
+        np.testing.assert_array_equal(trainer.predict(IMAGES[0][:5]), logits.argmax(axis=1)[:5])
+
+
+def test_parameters_move_to_another_session():
+    network = Network.from_description(parse_text(TEXT))
+    with CoSimulation(mode="functional") as session, Trainer(session, network, rate=RATE, seed=1) as first:
+        first.step(IMAGES[0], LABELS[0])
+        with Trainer(session, network, rate=RATE, seed=9) as second:
+            second.set_parameters(first.parameters())
+            np.testing.assert_array_equal(first.predict(IMAGES[1]), second.predict(IMAGES[1]))
+            assert first.step(IMAGES[2], LABELS[2]).loss == second.step(IMAGES[2], LABELS[2]).loss
+
+
+def test_a_network_without_softmax_is_refused():
+    network = Network.from_description(parse_text(TEXT[: TEXT.index("[Softmax]")]))
+    with (
+        CoSimulation(mode="functional") as session,
+        pytest.raises(ConfigurationError, match="to be trained, a network must end in a Softmax layer"),
+    ):
+        Trainer(session, network, rate=RATE)
+
+
+@pytest.mark.long
+def test_lenet_learns_digits(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "train_lenet.py", "--time-every", "30", "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["test_accuracy"] >= 0.95
+    losses = results["losses"]
+    assert np.mean(losses[-10:]) < 0.1 * np.mean(losses[:10])
+    assert [entry["step"] for entry in results["timed_steps"]] == [0, 30, 60]
+    assert all(entry["adaptive"] <= entry["dense"] for entry in results["timed_steps"])
+    assert (tmp_path / "densities.parquet").stat().st_size > 0
+    assert re.search(r"<svg", (tmp_path / "training.svg").read_text())
