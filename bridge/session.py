@@ -38,7 +38,7 @@ from bridge.trace import LayerSpan
 from bridge.units import UnitChoice, UnitKey
 from spartan_units.shared import SharedPayloads
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
-from spartan_units.types import UnitKind
+from spartan_units.types import NO_TILE, UnitKind
 from spartan_units.wire import common_pb2, gpu_model_pb2, gpu_model_pb2_grpc
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "CoSimulation",
     "EventTimes",
     "LaunchProgress",
+    "Prefetch",
     "Schedule",
     "SessionStatistics",
     "UnitTimes",
@@ -92,6 +93,19 @@ class Schedule:
     tile_elements: int
     workgroup_tiles: NDArray[np.uint32]
     path_table: DeviceArray | None = None
+
+
+@dataclass(frozen=True)
+class Prefetch:
+    """The tiles of a view that each work-group of a launch reads, in the order of use.
+
+    Attributes:
+        view: the compacted view.
+        workgroup_tiles: uint32[workgroups, k]; `NO_TILE` stands for none.
+    """
+
+    view: CompactedView
+    workgroup_tiles: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -522,6 +536,7 @@ class CoSimulation:
         *,
         sizes: Mapping[str, int] | None = None,
         schedule: Schedule | None = None,
+        prefetch: Prefetch | None = None,
         dynamic_lds_bytes: int = 0,
         label: str | None = None,
         cold: bool = False,
@@ -536,6 +551,7 @@ class CoSimulation:
             args: arguments by name or in order.
             sizes: values of names that a shipped kernel's grid needs beyond its arguments.
             schedule: asks the scheduler for order, placement and code paths.
+            prefetch: tiles that the compaction engine may convert ahead of demand, as deep as its unit declares.
             dynamic_lds_bytes: local memory beyond what the kernel declares.
             label: name in results and events; the kernel's by default.
             cold: empty all caches and TLBs first.
@@ -562,6 +578,8 @@ class CoSimulation:
         )
         if schedule is not None:
             request.schedule.CopyFrom(_schedule(schedule))
+        if prefetch is not None:
+            request.prefetch.append(_prefetch(prefetch))
         recorder = self.recorder
         if recorder is not None and recorder.wants(found.name):
             result = recorder.record(self, found, request, lambda: self._run(found, request))
@@ -733,6 +751,15 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value)
     return repr(value)
+
+
+def _prefetch(prefetch: Prefetch) -> Any:
+    tiles = prefetch.workgroup_tiles
+    present = tiles != NO_TILE
+    first = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
+    return gpu_model_pb2.Prefetch(
+        view=prefetch.view.id, first=first.astype("<u4").tobytes(), tiles=tiles[present].astype("<u4").tobytes()
+    )
 
 
 def _unit_times(seat: Any) -> UnitTimes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
 from bridge.layers.operation import Operation
-from bridge.session import Schedule
+from bridge.session import Prefetch, Schedule
 from bridge.tensors import Matrix, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
@@ -219,7 +219,9 @@ def add_sparse_gemm(
         **_shape(plan, size),
     }
     scheduled = UnitKind.SCHEDULER in session.units
-    groups = workgroup_tiles(plan, M, N, K, matrix.tile_rows) if scheduled else None
+    compacted = UnitKind.COMPACTION in session.units
+    tiles_of_groups = workgroup_tiles(plan, M, N, K, matrix.tile_rows) if scheduled or compacted else None
+    groups = tiles_of_groups if scheduled else None
     path = operation.empty(matrix.tiles, "path table", np.uint32) if scheduled and counts is not None else None
     label = f"{operation.name}: {plan.full_kernel}"
 
@@ -229,13 +231,16 @@ def add_sparse_gemm(
         nonzeros = None if counts is None else operation.read_counts(counts).tile_nonzeros
         return Schedule(nonzeros, matrix.tile_rows * matrix.tile_columns, groups, path)
 
-    if UnitKind.COMPACTION in session.units:
+    if compacted:
 
         def through_view() -> LaunchResult:
             plan_of_groups = schedule()
             with session.view(matrix) as view:
                 arguments = {**args, "tiles": view.address, "path": path}
-                return session.launch(plan.full_kernel, args=arguments, schedule=plan_of_groups, label=label)
+                ahead = None if tiles_of_groups is None else Prefetch(view, tiles_of_groups)
+                return session.launch(
+                    plan.full_kernel, args=arguments, schedule=plan_of_groups, prefetch=ahead, label=label
+                )
 
         operation.add(through_view)
     else:

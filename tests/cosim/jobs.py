@@ -11,7 +11,7 @@ from bridge.layers.conv import ConvolutionShape, FilterLayouts, spartan
 from bridge.reference.convolution import compare, expected
 from bridge.tensors import Matrix
 
-SHAPE = ConvolutionShape(1, 16, 12, 12, 32, 3, 3, pad_h=1, pad_w=1)
+SHAPE = ConvolutionShape(1, 16, 12, 12, 32, 5, 5, pad_h=2, pad_w=2, stride_h=2, stride_w=2)
 
 
 @dataclass(frozen=True)

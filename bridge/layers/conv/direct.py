@@ -13,8 +13,8 @@ from bridge.kernel import LaunchResult
 from bridge.layers.conv.pieces import FilterLayouts
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
-from bridge.session import Schedule
-from bridge.tensors import Matrix, WatchedTensor, slot_bytes
+from bridge.session import Prefetch, Schedule
+from bridge.tensors import CompactedView, Matrix, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
 __all__ = ["DirectPlan", "DirectProblem", "add_direct", "data_gradient_problem", "forward_problem", "plan_direct"]
@@ -206,7 +206,7 @@ def add_direct(
     kernel = _kernel(problem, plan)
     label = f"{operation.name}: {kernel}"
 
-    def launch(base: int, group: int) -> LaunchResult:
+    def launch(base: int, group: int, view: CompactedView | None = None) -> LaunchResult:
         schedule = _schedule(operation, problem, plan, watched, group)
         return session.launch(
             kernel,
@@ -218,13 +218,14 @@ def add_direct(
                 "bias": None if bias is None else bias.address + group * problem.filters * 4,
             },
             schedule=schedule,
+            prefetch=None if view is None else Prefetch(view, workgroup_tiles(problem, plan, group)),
             dynamic_lds_bytes=_LDS_BYTES * plan.waves if plan.slice_shift else 0,
             label=label,
         )
 
     def through_view(group: int) -> LaunchResult:
         with session.view(matrix) as view:
-            return launch(view.address, group)
+            return launch(view.address, group, view)
 
     for group in range(problem.groups):
         if UnitKind.COMPACTION in session.units:
