@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,10 +15,19 @@ from spartan_units.scheduler import LongestFirstScheduler
 from spartan_units.testing import CHECKS, check_unit
 from spartan_units.types import CompactedTiles, SchedulePlan
 
+EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "units"
+
 
 @pytest.mark.parametrize("name", sorted(available_units()))
 def test_every_installed_unit_conforms(name):
     assert check_unit(load_unit(name)) == dict.fromkeys(CHECKS, "")
+
+
+@pytest.mark.parametrize("spec", ["row_skipping_engine.py:RowSkippingEngine", "densest_last_scheduler.py:DensestLast"])
+def test_every_example_conforms_and_is_short(spec):
+    file = EXAMPLES / spec.partition(":")[0]
+    assert len(file.read_text().splitlines()) <= 55
+    assert check_unit(load_unit(f"{EXAMPLES / spec}")) == dict.fromkeys(CHECKS, "")
 
 
 def test_the_sampling_monitors_do_leave_iterations_out():
