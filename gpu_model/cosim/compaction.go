@@ -98,7 +98,6 @@ func (c *compaction) lookup(now, address uint64) (*tile, error) {
 		}
 		c.convert(from, t)
 	}
-	c.prefetchBehind(now, t)
 	return t, nil
 }
 

@@ -129,7 +129,7 @@ func (s *Seat) acknowledged(a *wire.Acknowledge, at time.Time) error {
 	c.Unit += time.Duration(a.BusyNs)
 	c.Hook += time.Duration(a.HookNs)
 	c.Transport += max(0, at.Sub(batch.at)-time.Duration(a.BusyNs))
-	return nil
+	return s.sendBacklog()
 }
 
 // drain handles what has arrived, without waiting.
@@ -162,36 +162,88 @@ func (s *Seat) waitedFor() string {
 	return ""
 }
 
-// sendBatch sends a batch when credit allows; release is called when its columns are no longer needed.
+// backlogBytes bounds what waits for credit.
+const backlogBytes = 32 << 20
+
+// queuedBatch is a batch that waits for credit.
+type queuedBatch struct {
+	kind        wire.EventKind
+	batch       *wire.EventBatch
+	awaitsReply bool
+	release     func()
+	bytes       int
+}
+
+// sendBatch sends a batch as soon as credit allows, and lets the model go on meanwhile unless too much waits; release is called when
+// its columns are no longer needed.
 func (s *Seat) sendBatch(kind wire.EventKind, batch *wire.EventBatch, awaitsReply bool, release func()) error {
-	if err := s.drain(); err != nil {
-		return err
-	}
-	for len(s.inFlight) >= s.Options.CreditWindow {
-		m, err := s.next(kind, s.waitedFor())
-		if err != nil {
-			return err
-		}
-		if err := s.take(m); err != nil {
-			return err
-		}
-	}
 	if s.record != nil {
 		if err := s.record.event(&wire.RecordBlock{Body: &wire.RecordBlock_Events{Events: batch}}); err != nil {
 			return err
 		}
 	}
-	now := time.Now()
-	s.inFlight = append(s.inFlight, sent{batch.FirstSequence + uint64(batch.Count), kind, now})
-	if awaitsReply {
-		for i := range uint64(batch.Count) {
-			s.outstanding = append(s.outstanding, request{batch.FirstSequence + i, kind, now, i+1 == uint64(batch.Count)})
+	if err := s.drain(); err != nil {
+		return err
+	}
+	q := queuedBatch{kind, batch, awaitsReply, release, payloadBytes(batch)}
+	for len(s.backlog) > 0 && s.backlogged+q.bytes > backlogBytes {
+		if err := s.takeNext(kind); err != nil {
+			return err
+		}
+	}
+	s.backlog = append(s.backlog, q)
+	s.backlogged += q.bytes
+	return s.sendBacklog()
+}
+
+func payloadBytes(batch *wire.EventBatch) int {
+	return len(batch.GetStore().GetOld().GetInline())*2 + len(batch.GetCompactTile().GetDense().GetInline()) + 64*int(batch.Count)
+}
+
+// sendBacklog sends what waits for credit as far as there is some.
+func (s *Seat) sendBacklog() error {
+	for len(s.backlog) > 0 && len(s.inFlight) < s.Options.CreditWindow {
+		q := s.backlog[0]
+		s.backlog = s.backlog[1:]
+		s.backlogged -= q.bytes
+		if err := s.sendNow(&q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Seat) sendNow(q *queuedBatch) error {
+	now, count := time.Now(), uint64(q.batch.Count)
+	s.inFlight = append(s.inFlight, sent{q.batch.FirstSequence + count, q.kind, now})
+	if q.awaitsReply {
+		for i := range count {
+			s.outstanding = append(s.outstanding, request{q.batch.FirstSequence + i, q.kind, now, i+1 == count})
 		}
 	}
 	s.Batches++
-	s.account[kind].Batches++
-	s.account[kind].Events += uint64(batch.Count)
-	return s.transmit(kind, &wire.ModelMessage{Body: &wire.ModelMessage_Batch{Batch: batch}}, release)
+	s.account[q.kind].Batches++
+	s.account[q.kind].Events += count
+	return s.transmit(q.kind, &wire.ModelMessage{Body: &wire.ModelMessage_Batch{Batch: q.batch}}, q.release)
+}
+
+// takeNext waits for the next message that the unit owes, and handles it.
+func (s *Seat) takeNext(kind wire.EventKind) error {
+	m, err := s.next(kind, s.waitedFor())
+	if err != nil {
+		return err
+	}
+	return s.take(m)
+}
+
+// sendAll waits until nothing waits for credit.
+func (s *Seat) sendAll() error {
+	for len(s.backlog) > 0 {
+		if err := s.takeNext(s.backlog[0].kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // await returns the reply to a request.
@@ -217,11 +269,7 @@ func (s *Seat) settle() error {
 		return err
 	}
 	for len(s.inFlight) > 0 {
-		m, err := s.next(s.inFlight[0].kind, s.waitedFor())
-		if err != nil {
-			return err
-		}
-		if err := s.take(m); err != nil {
+		if err := s.takeNext(s.inFlight[0].kind); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,13 @@ func (s *Session) KernelBegin(label string) error {
 			}
 		}
 	}
-	return s.markKernel(wire.MarkKind_MARK_KIND_KERNEL_BEGIN, label)
+	if err := s.markKernel(wire.MarkKind_MARK_KIND_KERNEL_BEGIN, label); err != nil {
+		return err
+	}
+	if s.compaction != nil {
+		return s.compaction.askPlanned(s.Now())
+	}
+	return nil
 }
 
 // KernelEnd ends a launch, also a failed one, and returns the first failure of a unit during it.
@@ -105,7 +111,9 @@ func (s *Session) Begin(e timing.Engine) error {
 }
 
 // WantsDispatch implements timing.Units.
-func (s *Session) WantsDispatch() bool { return s.compaction != nil && s.compaction.prefetch != nil }
+func (s *Session) WantsDispatch() bool {
+	return s.compaction != nil && s.compaction.prefetch != nil && s.compaction.prefetch.depth > 0
+}
 
 // Dispatched implements timing.Units.
 func (s *Session) Dispatched(now uint64, workgroup uint32, _ int) error {
@@ -135,9 +143,12 @@ func (s *Session) ViewLine(now, line uint64) (ready, token uint64, err error) {
 		return 0, 0, err
 	}
 	if t.known {
-		return max(t.ready, now), 0, nil
+		ready = max(t.ready, now)
+	} else {
+		token = t.token
 	}
-	return 0, t.token, nil
+	s.compaction.prefetchBehind(now, t) // may evict the tile itself: the line that was asked for is on its way then
+	return ready, token, nil
 }
 
 // LinesRead implements timing.Units.
@@ -149,7 +160,15 @@ func (s *Session) LinesRead(token, now uint64) error {
 // Influence implements timing.Units. It also sends what has gathered when it is time to.
 func (s *Session) Influence() (cycle uint64, outstanding bool) {
 	c := s.compaction
-	if c == nil || len(c.outstanding) == 0 {
+	if c == nil {
+		return 0, false
+	}
+	if len(c.seat.backlog) > 0 {
+		if err := c.seat.drain(); err != nil && s.err == nil {
+			s.err = err
+		}
+	}
+	if len(c.outstanding) == 0 {
 		return 0, false
 	}
 	if err := c.flushDue(c.engine.Now()); err != nil && s.err == nil {

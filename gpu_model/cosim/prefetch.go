@@ -17,7 +17,7 @@ type prefetchPlan struct {
 	behind []int64 // by tile: the tile to prefetch when it is demanded, −1 none
 }
 
-// SetPrefetch tells the tiles that the next launch's work-groups read. It has no effect where the unit's depth is 0.
+// SetPrefetch tells the tiles that the next launch's work-groups read. Where the unit's depth is 0 it has no effect on virtual time.
 func (s *Session) SetPrefetch(plans []*wire.Prefetch, workgroups uint64) error {
 	c := s.compaction
 	if len(plans) == 0 {
@@ -51,10 +51,9 @@ func (s *Session) SetPrefetch(plans []*wire.Prefetch, workgroups uint64) error {
 			return fmt.Errorf("the prefetch list names tile %d, the view has %d", t, v.matrix.tiles())
 		}
 	}
-	if plan.depth == 0 {
-		return nil
+	if plan.depth > 0 {
+		plan.chain()
 	}
-	plan.chain()
 	s.prefetch = plan
 	return nil
 }
@@ -86,7 +85,7 @@ func (c *compaction) dispatched(now uint64, workgroup uint32) {
 
 // prefetchBehind prefetches the tile that follows a demanded one.
 func (c *compaction) prefetchBehind(now uint64, t *tile) {
-	if p := c.prefetch; p != nil && p.view == t.view && p.behind[t.number] >= 0 {
+	if p := c.prefetch; p != nil && p.depth > 0 && p.view == t.view && p.behind[t.number] >= 0 {
 		c.fetchAhead(now, c.tile(p.view, uint64(p.behind[t.number])))
 	}
 }

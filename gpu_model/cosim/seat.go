@@ -79,6 +79,8 @@ type Seat struct {
 	inFlight    []sent    // batches without acknowledgement
 	outstanding []request // requests without answer, in order
 	pending     pendingBatch
+	backlog     []queuedBatch // batches that wait for credit
+	backlogged  int           // payload bytes of these
 	replies     map[uint64]reply
 	forget      uint64 // answers to requests below this number are of no interest any more
 	token       uint64 // of the latest lifecycle message that awaits a reply
@@ -250,6 +252,9 @@ func (s *Seat) reported(failure *wire.UnitFailure) error {
 // lifecycle sends a lifecycle message, and waits for its reply when asked to.
 func (s *Seat) lifecycle(event *wire.Lifecycle, wait bool) (*wire.LifecycleReply, error) {
 	if err := s.flush(); err != nil {
+		return nil, err
+	}
+	if err := s.sendAll(); err != nil {
 		return nil, err
 	}
 	event.TimePs = s.now()

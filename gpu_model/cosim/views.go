@@ -105,6 +105,6 @@ func (c *compaction) resetView(v *view) {
 	clear(v.tiles)
 	v.ahead = nil
 	if c.stateless {
-		v.ahead = newAhead(v)
+		v.ahead = newAhead(v, nil)
 	}
 }
