@@ -69,6 +69,7 @@ type shaderArray struct {
 	freeDeferred []*emu.MemoryAccess
 	next         uint64 // earliest event of a compute unit
 	clock        uint64 // cycle being simulated
+	steps        int    // steps of compute units in the latest window
 }
 
 // deferredAccess is a store, an atomic or a load through a view, to be carried out between windows.
@@ -111,6 +112,7 @@ func newShaderArray(g *GPU, index int) *shaderArray {
 func (a *shaderArray) run(from, to uint64) {
 	a.clock = from
 	a.window = a.gpu.run.window
+	a.steps = 0
 	a.receive(to)
 	units := a.units
 	for {
@@ -128,6 +130,7 @@ func (a *shaderArray) run(from, to uint64) {
 		for i := range units {
 			if u := &units[i]; u.next == t {
 				u.step(t)
+				a.steps++
 			}
 		}
 	}

@@ -121,7 +121,8 @@ func (g *GPU) tellAnswers(banks []int) {
 }
 
 // Cool empties all caches and TLBs and closes the rows of the DRAM, as Options.Cold does for one launch. Memory holds every store already,
-// so nothing is lost. It must not be called during a launch.
+// so nothing is lost. The dispatcher begins with the first compute unit again: the next launch takes as long as a new GPU's first. It must
+// not be called during a launch.
 func (g *GPU) Cool() {
 	for _, a := range g.arrays {
 		a.cool()
@@ -133,7 +134,7 @@ func (g *GPU) Cool() {
 		b.tags.clear()
 		b.dram.closeRows()
 	}
-	g.launches = 0
+	g.launches, g.turn = 0, 0
 }
 
 // Invalidate drops the lines of [address, address+bytes) from the L1 caches: what a compacted view showed there is no longer valid. It

@@ -21,6 +21,9 @@ type workers struct {
 	cond    *sync.Cond
 	active  []int
 
+	// What the latest window's phases had to do tells whether the next ones are worth sharing out.
+	steps, requests int
+
 	from, to          uint64      // the window
 	runArray, runBank func(i int) // jobs: the i-th active shader array or bank in the window
 }
@@ -83,9 +86,13 @@ func (w *workers) work() {
 	}
 }
 
-// do runs job(0) … job(n-1) on all threads and returns when all are done.
-func (w *workers) do(n int, job func(int)) {
-	if n <= 1 || w.count == 1 {
+// sharedWork is how many steps of compute units, or requests to the L2, a phase must have to be shared out: waking another thread and
+// waiting for it takes about as long as a few dozen.
+const sharedWork = 100
+
+// do runs job(0) … job(n-1), on all threads if there is much to do, and returns when all are done.
+func (w *workers) do(n, work int, job func(int)) {
+	if n <= 1 || w.count == 1 || work < sharedWork {
 		for i := range n {
 			job(i)
 		}
@@ -115,7 +122,11 @@ func (w *workers) arrays(from, to uint64) {
 		}
 	}
 	w.from, w.to = from, to
-	w.do(len(w.active), w.runArray)
+	w.do(len(w.active), w.steps, w.runArray)
+	w.steps = 0
+	for _, i := range w.active {
+		w.steps += w.gpu.arrays[i].steps
+	}
 }
 
 // banks carries out the requests of the window on every L2 bank that has some.
@@ -136,7 +147,11 @@ func (w *workers) banks(to uint64) {
 			w.runBank(i)
 		}
 	} else {
-		w.do(len(w.active), w.runBank)
+		w.do(len(w.active), w.requests, w.runBank)
+	}
+	w.requests = 0
+	for _, i := range w.active {
+		w.requests += len(g.banks[i].arrived)
 	}
 	g.tellAnswers(w.active)
 }

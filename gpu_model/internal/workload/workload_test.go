@@ -28,8 +28,16 @@ func TestResults(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer i.Close()
-			if _, err := i.RunTiming(context.Background(), "r9nano", 2); err != nil {
+			first, err := i.RunTiming(context.Background(), "r9nano", 2)
+			if err != nil {
 				t.Fatal(err)
+			}
+			again, err := i.RunTiming(context.Background(), "r9nano", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first.Cycles != again.Cycles || first.Instructions != again.Instructions {
+				t.Errorf("a new GPU takes %d cycles for %d instructions, a cooled one %d for %d", first.Cycles, first.Instructions, again.Cycles, again.Instructions)
 			}
 		})
 	}
