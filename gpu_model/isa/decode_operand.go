@@ -90,6 +90,8 @@ func (d *decoder) accept(reg Reg, slot Slot) {
 	switch {
 	case reg == RegExecLo && d.inst.Op.Format == VOP2 && slot.isMask():
 		d.reserve("exec is no mask that a lane is chosen by")
+	case reg == RegLDSDirect && slot.VGPR && !slot.SGPR && !d.inst.Op.DstScalar:
+		d.reserve("source code %d is the LDS, a VGPR is needed", reg)
 	case slot.accepts(reg):
 	case reg.IsVGPR():
 		d.reserve("source v%d must be scalar", reg.VGPR())
