@@ -40,35 +40,41 @@ func FuzzObject(f *testing.F) {
 			copy(content[at:], patches[4:4+n])
 			patches = patches[4+n:]
 		}
-		o, err := codeobject.Parse("fuzz", content)
-		if err != nil {
-			return
-		}
-		m := testMemory(t)
-		loader := Loader{Memory: m}
-		grid, group := []uint32{100, 3, 2}[:shape%3+1], []uint32{16, 4, 1}[:shape%3+1]
-		for _, k := range o.Kernels[:min(len(o.Kernels), 4)] {
-			p, err := loader.Load(k)
-			if err != nil {
-				inOneSentence(t, err)
-				continue
-			}
-			l, err := NewLaunch(LaunchSpec{Program: p, Kernel: k, Memory: m, Grid: grid, GroupSize: group, DynamicLDS: uint32(shape) * 64, MaxInstructions: 2000})
-			if err != nil {
-				inOneSentence(t, err)
-				continue
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			if _, err = RunFunctional(ctx, l, 1); err != nil {
-				var fault *Fault
-				if inOneSentence(t, err); ctx.Err() != nil || !errors.As(err, &fault) && !strings.HasPrefix(err.Error(), "kernel ") {
-					t.Errorf("expected a fault in time, got %v", err)
-				}
-			}
-			cancel()
-			l.Close()
-		}
+		launchAll(t, content, shape)
 	})
+}
+
+// launchAll launches the first kernels of a code object.
+func launchAll(t *testing.T, content []byte, shape uint8) {
+	t.Helper()
+	o, err := codeobject.Parse("fuzz", content)
+	if err != nil {
+		return
+	}
+	m := testMemory(t)
+	loader := Loader{Memory: m}
+	grid, group := []uint32{100, 3, 2}[:shape%3+1], []uint32{16, 4, 1}[:shape%3+1]
+	for _, k := range o.Kernels[:min(len(o.Kernels), 4)] {
+		p, err := loader.Load(k)
+		if err != nil {
+			inOneSentence(t, err)
+			continue
+		}
+		l, err := NewLaunch(LaunchSpec{Program: p, Kernel: k, Memory: m, Grid: grid, GroupSize: group, DynamicLDS: uint32(shape) * 64, MaxInstructions: 2000})
+		if err != nil {
+			inOneSentence(t, err)
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		if _, err = RunFunctional(ctx, l, 1); err != nil {
+			var fault *Fault
+			if inOneSentence(t, err); ctx.Err() != nil || !errors.As(err, &fault) && !strings.HasPrefix(err.Error(), "kernel ") {
+				t.Errorf("expected a fault in time, got %v", err)
+			}
+		}
+		cancel()
+		l.Close()
+	}
 }
 
 func inOneSentence(t *testing.T, err error) {
