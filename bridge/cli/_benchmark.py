@@ -12,7 +12,7 @@ import typer
 from bridge.config import gpu_assignments
 from bridge.dnnmark.benchmark import Phases, Row, run_network
 from bridge.dnnmark.network import Network
-from bridge.dnnmark.resumable import run_resumable
+from bridge.dnnmark.resumable import run_one_layer, run_resumable
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.layers.network import Draw
 from bridge.metrics import write_metrics
@@ -91,6 +91,11 @@ def run_and_print(
         job |= {"iterations": iterations, "warmup": warmup}
         rows = run_resumable(
             resume, network, open_session=open_session, options=job, iterations=iterations, warmup=warmup, seed=seed,
+            draw=draw, on_row=show,
+        )  # fmt: skip
+    elif layer is not None and network.composed and out is None:
+        rows = run_one_layer(
+            network, layer, open_session=open_session, iterations=iterations, warmup=warmup, phases=phases, seed=seed,
             draw=draw, on_row=show,
         )  # fmt: skip
     else:

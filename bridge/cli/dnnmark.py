@@ -24,7 +24,7 @@ def dnnmark(
     iterations: int = typer.Option(1, min=1, help="Measured passes over the network; cycles are their mean."),
     warmup: int = typer.Option(0, min=0, help="Passes before the measured ones."),
     phase: str = typer.Option("both", help="forward, backward or both."),
-    layer: str | None = typer.Option(None, help="Measure this layer alone; the layers that it needs run, too."),
+    layer: str | None = typer.Option(None, help="Measure this layer alone, with what it reads in its network."),
     n: int | None = typer.Option(None, min=1, help="Batch size; also the template's $N."),
     c: int | None = typer.Option(None, min=1, help="Input channels; also $C."),
     h: int | None = typer.Option(None, min=1, help="Input height; also $H."),

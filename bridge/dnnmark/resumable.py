@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.dnnmark.benchmark import Row, SpartanFigures, run_network
+from bridge.dnnmark.benchmark import Phases, Row, SpartanFigures, run_network
 from bridge.dnnmark.network import Network, Node
 from bridge.errors import ConfigurationError
 from bridge.layers.network import DeviceNetwork, Draw
 from bridge.session import CoSimulation
 
-__all__ = ["run_resumable"]
+__all__ = ["run_one_layer", "run_resumable"]
 
 _JOB, _TENSORS, _ROWS = "job.json", "tensors", "rows"
 
@@ -71,20 +72,64 @@ def run_resumable(
             for row in found:
                 on_row(row)
         else:
-            single = Network(network.file, False, (Node(node.layer, (), node.input_shape, node.output_shape),))
             with open_session("") as session:
                 found = run_network(
                     session,
-                    single,
+                    _alone(network, node),
                     iterations=iterations,
                     warmup=warmup,
                     seed=seed,
-                    draw=_from_files(folder / _TENSORS),
+                    draw=_in_order(lambda layer, what: np.load(folder / _TENSORS / _file_name(layer, what))),
                     on_row=on_row,
                 )
             _write(path, json.dumps([asdict(row) for row in found], indent=1).encode())
         rows += found
     return rows
+
+
+def run_one_layer(
+    network: Network,
+    name: str,
+    *,
+    open_session: Callable[[str], CoSimulation],
+    iterations: int,
+    warmup: int,
+    phases: Phases,
+    seed: int,
+    draw: Draw,
+    on_row: Callable[[Row], None],
+) -> list[Row]:
+    """Measure one layer of a network with what it reads there, from a functional run of the whole.
+
+    Arguments are those of `run_resumable` and `run_network`.
+
+    Raises:
+        ConfigurationError: for a layer that the network does not have.
+    """
+    node = network[name]
+    held: dict[tuple[str, str], NDArray[np.float32]] = {}
+
+    def keep(layer: str, what: str, values: NDArray[np.float32]) -> None:
+        if layer == name:
+            held[layer, what] = values
+
+    with open_session("functional") as session:
+        _compute_tensors(session, network, seed, draw, keep, wanted={name}, backward=phases != "forward")
+    with open_session("") as session:
+        return run_network(
+            session,
+            _alone(network, node),
+            iterations=iterations,
+            warmup=warmup,
+            phases=phases,
+            seed=seed,
+            draw=_in_order(lambda layer, what: held[layer, what]),
+            on_row=on_row,
+        )
+
+
+def _alone(network: Network, node: Node) -> Network:
+    return Network(network.file, False, (Node(node.layer, (), node.input_shape, node.output_shape),))
 
 
 def _described(node: Node) -> dict[str, Any]:
@@ -123,21 +168,39 @@ def _record_tensors(
     folder: Path, network: Network, open_session: Callable[[str], CoSimulation], seed: int, draw: Draw
 ) -> None:
     folder.mkdir(exist_ok=True)
-    with (
-        open_session("functional") as session,
-        DeviceNetwork(session, network, seed=seed, draw=draw) as device,
-    ):
-        for placed in (*device.forward, *device.backward):
-            placed.primitive.operation.run()
-        for name, layer in device.layers.items():
-            for number, array in enumerate(layer.inputs):
-                np.save(folder / _file_name(name, f"input{number}"), array.numpy())
-            if name in device.output_gradients:
-                np.save(folder / _file_name(name, "gradient0"), device.output_gradients[name].numpy())
+
+    def keep(layer: str, what: str, values: NDArray[np.float32]) -> None:
+        np.save(folder / _file_name(layer, what), values)
+
+    with open_session("functional") as session:
+        _compute_tensors(session, network, seed, draw, keep)
     (folder / "complete").touch()
 
 
-def _from_files(folder: Path) -> Draw:
+def _compute_tensors(
+    session: CoSimulation,
+    network: Network,
+    seed: int,
+    draw: Draw,
+    keep: Callable[[str, str, NDArray[np.float32]], None],
+    *,
+    wanted: AbstractSet[str] | None = None,
+    backward: bool = True,
+) -> None:
+    """Run a network once and hand over what the layers (or those wanted) read: "input0", "input1", "gradient0"."""
+    with DeviceNetwork(session, network, seed=seed, draw=draw, backward=backward) as device:
+        for placed in (*device.forward, *device.backward):
+            placed.primitive.operation.run()
+        for name, layer in device.layers.items():
+            if wanted is not None and name not in wanted:
+                continue
+            for number, array in enumerate(layer.inputs):
+                keep(name, f"input{number}", array.numpy())
+            if name in device.output_gradients:
+                keep(name, "gradient0", device.output_gradients[name].numpy())
+
+
+def _in_order(read: Callable[[str, str], NDArray[np.float32]]) -> Draw:
     """Return what reads a layer's tensors; a layer with two inputs asks for one after the other."""
     asked: dict[tuple[str, str], int] = {}
 
@@ -146,8 +209,7 @@ def _from_files(folder: Path) -> Draw:
             return None
         number = asked.get((node.name, what), 0)
         asked[node.name, what] = number + 1
-        values: NDArray[np.float32] = np.load(folder / _file_name(node.name, f"{what}{number}"))
-        return values.reshape(shape)
+        return read(node.name, f"{what}{number}").reshape(shape)
 
     return draw
 
