@@ -23,6 +23,9 @@ func (s Spec) List() []Parameter {
 	var list []Parameter
 	s.each(func(key string, v reflect.Value, f reflect.StructField) {
 		p := Parameter{Key: key, Unit: f.Tag.Get("unit"), Source: f.Tag.Get("source"), Description: f.Tag.Get("doc")}
+		if Listed(key) {
+			p.Description += " (listed, not modelled on its own: a change has no effect)"
+		}
 		switch v.Kind() {
 		case reflect.String:
 			p.Value = strconv.Quote(v.String())

@@ -100,6 +100,9 @@ func (s Spec) Validate() error {
 	if s.Fetch.LineBytes != 64 {
 		refuse("fetch.line_bytes", s.Fetch.LineBytes, "64, the cache line")
 	}
+	if s.Fetch.BufferBytes < 2*s.Fetch.LineBytes {
+		refuse("fetch.buffer_bytes", s.Fetch.BufferBytes, fmt.Sprintf("at least %d: an instruction may lie across two lines", 2*s.Fetch.LineBytes))
+	}
 	if s.Fetch.BufferBytes%s.Fetch.LineBytes != 0 {
 		refuse("fetch.buffer_bytes", s.Fetch.BufferBytes, fmt.Sprintf("a multiple of fetch.line_bytes (%d)", s.Fetch.LineBytes))
 	}

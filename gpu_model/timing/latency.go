@@ -47,16 +47,16 @@ func newLatencies(s *gpuconfig.Spec) latencies {
 		scalar: 4, scalarMemory: 4, branch: 4, special: 1,
 		lds: uint64(c.LDSCycles) + 1, ldsNext: 18,
 		vectorMemory: 4, fetchToIssue: 5, dispatchToFetch: 2,
-		vectorToL1: uint64(v.InstructionStages+v.TransactionStages) + 6, l1ToVector: 10,
-		scalarToL1: 8, l1ToScalar: 11,
+		vectorToL1: uint64(v.InstructionStages+v.TransactionStages+s.L1VTLB.Latency) + 5, l1ToVector: 10,
+		scalarToL1: uint64(s.L1STLB.Latency) + 4, l1ToScalar: 11,
 		l1vHit:  uint64(s.L1V.BankLatency+s.L1V.DirectoryLatency) + 3,
 		l1vToL2: uint64(s.L1V.DirectoryLatency) + 1, l2ToL1V: 2,
 		l1sHit:  uint64(s.L1S.BankLatency+s.L1S.DirectoryLatency) + 4,
 		l1sToL2: 2, l2ToL1S: 2,
 		l1iHit:   uint64(s.L1I.BankLatency+s.L1I.DirectoryLatency) + 4,
-		l1iToTLB: 3, tlbToL2: 4, l2ToL1I: 6,
-		tlbToShared: 4, sharedToTLB: 4,
-		walk:           690,
+		l1iToTLB: 3, tlbToL2: uint64(s.L1ITLB.Latency), l2ToL1I: 6,
+		tlbToShared: 4, sharedToTLB: uint64(s.L2TLB.Latency),
+		walk:           590 + uint64(s.MMU.WalkCycles), // gchase_page_*: 690 with walks of 100 cycles
 		barrierRelease: 0, dispatch: 2, completion: 2,
 	}
 }
