@@ -56,18 +56,49 @@ func (c *completions) latest(k uint32) uint64 {
 	return c.times[(c.issued-k-1)%completionRing]
 }
 
-// reachedBoth does what reached does for two lists that share a counter. second tells that b is the last to complete.
-func reachedBoth(a, b *completions, n int) (at uint64, second bool) {
-	var i, j uint32
-	for range n {
-		if a.latest(i) >= b.latest(j) {
-			i++
-		} else {
-			j++
+// flatCompletions are those of the vector memory instructions that lgkmcnt counts too: FLAT may go to the LDS, so it counts in both
+// (source: the ISA manual, FLAT instructions; strided_wr, whose loop waits for lgkmcnt, takes a full store in every trip).
+type flatCompletions struct {
+	vm   *completions
+	flat *uint16 // bit i: the instruction whose number is i modulo completionRing is FLAT
+	skip uint32  // latest instructions that are not FLAT or counted already
+}
+
+// latest returns the completion of the latest FLAT instruction not skipped.
+func (f *flatCompletions) latest() uint64 {
+	for ; f.skip < completionRing && f.skip < f.vm.issued; f.skip++ {
+		if *f.flat>>((f.vm.issued-f.skip-1)%completionRing)&1 != 0 {
+			return f.vm.latest(f.skip)
 		}
 	}
-	x, y := a.latest(i), b.latest(j)
-	return max(x, y), y > x
+	return 0
+}
+
+// lgkmReached returns the cycle from which at most n of the instructions that lgkmcnt counts are outstanding, or never, and what
+// completes last then.
+func (w *wave) lgkmReached(n int) (at uint64, last Cause) {
+	f := flatCompletions{vm: &w.vm, flat: &w.flat}
+	var i, j uint32
+	for ; ; n-- {
+		x, y, z := w.lds.latest(i), w.smem.latest(j), f.latest()
+		switch {
+		case z > x && z > y:
+			if n == 0 {
+				return z, CauseWaitVector
+			}
+			f.skip++
+		case y > x:
+			if n == 0 {
+				return y, CauseWaitScalar
+			}
+			j++
+		default:
+			if n == 0 {
+				return x, CauseWaitLDS
+			}
+			i++
+		}
+	}
 }
 
 // completeEmpty notes that the instruction just issued, which has nothing to wait for, completes at cycle at.

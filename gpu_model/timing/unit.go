@@ -120,6 +120,7 @@ type waveState struct {
 
 	fetch fetchState
 	wait  [2]int // s_waitcnt being waited for: vm and lgkm counts
+	flat  uint16 // which of vm are FLAT, see flatCompletions
 
 	ending bool // s_endpgm has issued
 
@@ -398,7 +399,7 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 // is known.
 func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
 	v := w.vm.reached(w.wait[0])
-	l, scalar := reachedBoth(&w.lds, &w.smem, w.wait[1])
+	l, cause := w.lgkmReached(w.wait[1])
 	if v == never || l == never {
 		w.state, w.at = waitVector, at
 		return
@@ -407,10 +408,8 @@ func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
 	case at >= v && at >= l:
 	case v >= l:
 		at, w.cause = v, CauseWaitVector
-	case scalar:
-		at, w.cause = l, CauseWaitScalar
 	default:
-		at, w.cause = l, CauseWaitLDS
+		at, w.cause = l, cause
 	}
 	if at > u.array.lastInstruction {
 		u.array.lastInstruction = at

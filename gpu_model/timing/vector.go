@@ -2,6 +2,7 @@ package timing
 
 import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 )
 
@@ -23,6 +24,11 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	load := x.Kind == emu.AccessLoad
 	e.Now = t * a.gpu.picoseconds
 	w.vm.issue()
+	if bit := uint16(1) << ((w.vm.issued - 1) % completionRing); op.Inst.Format == isa.FLAT {
+		w.flat |= bit
+	} else {
+		w.flat &^= bit
+	}
 	switch {
 	case !load:
 		w.stored = a.window
