@@ -164,6 +164,9 @@ func (a *shaderArray) receive(to uint64) {
 		a.drainScalar()
 		a.drainFetch()
 		for i := range a.units {
+			if u := &a.units[i]; len(u.held) != 0 {
+				u.releaseL1V()
+			}
 			a.units[i].drainVector()
 		}
 	}

@@ -41,7 +41,7 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	g.bankShift = log2(spec.L2.InterleaveBytes / lineBytes)
 	g.bankMask = uint64(spec.L2.Banks - 1)
 	g.bankBits = uint(bits.Len64(g.bankMask))
-	g.mmu = newMMU(&g.spec.L2TLB, g.lat.walk)
+	g.mmu = newMMU(&g.spec.L2TLB, g.spec.MMU, g.lat.walk)
 	timing := newL2Timing(&spec)
 	g.window = timing.hit
 	g.narrow = spec.Link.BytesPerCycleBank != 0
@@ -128,7 +128,7 @@ func (g *GPU) Cool() {
 		a.cool()
 	}
 	g.sortMail()
-	g.mmu = newMMU(&g.spec.L2TLB, g.lat.walk)
+	g.mmu = newMMU(&g.spec.L2TLB, g.spec.MMU, g.lat.walk)
 	for i := range g.banks {
 		b := &g.banks[i]
 		b.tags.clear()

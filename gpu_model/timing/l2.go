@@ -137,7 +137,12 @@ func (b *l2Bank) miss(r *request, line, t uint64) uint64 {
 		way = b.tags.victim(line, t)
 	}
 	if e := &b.tags.lines[way]; e.line != noLine && e.dirty {
+		// Only so many write-backs may wait for the controller (wr4_4096KB_512wg_x2, second launch).
 		b.dram.write(t+b.timing.toDRAM, e.line)
+		if limit := t + b.timing.toDRAM + evictionsInFlight; b.dram.slot > limit {
+			t += b.dram.slot - limit
+			b.next = t
+		}
 	}
 	e := b.tags.place(way, tagLine{line: line, dirty: r.kind != readLine})
 	if full {
@@ -149,6 +154,9 @@ func (b *l2Bank) miss(r *request, line, t uint64) uint64 {
 	b.holdMSHR(data + b.timing.fromDRAM)
 	return data + b.timing.fromDRAM
 }
+
+// evictionsInFlight is how many write-backs of a bank may wait for its controller (source: r9nano figures).
+const evictionsInFlight = 128
 
 // holdMSHR notes that an MSHR is in use until cycle at.
 func (b *l2Bank) holdMSHR(at uint64) {

@@ -27,6 +27,7 @@ const (
 type reorderBuffer struct {
 	ring       []int32 // transactions, oldest first
 	head, tail uint32
+	admitted   uint32 // transactions before are on their way; those from here on wait for room (L1V's only)
 	last       uint64 // cycle at which the latest answer left
 }
 
@@ -36,7 +37,7 @@ func (r *reorderBuffer) push(tx int32) {
 		for i := r.head; i != r.tail; i++ {
 			ring[i-r.head] = r.ring[i%uint32(len(r.ring))]
 		}
-		r.ring, r.tail, r.head = ring, r.tail-r.head, 0
+		r.ring, r.tail, r.admitted, r.head = ring, r.tail-r.head, r.admitted-r.head, 0
 	}
 	r.ring[r.tail%uint32(len(r.ring))] = tx
 	r.tail++

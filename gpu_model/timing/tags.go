@@ -96,6 +96,16 @@ func (t *tags) victim(line, now uint64) int {
 	return best
 }
 
+// nextReady returns the cycle at which the first line of a full set has its data, or never when that is not known.
+func (t *tags) nextReady(line uint64) uint64 {
+	first := int(line>>t.shift&t.mask) * t.ways
+	at := never
+	for i := range t.lines[first : first+t.ways] {
+		at = min(at, t.lines[first+i].ready)
+	}
+	return at
+}
+
 // invalidate drops a line whose data is there.
 func (t *tags) invalidate(line uint64) {
 	if i := t.index(line); i >= 0 && t.lines[i].ready != never {

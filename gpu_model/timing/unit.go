@@ -44,7 +44,9 @@ type computeUnit struct {
 	l1v       tags
 	order     reorderBuffer
 	coalescer coalescer
-	pipeFree  uint64 // transaction pipeline: cycle of the next transaction
+	held      []int32 // transactions held up at L1V by a full set, oldest first
+	heldUntil uint64  // cycle before which none of them can go on
+	pipeFree  uint64  // transaction pipeline: cycle of the next transaction
 
 	stack     cycleStack
 	counts    InstructionCounts

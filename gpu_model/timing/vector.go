@@ -58,57 +58,106 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 		n := &a.transactions.all[tx]
 		*n = transaction{ready: never, line: l.line, mask: l.mask, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot),
 			kind: kind, last: i == len(c.lines)-1}
+		n.enter = at
 		u.order.push(tx)
-		ready := a.translate(&u.tlb, int32(u.index), at, l.line>>(pageShift-lineShift), tx)
-		if ready != never {
-			u.enterL1V(tx, ready)
-		}
 		at++
 	}
+	u.admitVector(0)
 	u.pipeFree = at
 	u.drainVector()
 }
 
-// enterL1V looks a transaction up in L1V at cycle t.
+// admitVector sends the transactions that the reorder buffer has room for to the TLB, not before cycle free.
+func (u *computeUnit) admitVector(free uint64) {
+	a, r := u.array, &u.order
+	for last := min(r.tail, r.head+uint32(a.spec.L1V.ReorderEntries)); r.admitted != last; r.admitted++ {
+		tx := r.ring[r.admitted%uint32(len(r.ring))]
+		x := &a.transactions.all[tx]
+		ready := a.translate(&u.tlb, int32(u.index), max(x.enter, free), x.line>>(pageShift-lineShift), tx)
+		if ready != never {
+			u.enterL1V(tx, ready)
+		}
+	}
+}
+
+// enterL1V lets a transaction arrive at L1V at cycle t, behind those that are held up there.
 func (u *computeUnit) enterL1V(tx int32, t uint64) {
+	x := &u.array.transactions.all[tx]
+	x.enter = t
+	if x.kind == readLine {
+		u.countL1V.RequestsRead++
+	} else {
+		u.countL1V.RequestsWrite++
+	}
+	if len(u.held) != 0 || !u.lookupL1V(tx, t) {
+		u.held = append(u.held, tx)
+		u.releaseL1V()
+	}
+}
+
+// lookupL1V looks a transaction up in L1V at cycle t. A miss in a set whose ways all wait for their data holds up everything behind
+// it, and is not carried out (source: eltadd and relu_65536_wg64, whose wavefronts meet in the same sets).
+func (u *computeUnit) lookupL1V(tx int32, t uint64) bool {
 	a := u.array
 	x := &a.transactions.all[tx]
-	x.enter = t
 	c := &u.countL1V
-	if x.kind != readLine {
-		c.RequestsWrite++
-		if u.l1v.find(x.line) != nil {
+	e := u.l1v.find(x.line)
+	switch {
+	case x.kind != readLine:
+		if e != nil {
 			c.WriteHit++
 		} else {
 			c.WriteMiss++
 		}
 		a.send(t+u.lat.l1vToL2, x.line, x.mask, tx, x.kind, uint8(u.index))
-		return
-	}
-	c.RequestsRead++
-	if e := u.l1v.find(x.line); e != nil {
-		u.l1v.touch(e)
-		switch {
-		case e.ready <= t:
-			c.ReadHit++
-			x.ready = t + u.lat.l1vHit
-			c.LatencySum += u.lat.l1vHit
-			c.Completed++
-		case e.ready != never:
-			c.ReadMSHRHit++
-			x.ready = e.ready
-			c.LatencySum += e.ready - t
-			c.Completed++
-		default:
-			c.ReadMSHRHit++
-			a.await(e.miss, tx)
+	case e == nil:
+		if u.l1v.victim(x.line, t) < 0 {
+			return false
 		}
-		return
+		c.ReadMiss++
+		id := a.allocateMiss(&u.l1v, x.line, t, uint8(u.index))
+		a.await(id, tx)
+		a.send(t+u.lat.l1vToL2, x.line, 0, id, readLine, uint8(u.index))
+	case e.ready <= t:
+		u.l1v.touch(e)
+		c.ReadHit++
+		x.ready = t + u.lat.l1vHit
+		c.LatencySum += x.ready - x.enter
+		c.Completed++
+	case e.ready != never:
+		u.l1v.touch(e)
+		c.ReadMSHRHit++
+		x.ready = e.ready
+		c.LatencySum += x.ready - x.enter
+		c.Completed++
+	default:
+		u.l1v.touch(e)
+		c.ReadMSHRHit++
+		a.await(e.miss, tx)
 	}
-	c.ReadMiss++
-	id := a.allocateMiss(&u.l1v, x.line, t, uint8(u.index))
-	a.await(id, tx)
-	a.send(t+u.lat.l1vToL2, x.line, 0, id, readLine, uint8(u.index))
+	return true
+}
+
+// releaseL1V carries out the transactions that are held up at L1V, in order, as far as it is known when a way becomes free.
+func (u *computeUnit) releaseL1V() {
+	n := 0
+	for n < len(u.held) {
+		tx := u.held[n]
+		x := &u.array.transactions.all[tx]
+		t := max(x.enter, u.heldUntil)
+		if u.lookupL1V(tx, t) {
+			n++
+			continue
+		}
+		free := u.l1v.nextReady(x.line)
+		if free == never {
+			break
+		}
+		u.heldUntil = free
+	}
+	if n > 0 {
+		u.held = u.held[:copy(u.held, u.held[n:])]
+	}
 }
 
 // drainVector completes the answered transactions at the head of the reorder buffer.
@@ -123,6 +172,9 @@ func (u *computeUnit) drainVector() {
 		r.head++
 		at := max(x.ready+u.lat.l1ToVector, r.last)
 		r.last = at
+		if r.admitted != r.tail {
+			u.admitVector(at)
+		}
 		slot := int(x.slot)
 		w := &u.waves[slot]
 		if x.last && w.gen == x.gen && w.emu != nil {
