@@ -29,16 +29,16 @@ func (a *shaderArray) cool() {
 }
 
 func (u *computeUnit) cool() {
-	tlb, l1v, order, lines, joins := u.tlb, u.l1v, u.order, u.coalescer.lines, u.stack.joins
+	tlb, l1v, order, lines, joins, held := u.tlb, u.l1v, u.order, u.coalescer.lines, u.stack.joins, u.held[:0]
 	tlb.clear()
 	l1v.clear()
 	order.clear()
-	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order}
+	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held}
 	u.coalescer.lines, u.stack.joins = lines, joins
 	u.start()
 }
 
-func (r *reorderBuffer) clear() { r.head, r.tail, r.last = 0, 0, 0 }
+func (r *reorderBuffer) clear() { r.head, r.tail, r.admitted, r.last = 0, 0, 0, 0 }
 
 func (m *mailbox) clear() {
 	for i := range m.out {
