@@ -20,7 +20,7 @@ from bridge.worth.cases import Case, cases_of, shape_of
 from bridge.worth.claims import Summary, geometric_mean, load_claims, reached_at, summarise
 from bridge.worth.measure import Store, measure, measure_profiling
 
-__all__ = ["register"]
+__all__ = ["benchmarks_folder", "register"]
 
 _PEAK = 4096.0
 _NETWORKS = ("alexnet", "vgg16", "resnet18")
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("claims")(claims)
 
 
-def _benchmarks() -> Path:
+def benchmarks_folder() -> Path:
     """Return the folder of network shapes, densities and claims: of the checkout, or of the working directory."""
     for folder in (Path("benchmarks"), Path(__file__).parents[2] / "benchmarks"):
         if (folder / "claims.toml").exists():
@@ -58,7 +58,7 @@ def claims(
     Whole networks take hours; every case is kept as soon as it is measured, and a later run goes on from there. A sum
     over a network that is measured in part says so.
     """
-    folder = _benchmarks()
+    folder = benchmarks_folder()
     names = network or list(_NETWORKS)
     records = Store(store, only_stored=stored)
     console = rich.console.Console(width=150, highlight=False)

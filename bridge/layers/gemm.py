@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
 from bridge.layers.operation import Operation
+from bridge.layers.tuned import tuned
 from bridge.session import Prefetch, Schedule
 from bridge.tensors import Matrix, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
@@ -25,6 +26,7 @@ __all__ = [
     "Target",
     "add_dense_gemm",
     "add_sparse_gemm",
+    "gemm_candidates",
     "plan_dense",
     "plan_sparse",
     "workgroup_tiles",
@@ -126,7 +128,10 @@ def _split(blocks: int, K: int, granule: int, least: int) -> tuple[int, int]:
 
 
 def plan_dense(M: int, N: int, K: int, *, gather: bool) -> GemmPlan:
-    """Choose block, work-group and slices for a dense GEMM with M >= 8 (16 for `gather`)."""
+    """Choose block, work-group and slices for a dense GEMM with M >= 8 (16 for `gather`): as measured, or by rule."""
+    plan = tuned(f"{'gemm_gather' if gather else 'gemm_scalar'} {M}x{N}x{K}")
+    if plan is not None:
+        return GemmPlan(**plan)
     blocks = [(32, 64), (16, 64)] if gather else [(32, 64), (16, 64), (8, 64)]
     fitting = [block for block in blocks if block[0] <= M]
     enough = [block for block in fitting if _ceil_div(M, block[0]) * _ceil_div(N, block[1]) >= _ENOUGH_WAVEFRONTS]
@@ -139,12 +144,41 @@ def plan_dense(M: int, N: int, K: int, *, gather: bool) -> GemmPlan:
 
 
 def plan_sparse(M: int, N: int, K: int) -> GemmPlan:
-    """Choose block, work-group and slices for a sparse GEMM."""
+    """Choose block, work-group and slices for a sparse GEMM: as measured, or by rule."""
+    plan = tuned(f"sparse_gemm {M}x{N}x{K}")
+    if plan is not None:
+        return GemmPlan(**plan)
     rows, columns = (32, 64) if N <= 64 else (32, 128)
     down, across = _ceil_div(M, rows), _ceil_div(N, columns)
     slice_shift, k_slice = _split(down * across, K, 32, 64)
     column_shift = 0 if down >= _WAVES >> slice_shift else min(2 - slice_shift, 2 if down == 1 else 1)
     return GemmPlan("sparse_gemm", rows, columns, _WAVES, column_shift, slice_shift, _ceil_div(k_slice, 32) * 32)
+
+
+_DENSE_BLOCKS = [(32, 128), (32, 64), (16, 128), (16, 64), (8, 64)]
+_SPARSE_BLOCKS = [(32, 128), (32, 64), (16, 256), (16, 128)]
+_TARGETS = (256, 512, 768, 1024)
+
+
+def gemm_candidates(kernel: str, M: int, N: int, K: int) -> list[GemmPlan]:
+    """Return the plans that a tuner tries for a kernel, "gemm_scalar", "gemm_gather" or "sparse_gemm"."""
+    sparse = kernel == "sparse_gemm"
+    found: dict[GemmPlan, None] = {}
+    for rows, columns in _SPARSE_BLOCKS if sparse else _DENSE_BLOCKS:
+        if (rows > M and not sparse) or (kernel == "gemm_gather" and rows < 16) or columns >= 2 * max(N, 64):
+            continue
+        down, across = _ceil_div(M, rows), _ceil_div(N, columns)
+        for target in _TARGETS:
+            granule = 32 if sparse else 8
+            wanted = min(max(1, round(target / (down * across))), max(K // 32, 1))
+            k_slice = _ceil_div(_ceil_div(K, wanted), granule) * granule if wanted > 1 else K
+            slices = _ceil_div(K, k_slice)
+            shift = 2 if slices >= 4 and (slices % 4 == 0 or slices > 8) else 0
+            column_shift = 0 if down >= _WAVES >> shift else min(2 - shift, 2 if down == 1 else 1)
+            if sparse:
+                k_slice = _ceil_div(k_slice, 32) * 32
+            found[GemmPlan(kernel, rows, columns, _WAVES, column_shift, shift, k_slice)] = None
+    return list(found)
 
 
 def workgroup_tiles(plan: GemmPlan, M: int, N: int, K: int, tile_rows: int = 32) -> NDArray[np.uint32]:

@@ -22,6 +22,7 @@ from bridge.catalogue import kernel_folder
 from bridge.data import sparse_tensor
 from bridge.layers import conv, relu
 from bridge.layers.operation import Measurement, Operation
+from bridge.layers.tuned import TABLE
 from bridge.reference.convolution import compare, expected, useful_macs
 from bridge.session import CoSimulation
 from bridge.tensors import Matrix
@@ -47,6 +48,7 @@ def _versions() -> str:
     files = [gpusim(), *sorted(kernel_folder().glob("*.hsaco"))]
     layers = Path(bridge.__file__).parent / "layers"
     files += sorted((layers / "conv").glob("*.py")) + [layers / f"{name}.py" for name in ("gemm", "operation", "relu")]
+    files += [path for path in [TABLE] if path.exists()]
     units = Path(spartan_units.__file__).parent
     files += sorted(path for path in units.rglob("*") if path.suffix in (".py", ".toml"))
     files += [Path(bridge.__file__).parent / "data" / "synthetic.py"]

@@ -1,0 +1,76 @@
+"""Tuned plans: the shipped table, trials, and the tuner itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from bridge.data import Pattern
+from bridge.errors import ConfigurationError
+from bridge.layers.conv import ConvolutionShape
+from bridge.layers.conv.direct import DirectPlan, direct_candidates, forward_problem, plan_direct
+from bridge.layers.gemm import GemmPlan, gemm_candidates, plan_dense
+from bridge.layers.tuned import TABLE, looked_up, read_table, trying
+from bridge.worth.cases import Case
+from bridge.worth.tune import tune_case, write_table
+
+SMALL = ConvolutionShape(1, 16, 8, 8, 32, 3, 3, pad_h=1, pad_w=1)
+
+
+def test_the_shipped_table_holds_plans_that_are_no_slower_than_the_rule():
+    for problem, entry in read_table(TABLE).items():
+        make = DirectPlan if problem.startswith("sparse_conv ") else GemmPlan
+        make(**entry["plan"])
+        assert entry["cycles"] <= entry["rule_cycles"]
+
+
+def test_a_plan_on_trial_is_used_in_its_context_alone():
+    plan = plan_dense(64, 100, 50, gather=True)
+    other = dataclasses.asdict(dataclasses.replace(plan, rows=16, columns=128))
+    with looked_up() as problems, trying({"gemm_gather 64x100x50": other}):
+        assert plan_dense(64, 100, 50, gather=True).columns == 128
+    assert problems == ["gemm_gather 64x100x50"]
+    assert plan_dense(64, 100, 50, gather=True) == plan
+
+
+@pytest.mark.parametrize("size", [(64, 3136, 576), (512, 49, 4608), (20, 30, 40), (256, 196, 2304)])
+@pytest.mark.parametrize("kernel", ["gemm_scalar", "gemm_gather", "sparse_gemm"])
+def test_candidates_are_what_the_kernels_take(kernel, size):
+    M, N, K = size
+    candidates = gemm_candidates(kernel, M, N, K)
+    assert candidates
+    for plan in candidates:
+        assert kernel == "sparse_gemm" or plan.rows <= M
+        assert plan.waves >> plan.column_shift >> plan.slice_shift >= 1
+        assert plan.slices(K) == 1 or plan.k_slice % (32 if kernel == "sparse_gemm" else 8) == 0
+
+
+def test_direct_candidates_split_no_finer_than_channel_tiles_and_rows():
+    problem = forward_problem(SMALL)
+    for plan in [*direct_candidates(problem), plan_direct(problem)]:
+        assert plan.slices <= problem.channel_tiles * problem.filter_height
+        assert plan.slices % (1 << plan.slice_shift) == 0
+
+
+def test_the_tuner_keeps_the_fastest(tmp_path):
+    case = Case("small", SMALL, "forward", "x", Pattern(density=0.4), Pattern(density=0.4))
+    trials = []
+    known = {"gemm_gather 32x64x144": {}}
+    entries = tune_case(case, "r9nano", known, on_trial=lambda what, cycles: trials.append(cycles))
+    assert trials
+    assert all(problem.startswith("sparse_conv 1x16x8x8 to 32") for problem in entries)
+    for entry in entries.values():
+        assert entry["cycles"] == min(trials) < entry["rule_cycles"]
+    path = tmp_path / "table.json"
+    write_table(path, {"b": {"plan": {}}}, "r9nano")
+    write_table(path, {"a": {"plan": {}}}, "r9nano")
+    assert list(json.loads(path.read_text())["plans"]) == ["a", "b"]
+
+
+def test_a_broken_table_is_named(tmp_path):
+    path = tmp_path / "table.json"
+    path.write_text("{}")
+    with pytest.raises(ConfigurationError, match=r"table\.json: expected a table of tuned plans, 'plans'"):
+        read_table(path)
