@@ -140,14 +140,15 @@ def _print_point(
         console.print(f"{name} at {label}: nothing measured yet")
         return
     table = rich.table.Table(
-        "layer", "phase", "zeros of", "density", "dense", "% peak", "spartan", "% peak", "speedup", "no tail", "ideal",
-        "attainable", "bound by", "right", title=f"{name} at {label} (cycles)",
+        "layer", "phase", "zeros of", "density", "dense", "% peak", "winograd", "spartan", "% peak", "speedup",
+        "no tail", "ideal", "attainable", "bound by", "right", title=f"{name} at {label} (cycles)",
     )  # fmt: skip
     for case, record in found:
         net = {side: record[side]["cycles"] - record[side]["tail_cycles"] for side in ("dense", "spartan")}
         table.add_row(
             case.layer, case.phase, case.operand, f"{case.density:.3f}",
             f"{record['dense']['cycles']:,}", f"{100 * record['macs'] / net['dense'] / _PEAK:.0f}",
+            f"{record['winograd']['cycles']:,}" if "winograd" in record else "–",
             f"{record['spartan']['cycles']:,}", f"{100 * record['useful_macs'] / net['spartan'] / _PEAK:.0f}",
             f"{record['dense']['cycles'] / record['spartan']['cycles']:.2f}", f"{net['dense'] / net['spartan']:.2f}",
             f"{record['bounds']['ideal']:.2f}", f"{record['bounds']['attainable']:.2f}", record["bounds"]["resource"],
@@ -157,9 +158,10 @@ def _print_point(
     part = "" if summary.measured == summary.cases else f" ({summary.measured} of {summary.cases} cases measured)"
     console.print(
         f"{name} at {label}{part}: speedup {summary.speedup:.2f}, without launch tails "
-        f"{summary.speedup_without_tails:.2f}; ideal {summary.ideal:.2f}, attainable {summary.attainable:.2f}; useful "
-        f"multiply-adds {summary.peak_share:.0%} of peak and {summary.attainable_share:.0%} of the attainable bound "
-        "(geometric means)\n"
+        f"{summary.speedup_without_tails:.2f}; over the faster of dense and Winograd {summary.over_fastest:.2f}, with "
+        f"the faster side chosen in each case {summary.adaptive:.2f}; ideal {summary.ideal:.2f}, attainable "
+        f"{summary.attainable:.2f}; useful multiply-adds {summary.peak_share:.0%} of peak and "
+        f"{summary.attainable_share:.0%} of the attainable bound (geometric means)\n"
     )
 
 

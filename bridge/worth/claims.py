@@ -69,6 +69,8 @@ class Summary:
         cases, measured: how many there are, and how many of them have a record.
         macs_share: part of all multiply-adds that the measured ones have.
         speedup, speedup_without_tails: dense cycles / Spartan's, with and without the constant launch tails.
+        over_fastest: the same against the faster of the implicit GEMM and Winograd, case by case, with tails.
+        adaptive: the same with the faster of that and Spartan in each case, what an adaptive run approaches.
         ideal, attainable: the same quotient at the bounds.
         useful_density: useful multiply-adds / all.
         peak_share: geometric mean over cases of useful multiply-adds a cycle over the peak, tails left out.
@@ -81,6 +83,8 @@ class Summary:
     macs_share: float
     speedup: float
     speedup_without_tails: float
+    over_fastest: float
+    adaptive: float
     ideal: float
     attainable: float
     useful_density: float
@@ -106,6 +110,8 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None], pea
     def net(record: dict[str, Any], side: str) -> float:
         return float(record[side]["cycles"] - record[side]["tail_cycles"])
 
+    fastest = [min(r[side]["cycles"] for side in ("dense", "winograd") if side in r) for r in found]
+    chosen = [min(cycles, r["spartan"]["cycles"]) for cycles, r in zip(fastest, found, strict=True)]
     done = sum(count for count, record in zip(macs, records, strict=True) if record is not None)
     all_macs, useful = sum(record["macs"] for record in found), sum(record["useful_macs"] for record in found)
     return Summary(
@@ -114,6 +120,8 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None], pea
         macs_share=done / sum(macs),
         speedup=total("dense", "cycles") / total("spartan", "cycles"),
         speedup_without_tails=sum(net(r, "dense") for r in found) / sum(net(r, "spartan") for r in found),
+        over_fastest=sum(fastest) / total("spartan", "cycles"),
+        adaptive=sum(fastest) / sum(chosen),
         ideal=all_macs / useful if useful else math.inf,
         attainable=total("bounds", "dense_cycles") / total("bounds", "sparse_cycles"),
         useful_density=useful / all_macs,

@@ -34,7 +34,7 @@ __all__ = ["Store", "measure", "measure_profiling"]
 
 Record = dict[str, Any]
 
-_METHOD = 1
+_METHOD = 2
 """Goes up when a record's figures come to mean something else."""
 
 _COLD_ABOVE = 400_000_000
@@ -83,7 +83,9 @@ class Store:
 
 
 def measure(store: Store, gpu: str, case: Case, *, host_threads: int = 0) -> Record | None:
-    """Return the record of a case: both sides in cycles, multiply-adds, bounds, and whether all outputs were right.
+    """Return the record of a case: all sides in cycles, multiply-adds, bounds, and whether all outputs were right.
+
+    The sides are the implicit GEMM, Winograd where it applies, and Spartan.
 
     A case is run twice and the second run counts (warm caches and TLBs); above 400 M multiply-adds once, which is
     recorded as warm = false.
@@ -117,6 +119,10 @@ def _measure(gpu: str, case: Case, host_threads: int) -> Record:
             "dense": lambda: conv.dense(phase, session, case.layer, shape, **operands),
             "spartan": lambda: conv.spartan(phase, session, case.layer, shape, **operands, sparse_operand=case.operand),
         }
+        if conv.takes_winograd(shape, phase):
+            filters = conv.WinogradFilters(session, shape, arrays["w"], phase, case.layer)
+            operand = arrays["x" if phase == "forward" else "dy"]
+            sides["winograd"] = lambda: conv.winograd(phase, session, case.layer, shape, filters=filters, x=operand)
         record: Record = {"macs": macs, "useful_macs": useful, "warm": warm, "verified": True}
         for side, make in sides.items():
             with make() as operation:

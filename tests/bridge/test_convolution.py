@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from bridge import ConfigurationError, CoSimulation, UnitChoice, default_choices
-from bridge.layers.conv import PHASES, ConvolutionShape, FilterLayouts, dense, gradient_view, spartan
+from bridge.layers.conv import (
+    PHASES,
+    ConvolutionShape,
+    FilterLayouts,
+    WinogradFilters,
+    dense,
+    gradient_view,
+    spartan,
+    takes_winograd,
+    winograd,
+)
 from bridge.reference.convolution import compare, expected, useful_macs
 from spartan_units.types import UnitKind
 
@@ -63,9 +73,34 @@ def test_all_phases_equal_the_reference(session, name):
                 result = operation.output.numpy()
             within, error = compare(result, reference)
             assert within, f"{operation.name}: largest error {error}"
+        if takes_winograd(shape, phase):
+            filters = WinogradFilters(session, shape, arrays["w"], phase, name)
+            forward = phase == "forward"
+            operand = arrays["x" if forward else "dy"]
+            added = arrays["bias"] if forward else None
+            with winograd(phase, session, name, shape, filters=filters, x=operand, bias=added) as operation:
+                operation.run()
+                within, error = compare(operation.output.numpy(), reference)
+            assert within, f"{operation.name}: largest error {error}"
+            filters.close()
     layouts.close()
     for array in arrays.values():
         array.free()
+
+
+def test_winograd_refuses_what_it_can_not_compute():
+    shape = SHAPES["strided"]
+    with CoSimulation(mode="functional") as session:
+        w = session.empty(shape.filter_shape, name="w")
+        with pytest.raises(ConfigurationError, match=r"layer forward: F\(2×2, 3×3\) takes the forward pass"):
+            WinogradFilters(session, shape, w, "forward", "layer")
+        square = SHAPES["square"]
+        filters = WinogradFilters(session, square, session.empty(square.filter_shape, name="w"), "forward", "layer")
+        dy = session.empty(square.output_shape, name="dy")
+        with pytest.raises(
+            ConfigurationError, match="layer data_gradient: these filters were transformed for the forward"
+        ):
+            winograd("data_gradient", session, "layer", square, filters=filters, x=dy)
 
 
 def test_the_comparison_can_fail():

@@ -45,7 +45,7 @@ def test_a_case_is_measured_once_and_verified(tmp_path):
     assert made["verified"]
     assert made["macs"] == 64 * 32 * 22 * 22
     assert 0.45 < made["useful_macs"] / made["macs"] < 0.55
-    for side in ("dense", "spartan"):
+    for side in ("dense", "winograd", "spartan"):
         assert made[side]["cycles"] > made[side]["tail_cycles"] > 0
     assert any(kernel.startswith("sparse_conv3_8x64") for kernel in made["spartan"]["kernels"])
     kept = next(tmp_path.iterdir())
@@ -101,11 +101,12 @@ def test_a_summary_sums_cycles():
         side = {"tail_cycles": 100}
         return {
             "dense": {"cycles": dense, **side}, "spartan": {"cycles": spartan, **side}, "macs": macs,
+            "winograd": {"cycles": 800 if dense < 2000 else 700, **side},
             "useful_macs": macs // 2, "verified": True, "bounds": {"dense_cycles": 2.0, "sparse_cycles": 1.0},
         }  # fmt: skip
 
     summary = summarise([100, 300, 100], [record(1100, 600, 400), record(2100, 1100, 1200), None], 4096)
-    assert dataclasses.astuple(summary)[:5] == (3, 2, 0.8, 3200 / 1700, 2.0)
+    assert dataclasses.astuple(summary)[:7] == (3, 2, 0.8, 3200 / 1700, 2.0, 1500 / 1700, 1500 / 1300)
     assert (summary.ideal, summary.attainable, summary.useful_density) == (2.0, 2.0, 0.5)
     assert summary.attainable_share == pytest.approx(np.sqrt(1 / 500 * 1 / 1000))
     assert summarise([1], [None], 4096) is None

@@ -8,5 +8,16 @@ from bridge.layers.conv.dense import dense
 from bridge.layers.conv.pieces import FilterLayouts, gradient_view
 from bridge.layers.conv.shape import PHASES, ConvolutionShape
 from bridge.layers.conv.spartan import spartan
+from bridge.layers.conv.winograd import WinogradFilters, takes_winograd, winograd
 
-__all__ = ["PHASES", "ConvolutionShape", "FilterLayouts", "dense", "gradient_view", "spartan"]
+__all__ = [
+    "PHASES",
+    "ConvolutionShape",
+    "FilterLayouts",
+    "WinogradFilters",
+    "dense",
+    "gradient_view",
+    "spartan",
+    "takes_winograd",
+    "winograd",
+]
