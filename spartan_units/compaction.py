@@ -24,6 +24,8 @@ class CompactionParameters(Parameters):
     pipeline_cycles: int = Field(default=constant("compaction.pipeline_cycles"), ge=1, le=10_000)
     buffers: int = Field(default=constant("compaction.buffers"), ge=1, le=65_536)
     prefetch_depth: int = Field(default=constant("compaction.prefetch_depth"), ge=0, le=4096)
+    pj_per_element: float = Field(default=constant("compaction.pj_per_element"), ge=0, le=1000)
+    pj_per_buffer_byte: float = Field(default=constant("compaction.pj_per_buffer_byte"), ge=0, le=1000)
     line_requests: int = Field(default=constant("compaction.line_requests"), ge=1, le=4096)
 
 
@@ -41,6 +43,7 @@ class EllpackCompactionEngine(CompactionEngine):
         self._tiles = 0
         self._dense_bytes = 0
         self._encoded_bytes = 0
+        self._elements = 0
 
     def costs(self) -> Costs:
         """Return rate, storage, and as lookahead the time of a tile with one element."""
@@ -68,16 +71,25 @@ class EllpackCompactionEngine(CompactionEngine):
     def applied(self, tiles: AppliedTiles) -> None:
         """Count the tiles that took effect."""
         self._tiles += len(tiles)
-        self._dense_bytes += int((tiles.rows.astype(np.int64) * tiles.columns).sum()) * tiles.view.tensor.dtype.itemsize
+        elements = int((tiles.rows.astype(np.int64) * tiles.columns).sum())
+        self._elements += elements
+        self._dense_bytes += elements * tiles.view.tensor.dtype.itemsize
         self._encoded_bytes += int(tiles.size.sum())
 
     def counters(self) -> dict[str, float]:
-        """Return tiles converted and bytes on either side."""
+        """Return tiles converted, bytes on either side, and the energy of the conversions.
+
+        The energy is that of elements on their way through the engine and of encoded bytes in its buffers; reads of L2
+        are the cache's.
+        """
+        energy = self._elements * self.parameters.pj_per_element
+        energy += self._encoded_bytes * self.parameters.pj_per_buffer_byte
         ratio = self._encoded_bytes / self._dense_bytes if self._dense_bytes else math.nan
         return {
             "tiles": float(self._tiles),
             "dense_bytes": float(self._dense_bytes),
             "encoded_bytes": float(self._encoded_bytes),
+            "energy_nj": energy / 1000,
             **({} if math.isnan(ratio) else {"encoded_per_dense": ratio}),
         }
 
