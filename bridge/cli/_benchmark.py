@@ -115,12 +115,39 @@ def run_and_print(
     )
     verified = "yes" if all(row.verified for row in rows) else "NO"
     typer.echo(_line("total", "", f"{cycles:,.0f}", f"{ms:.4f}", "", verified, shown, width))
+    if mode == "timing":
+        _print_layers(rows)
     if json_file is not None:
         json_file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
     wrong = [row for row in rows if not row.verified]
     if wrong:
         names = ", ".join(f"{row.label} of {row.layer}" for row in wrong)
         raise VerificationError(f"results differ from their reference: {names}; {wrong[0].message}")
+
+
+def _print_layers(rows: list[Row]) -> None:
+    """Print the convolutions layer by layer, all their passes together, where there are several of them."""
+    layers: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.spartan is not None:
+            layers.setdefault(row.layer, []).append((row.cycles, row.spartan.cycles))
+    if len(layers) < 2:
+        return
+    layers["all"] = [pair for pairs in layers.values() for pair in pairs]
+    width = max(len("convolution"), *map(len, layers))
+    headings = ("dense", "Spartan", "speedup", "better of both", "speedup")
+    typer.echo(f"\n{'convolution':<{width}} {' '.join(f'{heading:>14}' for heading in headings)}")
+    for name, pairs in layers.items():
+        dense, spartan = (sum(column) for column in zip(*pairs, strict=True))
+        better = sum(min(pair) for pair in pairs)
+        figures = (
+            f"{dense:,.0f}",
+            f"{spartan:,.0f}",
+            f"{dense / spartan:.2f}×",
+            f"{better:,.0f}",
+            f"{dense / better:.2f}×",
+        )
+        typer.echo(f"{name:<{width}} {' '.join(f'{figure:>14}' for figure in figures)}")
 
 
 _HEADINGS = ("Spartan cycles", "speedup", "ideal")

@@ -99,9 +99,13 @@ def test_a_network_in_timing_mode(block, tmp_path):
     assert figures["speedup"] == pytest.approx(first["cycles"] / figures["cycles"])
     assert figures["ideal_speedup"] > 1
     lines = done.stdout.splitlines()
-    assert len(lines) == 2 + len(rows) + 1
     assert lines[2].split()[:2] == ["ConvFwd", "conv1"]
-    assert lines[-1].split()[0] == "total"
+    assert [line.split()[0] for line in lines[2 : 2 + len(rows)]] == FORWARD + BACKWARD
+    after = [line.split() for line in lines[2 + len(rows) :] if line]
+    assert [words[0] for words in after] == ["total", "convolution", "conv1", "conv2", "all"]
+    convolutions = [row for row in rows if row["spartan"] is not None]
+    better = sum(min(row["cycles"], row["spartan"]["cycles"]) for row in convolutions)
+    assert float(after[-1][4].replace(",", "")) == pytest.approx(better, abs=0.5)
 
 
 def test_phases_layers_and_units_can_be_left_out(block, tmp_path):
