@@ -155,6 +155,16 @@ func TestSpinWait(t *testing.T) {
 	}
 }
 
+// fuzzPrologue makes memory instructions of what follows likely to hit something: s[0:1], v[2:3] and the buffer descriptor s[4:7] mean the
+// 64 bytes of arguments, M0 allows all of the LDS, and v0 is the work-item.
+var fuzzPrologue = []uint32{
+	0xbefc00c1,             // s_mov_b32 m0, -1
+	0x7e040200, 0x7e060201, // v_mov_b32 v2, s0; v_mov_b32 v3, s1
+	0xbe840100,             // s_mov_b64 s[4:5], s[0:1]
+	0xbe8600c0,             // s_mov_b32 s6, 64
+	0xbe8700ff, 0x00024fac, // s_mov_b32 s7, 0x24fac
+}
+
 // FuzzExecute runs random words as a program: it must end in time with nothing worse than a fault.
 func FuzzExecute(f *testing.F) {
 	r := rand.New(rand.NewSource(5))
@@ -167,7 +177,9 @@ func FuzzExecute(f *testing.F) {
 	}
 	f.Add(encode(0xbf820000|0xffff, sEndpgm))
 	f.Add(encode(sBarrier, 0x7e020280, 0xd86c0000, 0x05000001, 0xdc500000, 0x05000003, sEndpgm))
-	for _, row := range isa.Opcodes() { // words of every encoding with random operands
+	f.Add(encode(0xdc500000, 0x05000002, 0xdc700000, 0x00000502, 0xe0501000, 0x80010500, 0xe0701000, 0x80010500, sEndpgm)) // FLAT and MUBUF
+	f.Add(encode(0xd86c0000, 0x05000000, 0xd81a0000, 0x00000500, 0xd8000000, 0x00000500, sEndpgm))                         // DS
+	for _, row := range isa.Opcodes() {                                                                                    // words of every encoding with random operands
 		if r.Intn(4) != 0 {
 			continue
 		}
@@ -177,7 +189,7 @@ func FuzzExecute(f *testing.F) {
 		if len(code) < 4 || len(code) > 4096 {
 			return
 		}
-		var words []uint32
+		words := append([]uint32(nil), fuzzPrologue...)
 		for ; len(code) >= 4; code = code[4:] {
 			words = append(words, binary.LittleEndian.Uint32(code))
 		}
