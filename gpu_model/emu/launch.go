@@ -60,6 +60,7 @@ const (
 	MaxCUSGPRs        = 3200      // scalar registers a compute unit
 	SIMDsPerCU        = 4         //
 	SlotsPerSIMD      = 10        // wavefronts
+	MaxPrivateBytes   = 8191 << 4 // of a work-item: 13 bits of KiB a wavefront (COMPUTE_TMPRING_SIZE)
 	maxGridWorkItems  = 1<<32 - 1 // a dimension
 )
 
@@ -136,6 +137,9 @@ func (l *Launch) checkResources() error {
 	if lds := uint64(k.LDSBytes) + uint64(l.DynamicLDS); lds > MaxLDSBytes {
 		return fmt.Errorf("a work-group needs %d bytes of local memory (%d static, %d dynamic); a compute unit has %d",
 			lds, k.LDSBytes, l.DynamicLDS, MaxLDSBytes)
+	}
+	if k.PrivateBytes > MaxPrivateBytes {
+		return fmt.Errorf("a work-item needs %d bytes of private memory; the hardware gives at most %d", k.PrivateBytes, MaxPrivateBytes)
 	}
 	waves := l.WavesPerGroup()
 	if perSIMD := min(SlotsPerSIMD, MaxSIMDVGPRs/int(k.AllocatedVGPRs)); waves > perSIMD*SIMDsPerCU {

@@ -268,6 +268,7 @@ func TestLaunchRefusals(t *testing.T) {
 		{func(k *codeobject.Kernel, s *LaunchSpec) { k.MaxWorkgroup, s.GroupSize = 256, []uint32{257} }, "has 257 work-items, and the kernel was compiled for at most 256"},
 		{func(k *codeobject.Kernel, _ *LaunchSpec) { k.ReqdWorkgroup = [3]uint32{16, 4, 1} }, "expected work-groups of [16 4 1] work-items (reqd_work_group_size), got [64]"},
 		{func(k *codeobject.Kernel, s *LaunchSpec) { k.LDSBytes, s.DynamicLDS = 65000, 1000 }, "a work-group needs 66000 bytes of local memory (65000 static, 1000 dynamic); a compute unit has 65536"},
+		{func(k *codeobject.Kernel, s *LaunchSpec) { k.PrivateBytes = 1<<32 - 1 }, "needs 4294967295 bytes of private memory; the hardware gives at most 131056"},
 		{func(k *codeobject.Kernel, s *LaunchSpec) { k.AllocatedVGPRs, s.GroupSize = 256, []uint32{320} }, "5 wavefronts with 256 vector registers each does not fit a compute unit, which holds 4"},
 		{func(k *codeobject.Kernel, s *LaunchSpec) { k.AllocatedSGPRs, s.GroupSize = 208, []uint32{1024} }, "needs 3328 scalar registers; a compute unit has 3200"},
 		{func(_ *codeobject.Kernel, s *LaunchSpec) { s.Arguments = make([]byte, 17) }, "expected at most 16 bytes of arguments, got 17"},
