@@ -142,6 +142,11 @@ func bufferAddress(w *Wavefront, op *Op) {
 	if m.offsetReg >= 0 {
 		soffset = w.S[m.offsetReg]
 	}
+	if w.Program.memory.Buffer != nil && mem.OffEn && !mem.IdxEn && !d.addThread && !d.swizzle {
+		m.linearAddress(w, a, &d, soffset)
+		m.takeBufferData(w, op, a)
+		return
+	}
 	indexed := mem.IdxEn || d.addThread
 	for mask := w.Exec(); mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
@@ -172,6 +177,16 @@ func bufferAddress(w *Wavefront, op *Op) {
 		a.ElementMask, a.ElementBytes, a.ElementStride = a.Mask, uint8(d.elementBytes), d.elementBytes*d.indexStride
 	}
 	m.takeBufferData(w, op, a)
+}
+
+// linearAddress fills the access of a buffer without structure, where a lane's offset is all that tells its address.
+func (m *memOp) linearAddress(w *Wavefront, a *MemoryAccess, d *descriptor, soffset uint32) {
+	exec, outside := w.Exec(), ^uint64(0)
+	if need := uint64(a.Bytes) + uint64(soffset); need <= uint64(d.records) {
+		last := uint32(uint64(d.records) - need)
+		outside = w.Program.memory.Buffer(&a.Addr[0], &w.Lanes(m.address)[0], d.base+uint64(soffset), m.offset, last)
+	}
+	a.Mask, a.ZeroMask = exec&^outside, exec&outside
 }
 
 // takeBufferData copies the data of stores and atomics at issue.

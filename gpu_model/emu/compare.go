@@ -39,7 +39,7 @@ func executeCompare(w *Wavefront, op *Op, compare laneCompare) {
 	if w.Fault != nil {
 		return
 	}
-	mask := compare(w.Mode, &s) & w.Exec()
+	mask := compare(w.Mode, s) & w.Exec()
 	w.setMask64(v.sdst, mask)
 	if v.cmpx {
 		w.SetExec(mask)

@@ -144,8 +144,10 @@ func encode(value uint32, width int, num uint8) uint32 {
 		return value
 	case 16:
 		return uint32(floatToHalf(math.Float32frombits(value)))
+	case 10, 11:
+		return smallFloatOf(math.Float32frombits(value), width-5)
 	}
-	return smallFloatOf(math.Float32frombits(value), width-5)
+	return 0 // there are no floats of 8 or 2 bits
 }
 
 // smallFloatOf narrows to the unsigned floats of packed formats, 5 exponent bits and the given fraction bits, towards 0. Negative

@@ -289,8 +289,10 @@ func (w *Wavefront) modify(v *vector, i int, lo, hi *lanes) (*lanes, *lanes) {
 	return target, hi
 }
 
-// sources fetches all sources.
-func (w *Wavefront) sources(op *Op, v *vector) (s operands) {
+// sources fetches all sources. What it returns is valid until the wavefront's next instruction.
+func (w *Wavefront) sources(op *Op, v *vector) *operands {
+	s := &w.operands
+	*s = operands{}
 	if v.n > 0 {
 		s.a, s.ah = w.fetch(op, v, 0)
 	}
@@ -330,11 +332,11 @@ func executeVector(w *Wavefront, op *Op) {
 	}
 	exec := w.Exec()
 	if exec == ^uint64(0) && v.plain {
-		v.run(w.Mode, d, dh, &s)
+		v.run(w.Mode, d, dh, s)
 		return
 	}
 	t, th := &w.temp[6], &w.temp[7]
-	v.run(w.Mode, t, th, &s)
+	v.run(w.Mode, t, th, s)
 	if !v.plain {
 		v.finish(w.Mode, t, th)
 		if v.sdwa != nil {

@@ -42,6 +42,8 @@ type Wavefront struct {
 	// low and high dwords of the three sources and of the result.
 	temp [10][64]uint32
 
+	operands operands // of the vector instruction that executes in its general form
+
 	scratchSlot int    // of the launch's private memory; −1 none
 	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
 }

@@ -17,6 +17,9 @@ type Memory struct {
 	// Join makes 64-bit addresses of low and high dwords. It returns a bit for every lane whose high dword is aperture or, aperture being even,
 	// aperture + 1.
 	Join func(addr *uint64, low, high *uint32, aperture uint32) uint64
+	// Buffer makes addresses base + (offsets[lane] + offset), the sum in parentheses wrapping at 32 bits. It returns a bit for every lane
+	// where that sum exceeds last.
+	Buffer func(addr *uint64, offsets *uint32, base uint64, offset, last uint32) uint64
 	// Adjacent returns 0 when addr[lane] = addr[0] + lane·step in all lanes.
 	Adjacent func(addr *uint64, step uint64) uint64
 	// Span finds the least and the greatest address of the lanes in mask, which has at least one, and puts every such lane's distance from

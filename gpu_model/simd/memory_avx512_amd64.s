@@ -222,6 +222,39 @@ loop:
 	MOVQ AX, ret+32(FP)
 	RET
 
+// func avx512Buffer(addr *uint64, offsets *uint32, base uint64, offset, last uint32) uint64
+TEXT ·avx512Buffer(SB), NOSPLIT, $0-40
+	MOVQ addr+0(FP), DI
+	MOVQ offsets+8(FP), SI
+	VPBROADCASTQ base+16(FP), Z8
+	MOVL offset+24(FP), R8
+	VPBROADCASTD R8, Z9
+	MOVL last+28(FP), R8
+	VPBROADCASTD R8, Z10
+	XORL AX, AX
+	MOVQ $4, CX
+loop:
+	VPADDD (SI), Z9, Z0
+	VPCMPUD $6, Z10, Z0, K1
+	KMOVW K1, R8
+	SHLQ $48, R8
+	SHRQ $16, AX
+	ORQ R8, AX
+	VPMOVZXDQ Y0, Z1
+	VEXTRACTI64X4 $1, Z0, Y2
+	VPMOVZXDQ Y2, Z2
+	VPADDQ Z8, Z1, Z1
+	VPADDQ Z8, Z2, Z2
+	VMOVUPS Z1, (DI)
+	VMOVUPS Z2, 64(DI)
+	ADDQ $64, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNE loop
+	VZEROUPPER
+	MOVQ AX, ret+32(FP)
+	RET
+
 // Numbers of eight lanes.
 DATA laneNumbers<>+0(SB)/8, $0
 DATA laneNumbers<>+8(SB)/8, $1

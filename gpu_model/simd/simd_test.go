@@ -36,7 +36,7 @@ func TestComplete(t *testing.T) {
 			}
 		}
 		m := l.Memory()
-		functions := []bool{m.Gather != nil, m.Gather128 != nil, m.Scatter != nil, m.Scatter128 != nil, m.Join != nil, m.Adjacent != nil, m.Span != nil}
+		functions := []bool{m.Gather != nil, m.Gather128 != nil, m.Scatter != nil, m.Scatter128 != nil, m.Join != nil, m.Buffer != nil, m.Adjacent != nil, m.Span != nil}
 		for _, has := range functions {
 			if has != functions[0] {
 				t.Errorf("%s has some of the memory functions; expected all or none", l.Name)
