@@ -28,8 +28,8 @@ type workers struct {
 	runArray, runBank func(i int) // jobs: the i-th active shader array or bank in the window
 }
 
-// spins is how often a thread looks for work before it sleeps.
-const spins = 4000
+// spins is how often a thread looks for work before it sleeps: some 20 µs, since waking a thread of a virtual machine takes as long.
+const spins = 20000
 
 func newWorkers(g *GPU, threads int) *workers {
 	if threads <= 0 {
