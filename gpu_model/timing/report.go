@@ -2,7 +2,6 @@ package timing
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 )
@@ -167,20 +166,6 @@ func (g *GPU) firstFault() error {
 	return first.fault
 }
 
-// DeadlockError reports wavefronts that can never go on.
-type DeadlockError struct {
-	Kernel string
-	Cycle  uint64
-	Waves  []string // the state of each, at most 64
-	Total  int
-}
-
-// Error returns the sentence, followed by one line per wavefront.
-func (e *DeadlockError) Error() string {
-	return fmt.Sprintf("kernel %q is deadlocked at cycle %d: %d wavefronts wait for what cannot come\n  %s", e.Kernel, e.Cycle, e.Total,
-		strings.Join(e.Waves, "\n  "))
-}
-
 // overBudget ends a launch that used up its budget, at the instruction of one of its wavefronts.
 func (g *GPU) overBudget(r *run) error {
 	reason := emu.OverBudget(r.launch.MaxInstructions)
@@ -198,33 +183,6 @@ func (g *GPU) overBudget(r *run) error {
 	}
 	return fmt.Errorf("kernel %q: %s", r.launch.Kernel.Name, reason)
 }
-
-func (g *GPU) deadlock(r *run) error {
-	d := &DeadlockError{Kernel: r.launch.Kernel.Name, Cycle: g.now - r.begin}
-	for _, a := range g.arrays {
-		for i := range a.units {
-			for s := range a.units[i].waves {
-				w := &a.units[i].waves[s]
-				if w.emu == nil {
-					continue
-				}
-				d.Total++
-				if len(d.Waves) < 64 {
-					next := "no instruction"
-					if pc := w.next; int(pc) < len(w.ops) && w.ops[pc].Inst.Op != nil {
-						next = w.ops[pc].Inst.Op.Name
-					}
-					d.Waves = append(d.Waves, fmt.Sprintf("work-group %v wavefront %d on compute unit %d: PC 0x%x (%s), %s", w.group.emu.ID,
-						w.emu.IndexInGroup, a.index*len(a.units)+i, 4*w.next, next, waitNames[w.state]))
-				}
-			}
-		}
-	}
-	return d
-}
-
-var waitNames = [...]string{waitNone: "ready to issue", waitFetch: "waits for instructions", waitVector: "waits for memory at s_waitcnt",
-	waitBarrier: "waits at s_barrier for the rest of its work-group"}
 
 func (g *GPU) reportProgress(r *run) {
 	if p := r.options.Progress; p != nil {
