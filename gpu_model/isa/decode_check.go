@@ -1,9 +1,15 @@
 package isa
 
-// checkSDWA refuses selections that mean nothing.
+// checkSDWA refuses selections that mean nothing. Compares have no destination selection, whatever stands there.
 func (d *decoder) checkSDWA(s *SDWA) {
-	if s.DstSel == 7 || s.Src0Sel == 7 || s.Src1Sel == 7 || s.DstUnused == 3 {
+	if d.inst.Op.Format == VOPC {
+		s.DstSel, s.DstUnused = 6, 0
+	}
+	if s.DstSel == 7 || s.Src0Sel == 7 || s.Src1Sel == 7 {
 		d.fail("an SDWA selection is out of range")
+	}
+	if s.DstUnused == 3 {
+		d.reserve("SDWA destination mode 3 is not defined")
 	}
 }
 

@@ -21,6 +21,8 @@ func TestReserved(t *testing.T) {
 	}{
 		{words(0x020406FA, 0xFF016404), "v_add_f32_dpp v2, v4, v3 /* row_xmask is not supported on ASICs earlier than GFX10 */ row_mask:0xf bank_mask:0xf",
 			"DPP control 0x164 is not defined"},
+		{words(0x020000F9, 0x06061E04), "v_add_f32_sdwa v0, v4, v0 dst_sel:DWORD dst_unused:UNUSED_PAD src0_sel:DWORD src1_sel:DWORD",
+			"SDWA destination mode 3 is not defined"},
 		{words(0xBEFD0080), "s_mov_b32 null, 0", "register code 125 is not defined"},
 		{words(0xBE8000EB), "s_mov_b32 s0, src_shared_base", "source code 235 is not defined"},
 		{words(0xC0081980, 0), "s_load_dwordx4 flat_scratch/*Invalid register, operand has 'SReg_128' register class*/, s[0:1], s0",

@@ -371,7 +371,7 @@ func (w *writer) sdwa() {
 	s, op := w.inst.SDWA, w.inst.Op
 	if op.Format != VOPC {
 		w.WriteString(" dst_sel:" + selections[s.DstSel])
-		w.WriteString([...]string{" dst_unused:UNUSED_PAD", " dst_unused:UNUSED_SEXT", " dst_unused:UNUSED_PRESERVE", ""}[s.DstUnused])
+		w.WriteString([...]string{" dst_unused:UNUSED_PAD", " dst_unused:UNUSED_SEXT", " dst_unused:UNUSED_PRESERVE", " dst_unused:UNUSED_PAD"}[s.DstUnused])
 	}
 	w.WriteString(" src0_sel:" + selections[s.Src0Sel])
 	if hasRole(op.Base, 'b') {

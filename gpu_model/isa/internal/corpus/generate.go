@@ -200,8 +200,8 @@ func form(s slot, list []Entry) Form {
 		for _, w := range e.Words {
 			cost += bits.OnesCount32(w)
 		}
-		if strings.Contains(e.Text, "/*") {
-			cost += 1000
+		if strings.Contains(e.Text, "/*") || strings.HasSuffix(s.encoding, "SDWA") && e.Words[1]>>11&3 == 3 {
+			cost += 1000 // LLVM has a comment, or would have one to the undefined destination mode 3
 		}
 		if f.Words == nil || cost < best {
 			f.Name, _, _ = strings.Cut(e.Text, " ")

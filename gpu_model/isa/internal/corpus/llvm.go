@@ -28,8 +28,8 @@ func crashes(words []uint32) bool {
 	if len(words) < 2 || words[0]>>31 != 0 || words[0]&0x1FF != 249 {
 		return false
 	}
-	w := words[1]
-	return w>>8&7 == 7 || w>>11&3 == 3 || w>>16&7 == 7 || w>>24&7 == 7
+	w, isCompare := words[1], words[0]>>25 == 0x3E // compares have no destination selection
+	return w>>8&7 == 7 && !isCompare || w>>16&7 == 7 || w>>24&7 == 7
 }
 
 // Disassemble gives the text of the instruction at the start of each list of words, "" where LLVM finds none there.

@@ -248,8 +248,8 @@ func makeVOPC(r *rand.Rand, code uint32) []uint32 {
 func withSDWA(f func(r *rand.Rand, code uint32) []uint32) func(r *rand.Rand, code uint32) []uint32 {
 	return func(r *rand.Rand, code uint32) []uint32 {
 		w0 := f(r, code)[0]&^0x1FF | 249
-		// Selection 7 and unused mode 3 crash LLVM; see crashes.
-		w1 := vectorRegister(r) | r.Uint32N(7)<<8 | r.Uint32N(3)<<11 | field(r, 1)<<13 | reserved(r, 2)<<14 |
+		// Selection 7 crashes LLVM; see crashes.
+		w1 := vectorRegister(r) | r.Uint32N(7)<<8 | r.Uint32N(4)<<11 | field(r, 1)<<13 | reserved(r, 2)<<14 |
 			r.Uint32N(7)<<16 | field(r, 3)<<19 | reserved(r, 2)<<22 | r.Uint32N(7)<<24 | field(r, 3)<<27 | reserved(r, 2)<<30
 		switch r.IntN(4) {
 		case 0:
