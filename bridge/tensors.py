@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
-from spartan_units.formats import ellpack_dib
+from spartan_units.formats import FORMATS
 from spartan_units.wire import common_pb2
 
 if TYPE_CHECKING:
@@ -189,6 +189,6 @@ def slot_bytes(format_name: str, tile_rows: int, tile_columns: int) -> int:
     Raises:
         ConfigurationError: for an unknown format.
     """
-    if format_name != "ellpack_dib":
-        raise ConfigurationError(f"a compacted view has format ellpack_dib, got {format_name!r}")
-    return ellpack_dib.slot_bytes(tile_rows, tile_columns)
+    if format_name not in FORMATS:
+        raise ConfigurationError(f"a compacted view has a format of {', '.join(FORMATS)}, got {format_name!r}")
+    return int(FORMATS[format_name].slot_bytes(tile_rows, tile_columns))

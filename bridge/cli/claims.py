@@ -19,6 +19,7 @@ from bridge.errors import ConfigurationError, VerificationError
 from bridge.worth.cases import Case, cases_of, shape_of
 from bridge.worth.claims import Summary, geometric_mean, load_claims, reached_at, summarise
 from bridge.worth.measure import Store, measure, measure_profiling
+from bridge.worth.plot import plot_sweep
 
 __all__ = ["benchmarks_folder", "register"]
 
@@ -51,6 +52,7 @@ def claims(
     stored: bool = typer.Option(False, "--stored", help="Measure nothing, print what earlier runs have left."),
     store: Path = typer.Option(Path("runs/claims"), help="Folder of the records; a run that was stopped goes on."),
     json: Path | None = typer.Option(None, help="Write all figures to this file."),
+    plot: Path | None = typer.Option(None, help="Draw speedups over density to this file, network by network."),
     cores: int = typer.Option(0, min=0, help="Host cores for the GPU model, 0 for all."),
 ) -> None:
     """Measure convolutions in training, dense and with Spartan, and set the figures beside the paper's.
@@ -95,6 +97,11 @@ def claims(
             summary = summarise([case.shape.macs for case in cases], [record for _, record in rows], _PEAK)
             entry["points"][label] = _point(rows, summary, densities)
             _print_point(console, name, label, rows, summary)
+        if plot is not None:
+            sweep = {value: entry["points"][f"{value:g}"]["cases"] for value in density}
+            target = plot.with_name(f"{plot.stem}-{name}{plot.suffix}")
+            if not plot_sweep(target, name, sweep):
+                console.print(f"{name}: a plot needs measured cases at two densities or more (--density, repeatable)")
         if profiling:
             entry["profiling"] = _profiling(console, records, gpu, net, images, layer, cores, wrong)
     _print_claims(console, folder, output)

@@ -23,6 +23,7 @@ from bridge.layers.conv.direct import (
 )
 from bridge.worth import Case, Store, bounds, cases_of, load_claims, measure
 from bridge.worth.claims import reached_at, summarise
+from bridge.worth.plot import plot_sweep
 from spartan_units.types import NO_TILE
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +148,17 @@ def test_direct_problems_are_those_with_a_kernel():
     assert data_gradient_problem(case(filters=40).shape) is None
     plan = plan_direct(forward_problem(case(channels=256, height=14, width=14).shape))
     assert plan.slices % (1 << plan.slice_shift) == 0
+
+
+def test_a_sweep_is_drawn(tmp_path):
+    def one(speedup):
+        sides = {"dense": {"cycles": 100 * speedup}, "spartan": {"cycles": 100}, "bounds": {"attainable": speedup}}
+        return [{"layer": "conv1", "phase": "forward", **sides}, {"layer": "conv2", "phase": "forward"}]
+
+    path = tmp_path / "sweep.png"
+    assert not plot_sweep(path, "net", {0.5: one(1.5)})
+    assert plot_sweep(path, "net", {0.5: one(1.5), 0.25: one(2.5)})
+    assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def spartan_claims(*arguments):
