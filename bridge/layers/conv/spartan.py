@@ -8,6 +8,7 @@ from __future__ import annotations
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
 from bridge.layers.conv.direct import add_direct, data_gradient_problem, forward_problem, plan_direct
+from bridge.layers.conv.direct_gradient import add_direct_gradient, takes_direct_gradient
 from bridge.layers.conv.pieces import (
     FilterLayouts,
     col2im,
@@ -53,7 +54,7 @@ def spartan(
         bias: [F], for the forward pass.
         dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
         sparse_operand: of the filter gradient, "x" or "dy".
-        algorithm: "direct", a convolution that reads x or dy itself (forward and data gradient of stride 1); "gemm", a
+        algorithm: "direct", a convolution of stride 1 that reads x or dy itself; "gemm", a
             sparse GEMM over im2col; "best", the direct one where there is a kernel for it.
 
     Raises:
@@ -71,6 +72,10 @@ def spartan(
             assert dy is not None
             operation.output = operation.empty(shape.input_shape, "dx")
             add_direct(operation, problem, plan_direct(problem), dy, layouts, operation.output)
+    elif phase == "filter_gradient" and algorithm != "gemm" and sparse_operand == "x" and takes_direct_gradient(shape):
+        assert dy is not None
+        operation.output = operation.empty(shape.filter_shape, "dw")
+        add_direct_gradient(operation, shape, x, dy)
     elif algorithm == "direct":
         raise ConfigurationError(
             f"{name} {phase}: no direct kernel for this shape; it takes stride 1, a multiple of 16 channels, and "
