@@ -10,10 +10,12 @@ from bridge.errors import (
     UnitFailedError,
     VerificationError,
 )
-from bridge.kernel import Kernel, LaunchResult
-from bridge.session import AttachedUnit, CoSimulation, LaunchProgress, Schedule, SessionStatistics
+from bridge.kernel import Kernel, LaunchProgress, LaunchResult
+from bridge.schedule import Prefetch, Schedule
+from bridge.session import CoSimulation
+from bridge.statistics import SessionStatistics
 from bridge.tensors import CompactedView, Counts, Matrix, WatchedTensor
-from bridge.units import UnitChoice, default_choices
+from bridge.units import AttachedUnit, UnitChoice, default_choices
 
 __all__ = [
     "AttachedUnit",
@@ -28,6 +30,7 @@ __all__ = [
     "LaunchResult",
     "Matrix",
     "ModelFailedError",
+    "Prefetch",
     "Schedule",
     "SessionStatistics",
     "SpartanError",

@@ -7,15 +7,18 @@ thread ends it, children and files included.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from types import FrameType
 from typing import NoReturn, Protocol
 
-__all__ = ["StoppedError", "check", "install", "register"]
+__all__ = ["StoppedError", "check", "install", "register", "uninterrupted"]
 
 _PATIENCE_S = 5.0
 """From the signal to the forced end."""
@@ -91,3 +94,17 @@ def _watch(reader: int) -> NoReturn:
     stopped = StoppedError(_requested)
     print(f"spartan: {stopped}", file=sys.stderr, flush=True)  # noqa: T201 - the one sentence
     os._exit(stopped.exit_code)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C: what is inside takes a few seconds at most and must not be left half done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

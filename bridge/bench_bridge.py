@@ -16,10 +16,11 @@ import numpy as np
 import pydantic
 
 from bridge._binary import gpusim
+from bridge._folder import session_folder
 from bridge._process import Child, ChildError
 from bridge.errors import ModelFailedError, VerificationError
 from bridge.layers.conv import PHASES, ConvolutionShape, FilterLayouts, spartan
-from bridge.session import CoSimulation, session_folder
+from bridge.session import CoSimulation
 from bridge.units import UnitChoice, default_choices
 from spartan_units.types import UnitKind
 

@@ -14,7 +14,7 @@ from bridge.errors import ConfigurationError
 from bridge.metrics import LaunchMetrics
 from bridge.profile import KernelProfile
 
-__all__ = ["Argument", "Kernel", "LaunchResult", "pack_arguments"]
+__all__ = ["Argument", "Kernel", "LaunchProgress", "LaunchResult", "loaded_kernel", "pack_arguments"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,29 @@ class LaunchResult:
     def cycles_without_tail(self) -> int:
         """GPU cycles until the last work-group was done."""
         return self.cycles - self.launch_tail_cycles
+
+
+@dataclass(frozen=True)
+class LaunchProgress:
+    """How far a launch is."""
+
+    label: str
+    workgroups_done: int
+    workgroups_total: int
+    instructions: int
+    cycle: int
+
+
+def loaded_kernel(message: Any, file: str) -> Kernel:
+    """Return what the wire says of a kernel that was loaded from `file`."""
+    return Kernel(
+        id=message.id,
+        name=message.name,
+        file=file,
+        kernarg_bytes=message.kernarg_bytes,
+        arguments=tuple(Argument(a.name, a.offset, a.size, a.kind, a.type_name) for a in message.arguments),
+        required_workgroup=tuple(message.required_workgroup),
+    )
 
 
 def pack_arguments(kernel: Kernel, arguments: Mapping[str, Any] | Sequence[Any]) -> bytes:

@@ -4,190 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any, ClassVar
 
-import grpc
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bridge import _stop
-from bridge._binary import gpusim
-from bridge._errors_from_rpc import CONNECTION_LOST, error_of
-from bridge._process import Child, ChildError
+from bridge._connection import START_TIMEOUT_S, ModelConnection
+from bridge._folder import session_folder
+from bridge._process import ChildError
 from bridge._unit_server import UnitServer, start_unit_server
 from bridge._version import __version__
 from bridge.array import DeviceArray
 from bridge.capsule import LaunchRecorder
 from bridge.catalogue import describe_kernel, kernel_folder
-from bridge.errors import ConfigurationError, ModelFailedError, SpartanError, UnitFailedError
-from bridge.kernel import Argument, Kernel, LaunchResult, pack_arguments
+from bridge.errors import ConfigurationError, ModelFailedError
+from bridge.kernel import Kernel, LaunchProgress, LaunchResult, loaded_kernel, pack_arguments
 from bridge.metrics import LaunchMetrics, MetricNames
 from bridge.profile import KernelProfile
+from bridge.schedule import Prefetch, Schedule, prefetch_message, schedule_message
+from bridge.statistics import SessionStatistics, UnitTimes, session_statistics, unit_times
 from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
 from bridge.trace import LayerSpan
-from bridge.units import UnitChoice, UnitKey
+from bridge.units import WIRE_KINDS, AttachedUnit, UnitChoice, UnitKey
 from spartan_units.shared import SharedPayloads
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
-from spartan_units.types import NO_TILE, UnitKind
-from spartan_units.wire import common_pb2, gpu_model_pb2, gpu_model_pb2_grpc
+from spartan_units.types import UnitKind
+from spartan_units.wire import common_pb2, gpu_model_pb2
 
-__all__ = [
-    "AttachedUnit",
-    "CoSimulation",
-    "EventTimes",
-    "LaunchProgress",
-    "Prefetch",
-    "Schedule",
-    "SessionStatistics",
-    "UnitTimes",
-    "session_folder",
-]
+__all__ = ["CoSimulation"]
 
-_MESSAGE_LIMIT = 64 << 20
 _CHUNK = 32 << 20
-_START_TIMEOUT_S = 30.0
-_SHARED_ROOM = 256 << 20  # bytes that must be free for payloads in memory
+
 _END_PATIENCE_S = 2.0
 _MODES = {"timing": gpu_model_pb2.MODE_TIMING, "functional": gpu_model_pb2.MODE_FUNCTIONAL}
 _TYPES = {"buffer": "pointer", "u32": "uint", "i32": "int", "f32": "float"}
-_KINDS = {
-    UnitKind.MONITOR: common_pb2.UNIT_KIND_MONITOR,
-    UnitKind.COMPACTION: common_pb2.UNIT_KIND_COMPACTION,
-    UnitKind.SCHEDULER: common_pb2.UNIT_KIND_SCHEDULER,
-}
-
-
-@dataclass(frozen=True)
-class LaunchProgress:
-    """How far a launch is."""
-
-    label: str
-    workgroups_done: int
-    workgroups_total: int
-    instructions: int
-    cycle: int
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Asks the scheduler for a launch's work-groups.
-
-    Attributes:
-        tile_nonzeros: uint32[tiles] of the sparse operand, None where nothing is known.
-        tile_elements: elements of a full tile.
-        workgroup_tiles: uint32[workgroups, k], the tiles that each work-group works on.
-        path_table: uint32[tiles] in device memory, receives the code path of each tile; None for no table.
-    """
-
-    tile_nonzeros: NDArray[np.uint32] | None
-    tile_elements: int
-    workgroup_tiles: NDArray[np.uint32]
-    path_table: DeviceArray | None = None
-
-
-@dataclass(frozen=True)
-class Prefetch:
-    """The tiles of a view that each work-group of a launch reads, in the order of use.
-
-    Attributes:
-        view: the compacted view.
-        workgroup_tiles: uint32[workgroups, k]; `NO_TILE` stands for none.
-    """
-
-    view: CompactedView
-    workgroup_tiles: NDArray[np.uint32]
-
-
-@dataclass(frozen=True)
-class AttachedUnit:
-    """A unit in its seat: name and version as it declares them, where it runs, and its parameters with all defaults."""
-
-    kind: UnitKind
-    name: str
-    version: str
-    placement: str
-    parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class EventTimes:
-    """Where the wall time of one kind of event of one unit went, in seconds.
-
-    Attributes:
-        events, batches: how many.
-        nbytes: of the messages sent.
-        serialise_s: encoding, on a thread beside the simulation.
-        transport_s: from sending to acknowledgement, less the time in the unit.
-        unit_s: in the unit's process, translation included; `hook_s` the part inside the unit's own code.
-        wait_s: the model stood still for it.
-        round_trip_s: requests: from sending to answer, summed over batches.
-    """
-
-    events: int
-    batches: int
-    nbytes: int
-    serialise_s: float
-    transport_s: float
-    unit_s: float
-    hook_s: float
-    wait_s: float
-    round_trip_s: float
-
-
-@dataclass(frozen=True)
-class UnitTimes:
-    """What one unit did and where the wall time went.
-
-    Attributes:
-        kind, name, placement: the unit, and where it runs as the model sees it: builtin, unix, tcp or replay.
-        shadow: whether its answers are compared, not applied.
-        events: by kind of event; "lifecycle" stands for all messages that are no events.
-        compared, different, first_difference: of a shadow: answers compared, those that differ, and the first such.
-    """
-
-    kind: UnitKind
-    name: str
-    placement: str
-    shadow: bool
-    events: Mapping[str, EventTimes]
-    compared: int = 0
-    different: int = 0
-    first_difference: str = ""
-
-
-@dataclass(frozen=True)
-class SessionStatistics:
-    """What the session did so far.
-
-    Attributes:
-        posted, requests, batches: events to all units.
-        trace_hash: hex, over all events and replies in virtual-time order.
-        time_ps: virtual time.
-        model_s: wall time inside launches, waiting for units left out.
-        wait_s: wall time that the model waited for units.
-        units_s: wall time inside units, as they report it.
-        serialise_s: wall time spent on building messages in the model.
-    """
-
-    posted: int
-    requests: int
-    batches: int
-    trace_hash: str
-    time_ps: int
-    model_s: float
-    wait_s: float
-    units_s: float
-    serialise_s: float
 
 
 class CoSimulation:
@@ -246,9 +103,7 @@ class CoSimulation:
         self._allocations: dict[int, tuple[str, int]] = {}
         self._loaded: dict[str, dict[str, Kernel]] = {}
         self._closed = False
-        self._active: Any = None  # call under way
-        self._model: Child | None = None
-        self._channel: grpc.Channel | None = None
+        self._connection = ModelConnection(lambda: self._servers)
         # A short path: the address of a Unix socket has at most 107 bytes.
         self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=session_folder()))
         self._payloads = SharedPayloads(str(self._directory))
@@ -277,16 +132,8 @@ class CoSimulation:
     # Processes
 
     def _start(self, gpu_set: Mapping[str, Any], host_threads: int, max_instructions: int) -> None:
-        socket = self._directory / "gpu"
-        command = [str(gpusim()), "serve", "--socket", str(socket), "--private", str(self._directory)]
-        try:
-            self._model = Child(command, log=self._log)
-            self._model.wait_ready(_START_TIMEOUT_S)
-        except (ChildError, OSError) as error:
-            raise ModelFailedError(f"the GPU model did not start: {error}") from None
-        limits = [("grpc.max_send_message_length", _MESSAGE_LIMIT), ("grpc.max_receive_message_length", _MESSAGE_LIMIT)]
-        self._channel = grpc.insecure_channel(self._model.address, options=limits)
-        self._stub = gpu_model_pb2_grpc.GpuModelStub(self._channel)  # type: ignore[no-untyped-call]
+        self._connection.start(self._directory / "gpu", self._log)
+        self._stub = self._connection.stub
         reply = self._call(
             self._stub.Handshake,
             gpu_model_pb2.HandshakeRequest(
@@ -320,14 +167,14 @@ class CoSimulation:
         server = self._servers.get(choice.key)
         if server is not None:
             try:
-                server.wait_ready(_START_TIMEOUT_S)
+                server.wait_ready(START_TIMEOUT_S)
             except ChildError as error:
                 raise ConfigurationError(str(error)) from None
         security = choice.security
         reply = self._call(
             self._stub.AttachUnit,
             gpu_model_pb2.AttachUnitRequest(
-                kind=_KINDS[choice.kind],
+                kind=WIRE_KINDS[choice.kind],
                 target=choice.target if server is None else server.address,
                 parameters_json=json.dumps(dict(choice.parameters)),
                 reply_deadline_s=self._deadline_s,
@@ -345,7 +192,7 @@ class CoSimulation:
             kind=choice.kind,
             name=reply.unit.name,
             version=reply.unit.version,
-            placement=_placement(choice),
+            placement=choice.placement,
             parameters=json.loads(reply.unit.parameters_json or "{}"),
         )
         if choice.shadow:
@@ -365,8 +212,8 @@ class CoSimulation:
     def process_ids(self) -> dict[str, int]:
         """Return the process ids of the GPU model ("model") and of the unit servers (by kind)."""
         found = {key.kind.value: server.pid for key, server in self._servers.items() if not key.shadow}
-        if self._model is not None:
-            found["model"] = self._model.pid
+        if self._connection.model is not None:
+            found["model"] = self._connection.model.pid
         return found
 
     def close(self) -> None:
@@ -374,13 +221,9 @@ class CoSimulation:
         if self._closed:
             return
         self._closed = True
-        with _uninterrupted():
-            if self._channel is not None:
-                if self._model is not None and self._model.running():
-                    with contextlib.suppress(grpc.RpcError):
-                        self._stub.Shutdown(gpu_model_pb2.ShutdownRequest(), timeout=1.0)
-                self._channel.close()
-            children = [child for child in (self._model, *self._servers.values()) if child is not None]
+        with _stop.uninterrupted():
+            self._connection.shut_down()
+            children = [child for child in (self._connection.model, *self._servers.values()) if child is not None]
             for child in children:
                 child.ask_to_end()
             deadline = time.monotonic() + _END_PATIENCE_S
@@ -392,62 +235,23 @@ class CoSimulation:
 
     def _call(self, method: Any, request: Any) -> Any:
         self._check_open()
-        with self._under_way(method.future(request)) as call:
+        with self._connection.under_way(method.future(request)) as call:
             return call.result()
-
-    @contextlib.contextmanager
-    def _under_way(self, call: Any) -> Iterator[Any]:
-        """Let `interrupt` end a call, and tell its failure in the bridge's words."""
-        self._active = call
-        try:
-            _stop.check()  # a signal that came before the call could be seen
-            yield call
-        except grpc.FutureCancelledError:
-            _stop.check()
-            raise ModelFailedError("the call to the GPU model was cancelled") from None
-        except grpc.RpcError as error:
-            _stop.check()
-            raise self._failure(error) from None
-        except BaseException:
-            call.cancel()
-            raise
-        finally:
-            self._active = None
-
-    def interrupt(self) -> None:
-        """End the call under way, from another thread."""
-        call = self._active
-        if call is not None:
-            call.cancel()
-
-    def abandon(self) -> None:
-        """Kill all processes and remove the session's files, from another thread and whatever the session is doing."""
-        for child in (self._model, *self._servers.values()):
-            if child is not None:
-                child.stop(0)
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _check_open(self) -> None:
         if self._closed:
             raise ConfigurationError("the co-simulation session is closed")
 
-    def _failure(self, error: grpc.RpcError) -> SpartanError:
-        if error.code() in CONNECTION_LOST and self._model is not None and self._model.wait(2.0):
-            words = self._model.last_words()
-            return ModelFailedError(
-                f"the GPU model (process {self._model.pid}) ended in mid-run with {self._model.status()}"
-                + (f"; its last words: {words}" if words else "")
-            )
-        failure = error_of(error)
-        if isinstance(failure, UnitFailedError):
-            gone = [
-                f"{key.kind.value} ended with {server.status()}"
-                for key, server in self._servers.items()
-                if server.wait(0.2)
-            ]
-            if gone:
-                return UnitFailedError(f"{failure} (the process of unit {' and '.join(gone)})")
-        return failure
+    def interrupt(self) -> None:
+        """End the call under way, from another thread."""
+        self._connection.interrupt()
+
+    def abandon(self) -> None:
+        """Kill all processes and remove the session's files, from another thread and whatever the session is doing."""
+        for child in (self._connection.model, *self._servers.values()):
+            if child is not None:
+                child.stop(0)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     # Memory
 
@@ -511,7 +315,7 @@ class CoSimulation:
             reply = self._call(
                 self._stub.LoadCodeObject, gpu_model_pb2.LoadCodeObjectRequest(file=file, content=content)
             )
-            self._loaded[file] = {kernel.name: _kernel(kernel, file) for kernel in reply.kernels}
+            self._loaded[file] = {kernel.name: loaded_kernel(kernel, file) for kernel in reply.kernels}
         return self._loaded[file]
 
     def kernel(self, name: str) -> Kernel:
@@ -577,9 +381,9 @@ class CoSimulation:
             profile=profile or self.profiled(found.name),
         )
         if schedule is not None:
-            request.schedule.CopyFrom(_schedule(schedule))
+            request.schedule.CopyFrom(schedule_message(schedule))
         if prefetch is not None:
-            request.prefetch.append(_prefetch(prefetch))
+            request.prefetch.append(prefetch_message(prefetch))
         recorder = self.recorder
         if recorder is not None and recorder.wants(found.name):
             result = recorder.record(self, found, request, lambda: self._run(found, request))
@@ -615,7 +419,7 @@ class CoSimulation:
         self._check_open()
         begin = time.perf_counter()
         result = None
-        with self._under_way(self._stub.Launch(request)) as updates:
+        with self._connection.under_way(self._stub.Launch(request)) as updates:
             for update in updates:
                 if update.WhichOneof("body") == "result":
                     result = update.result
@@ -692,23 +496,12 @@ class CoSimulation:
 
     def statistics(self) -> SessionStatistics:
         """Return what the session did so far."""
-        reply = self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest())
-        return SessionStatistics(
-            posted=reply.posted_events,
-            requests=reply.requests,
-            batches=reply.batches,
-            trace_hash=reply.trace_hash,
-            time_ps=reply.time_ps,
-            model_s=reply.model_s,
-            wait_s=reply.units_wait_s,
-            units_s=reply.units_busy_s,
-            serialise_s=reply.serialise_s,
-        )
+        return session_statistics(self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest()))
 
     def unit_times(self) -> list[UnitTimes]:
         """Return what every unit did, detached ones first; they have handled all they were sent when this returns."""
         reply = self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest())
-        return [_unit_times(seat) for seat in reply.seats]
+        return [unit_times(seat) for seat in reply.seats]
 
     def detach(self, kind: UnitKind) -> dict[str, float]:
         """End a unit's stream and its process; return its counters."""
@@ -721,29 +514,6 @@ class CoSimulation:
         return counters
 
 
-def _kernel(message: Any, file: str) -> Kernel:
-    return Kernel(
-        id=message.id,
-        name=message.name,
-        file=file,
-        kernarg_bytes=message.kernarg_bytes,
-        arguments=tuple(Argument(a.name, a.offset, a.size, a.kind, a.type_name) for a in message.arguments),
-        required_workgroup=tuple(message.required_workgroup),
-    )
-
-
-def _schedule(schedule: Schedule) -> Any:
-    nonzeros = schedule.tile_nonzeros
-    return gpu_model_pb2.Schedule(
-        ask=True,
-        tiles_per_workgroup=schedule.workgroup_tiles.shape[1],
-        tile_nonzeros=b"" if nonzeros is None else np.ascontiguousarray(nonzeros, "<u4").tobytes(),
-        tile_elements=schedule.tile_elements,
-        path_table_address=0 if schedule.path_table is None else schedule.path_table.address,
-        workgroup_tiles=np.ascontiguousarray(schedule.workgroup_tiles, "<u4").tobytes(),
-    )
-
-
 def _toml_value(value: Any) -> str:
     """Return a parameter's value as TOML text."""
     if isinstance(value, bool):
@@ -751,73 +521,3 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value)
     return repr(value)
-
-
-def _prefetch(prefetch: Prefetch) -> Any:
-    tiles = prefetch.workgroup_tiles
-    present = tiles != NO_TILE
-    first = np.concatenate([[0], np.cumsum(present.sum(axis=1))])
-    return gpu_model_pb2.Prefetch(
-        view=prefetch.view.id, first=first.astype("<u4").tobytes(), tiles=tiles[present].astype("<u4").tobytes()
-    )
-
-
-def _unit_times(seat: Any) -> UnitTimes:
-    return UnitTimes(
-        kind=next(kind for kind, number in _KINDS.items() if number == seat.kind),
-        name=seat.name,
-        placement=seat.placement,
-        shadow=seat.shadow,
-        events={
-            _event_name(event.kind): EventTimes(
-                events=event.events,
-                batches=event.batches,
-                nbytes=event.bytes,
-                serialise_s=event.serialise_s,
-                transport_s=event.transport_s,
-                unit_s=event.unit_s,
-                hook_s=event.hook_s,
-                wait_s=event.wait_s,
-                round_trip_s=event.round_trip_s,
-            )
-            for event in seat.events
-        },
-        compared=seat.shadow_compared,
-        different=seat.shadow_different,
-        first_difference=seat.shadow_first_difference,
-    )
-
-
-def _event_name(kind: int) -> str:
-    name: str = common_pb2.EventKind.Name(kind)
-    return name.removeprefix("EVENT_KIND_").lower() if kind else "lifecycle"
-
-
-def _placement(choice: UnitChoice) -> str:
-    """Return where a unit runs, for results: "grpc" is a process on this host, started here or by somebody else."""
-    if choice.target is None:
-        return "thread" if choice.in_thread else "grpc"
-    place = choice.target.partition(":")[0]
-    return "grpc" if place == "unix" else place
-
-
-def session_folder() -> str | None:
-    """Return where sessions have their folders: in memory where the host has a file system for that."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > _SHARED_ROOM:
-        return str(memory)
-    return None if len(tempfile.gettempdir()) <= 60 else "/tmp"
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold back Ctrl-C: what is inside takes a few seconds at most and must not be left half done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[tuple[int, FrameType | None]] = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -10,8 +10,17 @@ from typing import Any, NamedTuple
 from bridge.errors import ConfigurationError
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
+from spartan_units.wire import common_pb2
 
-__all__ = ["TcpSecurity", "UnitChoice", "UnitKey", "default_choices", "parse_choice"]
+__all__ = ["WIRE_KINDS", "AttachedUnit", "TcpSecurity", "UnitChoice", "UnitKey", "default_choices", "parse_choice"]
+
+
+WIRE_KINDS = {
+    UnitKind.MONITOR: common_pb2.UNIT_KIND_MONITOR,
+    UnitKind.COMPACTION: common_pb2.UNIT_KIND_COMPACTION,
+    UnitKind.SCHEDULER: common_pb2.UNIT_KIND_SCHEDULER,
+}
+"""The wire's numbers of the seats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,17 @@ class TcpSecurity:
         )
 
 
+@dataclass(frozen=True)
+class AttachedUnit:
+    """A unit in its seat: name and version as it declares them, where it runs, and its parameters with all defaults."""
+
+    kind: UnitKind
+    name: str
+    version: str
+    placement: str
+    parameters: Mapping[str, Any]
+
+
 class UnitKey(NamedTuple):
     """Tells the units of a session apart."""
 
@@ -94,6 +114,14 @@ class UnitChoice:
     credit_window: int = 0
     max_batch_events: int = 0
     security: TcpSecurity = TcpSecurity()
+
+    @property
+    def placement(self) -> str:
+        """Return where a unit runs, for results: "grpc" is a process on this host, started here or by somebody else."""
+        if self.target is None:
+            return "thread" if self.in_thread else "grpc"
+        place = self.target.partition(":")[0]
+        return "grpc" if place == "unix" else place
 
     @property
     def empty(self) -> bool:

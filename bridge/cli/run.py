@@ -13,7 +13,8 @@ from bridge.cli._report import print_results
 from bridge.config import load_config
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.job import Job, run_job
-from bridge.session import CoSimulation, LaunchProgress
+from bridge.kernel import LaunchProgress
+from bridge.session import CoSimulation
 from bridge.units import parse_choice
 
 __all__ = ["register"]

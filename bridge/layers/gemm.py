@@ -16,7 +16,7 @@ from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import tuned
-from bridge.session import Prefetch, Schedule
+from bridge.schedule import Prefetch, Schedule
 from bridge.tensors import Matrix, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 

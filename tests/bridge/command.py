@@ -47,7 +47,12 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, "TMPDIR": str(self.temporary), "TERM": "dumb"},
+            env={
+                **os.environ,
+                "TMPDIR": str(self.temporary),
+                "SPARTAN_SESSION_FOLDER": str(self.temporary),
+                "TERM": "dumb",
+            },
         )
         self.since = time.monotonic()
 

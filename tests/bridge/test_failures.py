@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command import DATA, ROOT, Command, spartan
+from command import DATA, ROOT, SPARTAN, Command, spartan
 
 from bridge import ConfigurationError, CoSimulation, DeviceMemoryError, ModelFailedError
 from bridge.catalogue import kernel_folder
@@ -27,11 +28,18 @@ def changed(tmp_path: Path, old: str, new: str) -> str:
     return str(path)
 
 
+def start_seconds() -> float:
+    """Return how long the command takes that does nothing."""
+    begin = time.monotonic()
+    subprocess.run([SPARTAN, "--version"], check=True, capture_output=True)
+    return time.monotonic() - begin
+
+
 def refused(run, status: int, *parts: str) -> None:
     assert run.status == status, (run.status, run.out, run.err)
     for part in parts:
         assert part in run.sentence
-    assert run.seconds < SOON
+    assert run.seconds < SOON or run.seconds < 10 * start_seconds()  # on a host this busy
     assert run.left == []
 
 

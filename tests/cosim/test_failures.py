@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from bridge import ConfigurationError, CoSimulation, ModelFailedError, SpartanError, UnitChoice, UnitFailedError
+from bridge._folder import session_folder
 from bridge._process import Child
-from bridge.session import session_folder
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
 from tests.cosim.jobs import run

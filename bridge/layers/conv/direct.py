@@ -14,7 +14,7 @@ from bridge.layers.conv.pieces import FilterLayouts
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import tuned
-from bridge.session import Prefetch, Schedule
+from bridge.schedule import Prefetch, Schedule
 from bridge.tensors import CompactedView, Matrix, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
