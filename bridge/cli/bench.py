@@ -1,12 +1,15 @@
-"""`spartan bench`: what the bridge costs."""
+"""`spartan bench`: what the bridge costs, and how close the timing model is to upstream MGPUSim."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import rich.console
 import typer
 
+from bridge._binary import gpusim
 from bridge.bench_bridge import measure_bridge, measure_hiding
 from bridge.errors import ConfigurationError
 
@@ -18,6 +21,9 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Benchmarks; compare ratios within one run.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("bridge")(bridge)
+    # The GPU model parses the arguments: one grammar for both programs.
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    group.command("reference", context_settings=settings)(reference)
     app.add_typer(group, name="bench")
 
 
@@ -51,3 +57,13 @@ def bridge(
             json_file.write_text(bench.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"{json_file} can't be written: {error.strerror}") from None
+
+
+def reference(context: typer.Context) -> None:
+    """Compare cycles and counters with MGPUSim's: reference --reference DIR [--case GLOB] [--json FILE] [--cores N]."""
+    result = subprocess.run(
+        [str(gpusim()), "bench", "reference", *context.args], stderr=subprocess.PIPE, text=True, check=False
+    )
+    message = result.stderr.replace("gpusim bench reference:", "spartan:").replace("gpusim", "spartan")
+    sys.stderr.write(message)
+    raise typer.Exit(result.returncode if result.returncode >= 0 else 4)

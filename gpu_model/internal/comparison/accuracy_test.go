@@ -1,0 +1,111 @@
+package comparison_test
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/internal/comparison"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/internal/reference"
+)
+
+// known are the cases whose cycles or transactions are farther off than the goal, see docs/accuracy.md. The number is the largest absolute
+// error of the cycles without launch tail that is accepted, in per cent.
+var known = map[string]float64{
+	// Three and more wavefronts a SIMD that do nothing but vector arithmetic.
+	"vadd_dep_1x1024_i16": 46, "vadd_dep_640x256_i4": 42, "vmac_dep_1x1024_i16": 24, "vmac_ind8_1x1024_i16": 45, "vrcp_dep_1x1024_i8": 28,
+	"vexp_dep_1x1024_i8": 39, "vsqrt_dep_1x1024_i8": 28, "vmullo_dep_1x1024_i8": 14, "vmulhi_dep_1x1024_i8": 27,
+	"diverge_m1_1x1024_i8": 22, "occ_vgpr24": 12,
+	// Order of loads and stores while pages are missing.
+	"cp4_512KB_128wg": 16, "cp4_2048KB_512wg": 10, "eltadd_262144_wg256": 10, "rd4_8192KB_512wg": 10, "rd4_8192KB_2048wg": 10,
+	// Second launches.
+	"rd4_1024KB_256wg_x2": 12, "wr4_4096KB_512wg_x2": 20,
+	// L2 requests depend on the order in which work-groups end.
+	"occ_vgpr128": 10, "occ_lds16384": 10, "occ_lds65536": 10, "spgemm_256x256x256_d30": 10,
+}
+
+// TestAccuracy runs every case measured on upstream MGPUSim: outputs and instruction counts equal, L2 and DRAM transactions within 2 %, kernel
+// cycles within 10 % and 3 % on average, with the launch tail and without it, but for the known deviations.
+func TestAccuracy(t *testing.T) {
+	dir, ok := reference.Directory()
+	if !ok {
+		t.Skip("shared/reference is not beside the repository")
+	}
+	cases, err := reference.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := gpuconfig.Preset("r9nano")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner := comparison.Runner{Directory: dir, Spec: spec, Threads: 1}
+	results := make([][]comparison.Record, len(cases))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for i := range next {
+				var err error
+				if results[i], err = runner.Run(context.Background(), &cases[i]); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	for i := range cases {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	var records []comparison.Record
+	for _, r := range results {
+		records = append(records, r...)
+	}
+	for i := range records {
+		checkRecord(t, &records[i])
+	}
+	var ordinary []comparison.Record
+	for _, r := range records {
+		if limit, ok := known[r.Case]; !ok || limit <= 10 {
+			ordinary = append(ordinary, r)
+		}
+	}
+	for _, tail := range []bool{true, false} {
+		for _, g := range []string{"A", "B", "C"} {
+			s := comparison.Summarize(ordinary, g, tail)
+			if s.Mean > 0.03 || s.Max > 0.10 {
+				t.Errorf("group %s, tail %v: expected a mean absolute error up to 3 %% and a largest one up to 10 %%, got %.2f %% and %.2f %% (%s)", g, tail,
+					100*s.Mean, 100*s.Max, s.Worst)
+			}
+		}
+		if s := comparison.Summarize(records, "A", tail); s.Median > 0.001 {
+			t.Errorf("group A, tail %v: expected a median absolute error up to 0.1 %%, got %.3f %%", tail, 100*s.Median)
+		}
+	}
+}
+
+func checkRecord(t *testing.T, r *comparison.Record) {
+	limit, deviates := known[r.Case]
+	if !deviates {
+		limit = 10
+	}
+	if e := 100 * math.Abs(r.Error(false)); e > limit {
+		t.Errorf("%s, launch %d: expected cycles within %v %%, got %d for %d", r.Case, r.Launch, limit, r.Cycles, r.ReferenceCycles)
+	}
+	if r.Instructions != r.ReferenceInstructions {
+		t.Errorf("%s, launch %d: expected %d instructions, got %d", r.Case, r.Launch, r.ReferenceInstructions, r.Instructions)
+	}
+	for _, row := range r.Rows() {
+		counted := strings.HasPrefix(row.Name, "L2 requests_") || strings.HasPrefix(row.Name, "DRAM ") && strings.HasSuffix(row.Name, "_trans")
+		if counted && !deviates && math.Abs(float64(row.Ours)-float64(row.Reference)) > 0.02*float64(row.Reference) {
+			t.Errorf("%s, launch %d: expected %d %s within 2 %%, got %d", r.Case, r.Launch, row.Reference, row.Name, row.Ours)
+		}
+	}
+}
