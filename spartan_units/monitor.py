@@ -11,7 +11,7 @@ from spartan_units.base import Costs, Parameters, SparsityMonitor
 from spartan_units.constants import constant
 from spartan_units.types import StoreBatch, TensorInfo, TileCounts
 
-__all__ = ["LineCountingMonitor", "MonitorParameters", "elements_written", "locate", "tile_deltas"]
+__all__ = ["LineCountingMonitor", "MonitorParameters", "elements_written", "locate", "nonzero_elements", "tile_deltas"]
 
 LINE_BYTES = 64
 
@@ -30,17 +30,29 @@ def tile_deltas(tensor: TensorInfo, batch: StoreBatch, rows: Any) -> tuple[np.nd
     element is zero when it compares equal to 0.0, so −0.0 is a zero and NaN is not.
     """
     width = tensor.dtype.itemsize
-    per_line = LINE_BYTES // width
-    old = batch.old[rows].reshape(-1).view(tensor.dtype).reshape(-1, per_line)
-    new = batch.new[rows].reshape(-1).view(tensor.dtype).reshape(-1, per_line)
-    written = elements_written(batch.mask[rows], width)
-    offset = (batch.address[rows].astype(np.int64) - tensor.address)[:, None] + np.arange(per_line) * width
+    every = slice(None) if len(rows) == len(batch) else rows
+    old, new, mask, address = batch.old[every], batch.new[every], batch.mask[every], batch.address[every]
+    before, after = (nonzero_elements(lines, width) for lines in (old, new))
+    changed = before != after
+    if not (mask == _ALL_BYTES).all():
+        changed &= elements_written(mask, width)
+    # Few elements change between zero and non-zero: only those have to be found in the tensor.
+    line, element = np.nonzero(changed)
+    offset = (address.astype(np.int64) - tensor.address)[line] + element * width
     row, column, inside = locate(tensor, offset)
-    change = (new != 0).astype(np.int64) - (old != 0)
-    relevant = inside & written & (change != 0)
-    grid = tensor.tile_grid
-    tile = (row // tensor.tile_rows) * grid[1] + column // tensor.tile_columns
-    return tile[relevant], change[relevant]
+    tile = (row // tensor.tile_rows) * tensor.tile_grid[1] + column // tensor.tile_columns
+    change = np.where(after[line, element], 1, -1)
+    return (tile, change) if inside.all() else (tile[inside], change[inside])
+
+
+_ALL_BYTES = np.uint64(0xFFFFFFFFFFFFFFFF)
+_BITS: dict[int, np.dtype[Any]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+
+
+def nonzero_elements(lines: np.ndarray[Any, np.dtype[np.uint8]], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return bool[n, 64 // width] of lines uint8[n, 64]: the element is not a zero of either sign."""
+    bits = np.ascontiguousarray(lines).view(_BITS[width])
+    return np.asarray((bits << 1) != 0)
 
 
 def elements_written(mask: np.ndarray[Any, np.dtype[np.uint64]], width: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -105,7 +117,8 @@ class LineCountingMonitor(SparsityMonitor):
             if tensor is None:
                 continue
             tile, change = tile_deltas(tensor, batch, np.flatnonzero(batch.tensor == tensor_id))
-            np.add.at(self._nonzeros[tensor.id], tile, change)
+            counts = self._nonzeros[tensor.id]
+            counts += np.bincount(tile, change, len(counts)).astype(np.int64)
 
     def read_counts(self, tensor: TensorInfo, time_ps: int) -> TileCounts:
         """Return the exact counts."""
