@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -133,13 +134,17 @@ class RunConfig(_Section):
     def choices(self, given: tuple[UnitChoice, ...] = ()) -> tuple[UnitChoice, ...]:
         """Return the unit of every seat: as given on the command line, else as the file says, else the default."""
         found = default_choices()
+        shadows: list[UnitChoice] = []
         for kind, unit in self.units.items():
             found[kind] = UnitChoice(kind, unit.spec, unit.parameters)
         for choice in given:
+            if choice.shadow:
+                shadows.append(choice)
+                continue
             before = found[choice.kind]
             keep = before.parameters if before.spec == choice.spec else {}
-            found[choice.kind] = UnitChoice(choice.kind, choice.spec, choice.parameters or keep)
-        return tuple(found.values())
+            found[choice.kind] = replace(choice, parameters=choice.parameters or keep)
+        return (*found.values(), *shadows)
 
 
 def gpu_assignments(texts: Sequence[str]) -> dict[str, int | float | str | bool]:

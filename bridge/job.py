@@ -20,7 +20,7 @@ from bridge.layers.operation import Measurement, Operation
 from bridge.metrics import write_metrics
 from bridge.photo import load_photo
 from bridge.reference.convolution import compare, expected, useful_macs
-from bridge.results import Cost, Events, LayerResult, MonitorResult, Results, UnitResult, Wall
+from bridge.results import Cost, Events, LayerResult, MonitorResult, Results, UnitResult, UnitTimesResult, Wall
 from bridge.session import CoSimulation
 from bridge.tensors import Matrix, WatchedTensor
 from bridge.trace import run_timeline
@@ -256,6 +256,7 @@ def run_job(
     units: tuple[UnitChoice, ...] = (),
     log: Path | None = None,
     out: Path | None = None,
+    record: Path | None = None,
     on_start: Callable[[CoSimulation, Job], None] = lambda *_: None,
 ) -> Results:
     """Run a configuration in a session of its own and return what came of it.
@@ -266,6 +267,7 @@ def run_job(
         units: choices that take precedence over the configuration's.
         log: file for what the processes say beyond one sentence.
         out: folder that receives metrics.sqlite3 and trace.json.
+        record: new or empty folder that receives all events and replies.
         on_start: called before the first step, to set callbacks on session and job.
     """
     begin = time.perf_counter()
@@ -277,6 +279,7 @@ def run_job(
         units=config.choices(units),
         host_threads=config.host_threads,
         reply_deadline_s=config.reply_deadline_s,
+        record=record,
         log=log,
     ) as session:
         job = Job(session, config, photo)
@@ -285,6 +288,7 @@ def run_job(
         statistics = session.statistics()
         attached = list(session.units.values())
         counters = {unit.kind: session.detach(unit.kind) for unit in attached}
+        times = session.unit_times()
         if out is not None:
             write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
             run_timeline(session.launches, session.layers).write(out / "trace.json")
@@ -315,9 +319,11 @@ def run_job(
             events=Events(posted=statistics.posted, requests=statistics.requests, batches=statistics.batches),
             wall=Wall(
                 model_s=statistics.model_s,
+                wait_s=statistics.wait_s,
                 units_s=statistics.units_s,
                 bridge_s=max(0.0, total - statistics.model_s - statistics.wait_s),
                 total_s=total,
             ),
+            unit_times=[UnitTimesResult.of(unit) for unit in times],
             trace_hash=statistics.trace_hash,
         )

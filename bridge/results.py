@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pydantic
 
 from bridge.layers.operation import Measurement
+from bridge.statistics import UnitTimes
 
 __all__ = ["Cost", "Events", "LayerResult", "MonitorResult", "Results", "UnitResult", "Wall"]
 
@@ -113,6 +114,78 @@ class UnitResult(_Record):
     counters: dict[str, float]
 
 
+class EventTimesResult(_Record):
+    """Where the wall time of one kind of event of one unit went, in seconds.
+
+    Attributes:
+        kind: of event; "lifecycle" stands for all messages that are no events.
+        events, batches, bytes: how many were sent.
+        serialise_s: encoding, on a thread beside the simulation.
+        transport_s: from sending to acknowledgement, less the time in the unit.
+        unit_s: in the unit's process, translation included; `hook_s` the part inside the unit's own code.
+        wait_s: the model stood still for it.
+        round_trip_s: requests: from sending to answer, summed over batches.
+    """
+
+    kind: str
+    events: int
+    batches: int
+    bytes: int
+    serialise_s: float
+    transport_s: float
+    unit_s: float
+    hook_s: float
+    wait_s: float
+    round_trip_s: float
+
+
+class UnitTimesResult(_Record):
+    """One unit's events and their wall time; of a shadow also what comparing its answers gave.
+
+    Attributes:
+        transport: how the model reaches it: builtin, unix, tcp or replay.
+        shadow: its answers were compared, not applied.
+        compared, different, first_difference: answers compared, those that differ, and the first of these.
+    """
+
+    kind: str
+    name: str
+    transport: str
+    shadow: bool
+    events: list[EventTimesResult]
+    compared: int
+    different: int
+    first_difference: str
+
+    @classmethod
+    def of(cls, times: UnitTimes) -> UnitTimesResult:
+        """Return the record of a session's figures."""
+        return cls(
+            kind=times.kind.value,
+            name=times.name,
+            transport=times.placement,
+            shadow=times.shadow,
+            events=[
+                EventTimesResult(
+                    kind=kind,
+                    events=event.events,
+                    batches=event.batches,
+                    bytes=event.nbytes,
+                    serialise_s=event.serialise_s,
+                    transport_s=event.transport_s,
+                    unit_s=event.unit_s,
+                    hook_s=event.hook_s,
+                    wait_s=event.wait_s,
+                    round_trip_s=event.round_trip_s,
+                )
+                for kind, event in times.events.items()
+            ],
+            compared=times.compared,
+            different=times.different,
+            first_difference=times.first_difference,
+        )
+
+
 class MonitorResult(_Record):
     """What the monitor said of one tensor, and what profiling it cost.
 
@@ -143,13 +216,14 @@ class Events(_Record):
 
 
 class Wall(_Record):
-    """Wall time in seconds: inside the model, inside the units as they report it, all the rest, and in total.
+    """Wall time in seconds: inside the model, waiting for units, inside the units, all the rest, and in total.
 
     The model does not count the time that it waits for units; units work while the model simulates, so the parts may
     add up to more than the total, and the bridge's part is never negative.
     """
 
     model_s: float
+    wait_s: float
     bridge_s: float
     units_s: float
     total_s: float
@@ -168,6 +242,7 @@ class Results(_Record):
     monitor: list[MonitorResult]
     events: Events
     wall: Wall
+    unit_times: list[UnitTimesResult] = []
     trace_hash: str
 
     model_config = pydantic.ConfigDict(extra="forbid", populate_by_name=True)

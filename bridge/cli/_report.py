@@ -8,7 +8,7 @@ import rich.table
 
 from bridge.results import LayerResult, Results
 
-__all__ = ["print_results"]
+__all__ = ["print_results", "print_times"]
 
 _WIDTH = 110
 
@@ -36,6 +36,34 @@ def print_results(results: Results) -> None:
         f"units {wall.units_s:.1f} s beside it"
     )
     console.print(f"trace hash: {results.trace_hash}")
+
+
+def print_times(results: Results) -> None:
+    """Print where the wall time went, for each unit and kind of event, and what shadows answered otherwise."""
+    console = rich.console.Console(highlight=False)
+    if not console.is_terminal:
+        console = rich.console.Console(highlight=False, width=_WIDTH + 30)
+    table = _table("wall time in ms", "unit", "events of kind")
+    for heading in ("number", "batches", "MB", "encoding", "transport", "unit", "its code", "model waited", "hidden"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for unit in results.unit_times:
+        for event in unit.events:
+            hidden = 1 - min(event.wait_s / event.round_trip_s, 1) if event.round_trip_s else None
+            seconds = (event.serialise_s, event.transport_s, event.unit_s, event.hook_s, event.wait_s)
+            table.add_row(
+                f"{unit.name} ({unit.transport})",
+                event.kind,
+                f"{event.events:,}",
+                f"{event.batches:,}",
+                f"{event.bytes / 1e6:.1f}",
+                *(f"{1e3 * value:.1f}" for value in seconds),
+                "–" if hidden is None else f"{100 * hidden:.0f} %",
+            )
+    console.print(table)
+    for unit in results.unit_times:
+        if unit.shadow:
+            different = f"{unit.different:,} of {unit.compared:,} answers differ"
+            console.print(f"{unit.name}: {different}{'; ' if unit.first_difference else ''}{unit.first_difference}")
 
 
 def _table(title: str, *columns: str) -> rich.table.Table:

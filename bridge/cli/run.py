@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import rich.console
@@ -9,13 +10,13 @@ import rich.progress
 import rich.table
 import typer
 
-from bridge.cli._report import print_results
+from bridge.cli._report import print_results, print_times
 from bridge.config import load_config
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.job import Job, run_job
 from bridge.kernel import LaunchProgress
 from bridge.session import CoSimulation
-from bridge.units import parse_choice
+from bridge.units import TcpSecurity, parse_choice
 
 __all__ = ["register"]
 
@@ -33,8 +34,19 @@ def run(
     gpu_set: list[str] = typer.Option([], help="KEY=VALUE: a GPU parameter that differs from the preset."),
     unit: list[str] = typer.Option(
         [],
-        help="KIND=SPEC, the unit for a seat: an installed name, package:Class, ./file.py:Class, unix:/path, none.",
+        help="KIND=SPEC, the unit for a seat: an installed name, package:Class, ./file.py:Class (thread: before one "
+        "runs it in this process), builtin, unix:/path, tcp://host:port, replay:DIR, none; shadow:KIND=SPEC compares "
+        "another with it.",
     ),
+    record: Path | None = typer.Option(
+        None, help="New folder that receives all events and replies, for spartan replay."
+    ),
+    tls_ca: Path | None = typer.Option(None, help="For tcp:// units, PEM: the authority of the servers' certificates."),
+    tls_certificate: Path | None = typer.Option(None, help="PEM: certificate of this side, for mutual TLS."),
+    tls_key: Path | None = typer.Option(None, help="PEM: its private key."),
+    token_file: Path | None = typer.Option(None, help="File with the token to present over TLS."),
+    insecure_loopback: bool = typer.Option(False, help="Allow bare TCP to a loopback address."),
+    verbose: bool = typer.Option(False, "-v", "--verbose", help="Also print where the wall time went."),
     cores: int | None = typer.Option(None, min=0, help="Host cores for the GPU model, 0 for all; results are equal."),
 ) -> None:
     """Run a job: every layer and phase dense and with Spartan, all outputs verified against numpy in float64."""
@@ -47,7 +59,10 @@ def run(
     if cores is not None:
         changes["host_threads"] = cores
     loaded = loaded.model_copy(update=changes).with_gpu(gpu, gpu_set)
-    choices = tuple(parse_choice(text) for text in unit)
+    security = TcpSecurity.from_files(
+        ca=tls_ca, certificate=tls_certificate, key=tls_key, token=token_file, insecure_loopback=insecure_loopback
+    )
+    choices = tuple(replace(parse_choice(text), security=security) for text in unit)
     folder = out if out is not None else Path("runs") / loaded.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,10 +72,18 @@ def run(
     console = rich.console.Console(stderr=True)
     with _Progress(console) as progress:
         results = run_job(
-            loaded, config.parent, units=choices, log=folder / "log", out=folder, on_start=progress.attach
+            loaded,
+            config.parent,
+            units=choices,
+            log=folder / "log",
+            out=folder,
+            record=record,
+            on_start=progress.attach,
         )
     path = results.write(folder)
     print_results(results)
+    if verbose:
+        print_times(results)
     rich.print(f"results: {path}")
     if not results.verified:
         wrong = [f"{layer.name} {layer.phase}" for layer in results.layers if not layer.verified]

@@ -11,7 +11,7 @@ from bridge.kernel import LaunchResult
 from bridge.layers.conv.pieces import gradient_matrix
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
-from bridge.session import Schedule
+from bridge.schedule import Schedule
 from bridge.tensors import Matrix, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
