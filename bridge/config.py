@@ -70,7 +70,10 @@ class Input(_Section):
 
 
 class ConvLayer(_Section):
-    """A convolution with He-initialised filters and normally distributed biases."""
+    """A convolution with He-initialised filters and normally distributed biases.
+
+    `units` are those of this layer, where they differ from the job's, and `phase_units` those of one of its phases.
+    """
 
     kind: Literal["conv"]
     name: str
@@ -84,13 +87,29 @@ class ConvLayer(_Section):
     bias_deviation: float = Field(default=0.0, ge=0)
     phases: tuple[Phase, ...] = ("forward", "data_gradient", "filter_gradient")
     sparse_operand: Literal["x", "dy"] = "x"
+    units: dict[UnitKind, Unit] = Field(default_factory=dict)
+    phase_units: dict[Phase, dict[UnitKind, Unit]] = Field(default_factory=dict)
+
+    def choices(self, phase: str) -> tuple[UnitChoice, ...]:
+        """Return the units of a phase that differ from the job's."""
+        of_phase = next((units for name, units in self.phase_units.items() if name == phase), {})
+        return _choices({**self.units, **of_phase})
 
 
 class ReluLayer(_Section):
-    """A rectified linear unit, whose output and gradient the monitor watches."""
+    """A rectified linear unit, whose output and gradient the monitor watches; `units` as for a convolution."""
 
     kind: Literal["relu"]
     name: str
+    units: dict[UnitKind, Unit] = Field(default_factory=dict)
+
+    def choices(self, phase: str) -> tuple[UnitChoice, ...]:
+        """Return the units that differ from the job's; they are the same in all phases."""
+        return _choices(self.units)
+
+
+def _choices(units: dict[UnitKind, Unit]) -> tuple[UnitChoice, ...]:
+    return tuple(UnitChoice(kind, unit.spec, unit.parameters) for kind, unit in units.items())
 
 
 Layer = Annotated[ConvLayer | ReluLayer, Field(discriminator="kind")]

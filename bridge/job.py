@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import platform
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from bridge._version import __version__
 from bridge.array import DeviceArray
 from bridge.config import ConvLayer, ReluLayer, RunConfig
+from bridge.errors import SpartanError
 from bridge.layers import conv, relu
 from bridge.layers.operation import Measurement, Operation
 from bridge.metrics import write_metrics
@@ -137,7 +140,7 @@ class Job:
         host_bias = None if stage.bias is None else stage.bias.numpy()
         reference = expected(phase, shape, x=host_x, w=layouts.filters.numpy(), dy=host_dy, bias=host_bias)
         operand = {"forward": "x", "data_gradient": "dy", "filter_gradient": layer.sparse_operand}[phase]
-        with self._session.layer(label):
+        with self._session.changed(layer.choices(phase)), self._session.layer(label):
             with conv.dense(phase, self._session, layer.name, shape, **operands) as operation:
                 dense = self._measure(operation)
                 dense_result = operation.output.numpy()
@@ -192,7 +195,7 @@ class Job:
         matrix = Matrix(output, images * channels, height * width, height * width, 1, _TILE, _TILE)
         watched: WatchedTensor | None = None
         read = 0
-        with self._session.layer(label):
+        with self._session.changed(layer.choices(phase)), self._session.layer(label):
             plain = spartan = self._measure(operation)
             if UnitKind.MONITOR in self._session.units:
                 watched = self._session.watch(matrix)
@@ -249,6 +252,18 @@ def _named(shape: conv.ConvolutionShape) -> dict[str, int]:
     }
 
 
+def _keep(job: Job, error: SpartanError, path: Path) -> None:
+    """Write the results of the layers that were finished before a failure."""
+    kept = {
+        "error": str(error),
+        "exit_code": error.exit_code,
+        "layers": [layer.model_dump(mode="json") for layer in job.layers],
+        "monitor": [tensor.model_dump(mode="json") for tensor in job.monitor],
+    }
+    with contextlib.suppress(OSError):  # the failure itself is what the user must hear of
+        path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+
+
 def run_job(
     config: RunConfig,
     folder: Path,
@@ -266,7 +281,8 @@ def run_job(
         folder: where relative paths in it start.
         units: choices that take precedence over the configuration's.
         log: file for what the processes say beyond one sentence.
-        out: folder that receives metrics.sqlite3 and trace.json.
+        out: folder that receives metrics.sqlite3 and trace.json; after a failure partial.json, with the layers that
+            were finished.
         record: new or empty folder that receives all events and replies.
         on_start: called before the first step, to set callbacks on session and job.
     """
@@ -284,7 +300,12 @@ def run_job(
     ) as session:
         job = Job(session, config, photo)
         on_start(session, job)
-        job.run()
+        try:
+            job.run()
+        except SpartanError as error:
+            if out is not None:
+                _keep(job, error, out / "partial.json")
+            raise
         statistics = session.statistics()
         attached = list(session.units.values())
         counters = {unit.kind: session.detach(unit.kind) for unit in attached}

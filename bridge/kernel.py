@@ -89,13 +89,15 @@ class LaunchResult:
 
 @dataclass(frozen=True)
 class LaunchProgress:
-    """How far a launch is."""
+    """How far a launch is; while the model waits for a unit, only `waiting_for` (unit, event) and `waiting_s` count."""
 
     label: str
     workgroups_done: int
     workgroups_total: int
     instructions: int
     cycle: int
+    waiting_for: str = ""
+    waiting_s: float = 0.0
 
 
 def loaded_kernel(message: Any, file: str) -> Kernel:

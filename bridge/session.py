@@ -96,7 +96,7 @@ class CoSimulation:
         self._deadline_s = reply_deadline_s
         self._seats: dict[UnitKind, int] = {}
         self._servers: dict[UnitKey, UnitServer] = {}
-        self._choices: dict[UnitKind, UnitKey] = {}
+        self._choices: dict[UnitKind, UnitChoice] = {}
         self._shadows: list[int] = []
         self._record = record
         self._kernels: dict[str, Kernel] = {}
@@ -198,7 +198,7 @@ class CoSimulation:
         if choice.shadow:
             self._shadows.append(reply.seat)
         else:
-            self._seats[choice.kind], self._choices[choice.kind] = reply.seat, choice.key
+            self._seats[choice.kind], self._choices[choice.kind] = reply.seat, choice
             self.units[choice.kind] = unit
         return unit
 
@@ -432,6 +432,8 @@ class CoSimulation:
                             workgroups_total=progress.workgroups_total,
                             instructions=progress.instructions,
                             cycle=progress.cycle,
+                            waiting_for=progress.waiting_for,
+                            waiting_s=progress.waiting_s,
                         )
                     )
         if result is None:
@@ -494,6 +496,25 @@ class CoSimulation:
         end = self._call(self._stub.MarkLayer, gpu_model_pb2.MarkLayerRequest(begin=False, label=label))
         self.layers.append(LayerSpan(label, begin.time_ps, end.time_ps))
 
+    @contextlib.contextmanager
+    def changed(self, choices: Sequence[UnitChoice]) -> Iterator[None]:
+        """Exchange units for a while, and bring the others back, as new ones, afterwards.
+
+        A monitor that comes learns of all watched tensors, with the counts that they have then. Views must not be open.
+        """
+        before = {choice.kind: self._choices.get(choice.kind) for choice in choices}
+        for choice in choices:
+            self._exchange(choice.kind, choice)
+        yield
+        for kind, old in before.items():
+            self._exchange(kind, old)
+
+    def _exchange(self, kind: UnitKind, choice: UnitChoice | None) -> None:
+        if kind in self.units:
+            self.detach(kind)
+        if choice is not None:
+            self.attach(choice)
+
     def statistics(self) -> SessionStatistics:
         """Return what the session did so far."""
         return session_statistics(self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest()))
@@ -507,7 +528,7 @@ class CoSimulation:
         """End a unit's stream and its process; return its counters."""
         reply = self._call(self._stub.DetachUnit, gpu_model_pb2.DetachUnitRequest(seat=self._seats.pop(kind)))
         del self.units[kind]
-        server = self._servers.pop(self._choices.pop(kind), None)
+        server = self._servers.pop(self._choices.pop(kind).key, None)
         if server is not None:
             server.stop()
         counters: dict[str, float] = json.loads(reply.counters_json or "{}")

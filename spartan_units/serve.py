@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class UnitServicer(units_pb2_grpc.UnitsServicer):
         """Serve instances of `unit` to clients that present `token`, or to all where it is empty."""
         self._unit = unit
         self._token = token
+        self._streams: set[UnitStream] = set()
 
     def Attach(self, request_iterator: Iterator[Any], context: Any) -> Iterator[Any]:  # noqa: N802 - the wire's name
         """Run one stream."""
@@ -97,7 +99,24 @@ class UnitServicer(units_pb2_grpc.UnitsServicer):
             given = dict(context.invocation_metadata()).get("authorization", "")
             if not hmac.compare_digest(str(given), f"Bearer {self._token}"):
                 context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is not the one that this unit server expects")
-        return UnitStream(self._make).run(request_iterator)
+        stream = UnitStream(self._make)
+        self._streams.add(stream)
+        try:
+            yield from stream.run(request_iterator)
+        finally:
+            self._streams.discard(stream)
+
+    def watch(self, patience_s: float = 5.0) -> None:
+        """Tell on standard error, for as long as the process lives, which unit has been at one event for so long."""
+        told: dict[UnitStream, str] = {}
+        while True:
+            time.sleep(1.0)
+            for stream in list(self._streams):
+                since, doing = stream.busy_since, stream.doing
+                seconds = 0.0 if since is None else time.monotonic() - since
+                if seconds > patience_s and told.get(stream) != doing:
+                    told[stream] = doing
+                    print(f"the model waits: {stream!r} has been at {doing} for {seconds:.0f} s", file=sys.stderr)  # noqa: T201
 
     def _make(self, name: str, kind: UnitKind, machine: Machine, parameters: dict[str, Any]) -> Unit:
         if name and name != self._unit.name:
@@ -132,7 +151,9 @@ def make_server(unit: type[Unit], listen: str, security: ServerSecurity | None =
     )
     on_unix = listen.startswith("unix:")
     token = "" if on_unix else security.token
-    units_pb2_grpc.add_UnitsServicer_to_server(UnitServicer(unit, token), server)  # type: ignore[no-untyped-call]
+    servicer = UnitServicer(unit, token)
+    threading.Thread(target=servicer.watch, name="watchdog", daemon=True).start()
+    units_pb2_grpc.add_UnitsServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     listen = listen.removeprefix("tcp://")
     credentials = None if on_unix else security.credentials(listen)
     mask = os.umask(0o177)

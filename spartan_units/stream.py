@@ -69,10 +69,16 @@ class UnitStream:
         self._now = "the handshake"
         self._time_ps = 0
         self._hook_ns = 0
+        self.busy_since: float | None = None
         self._to_apply: list[AppliedTiles] = []
 
     def __repr__(self) -> str:
         return f"<UnitStream {self._unit!r}>"
+
+    @property
+    def doing(self) -> str:
+        """What the unit is at: the event or lifecycle message under way, or the latest."""
+        return self._now
 
     def run(self, messages: Iterator[Any]) -> Iterator[Any]:
         """Yield a UnitMessage for whatever each ModelMessage calls for; a failure is the last message."""
@@ -81,12 +87,15 @@ class UnitStream:
                 body = message.WhichOneof("body")
                 if body == "goodbye":
                     return
+                self.busy_since = time.monotonic()
                 yield from self._handle(body, message)
+                self.busy_since = None
         except GeneratorExit:
             raise
         except BaseException as error:  # a unit that calls sys.exit has failed as well
             yield units_pb2.UnitMessage(failure=self._failure(error))
         finally:
+            self.busy_since = None
             self._shared.close()
             if self._unit is not None:
                 self._unit.stop()

@@ -118,6 +118,10 @@ class _Progress(rich.progress.Progress):
             self.update(steps, description=label, completed=seen, note=f"step {seen + 1} of {job.steps}")
 
         def on_progress(progress: LaunchProgress) -> None:
+            if progress.waiting_for:
+                note = f"waiting for {progress.waiting_for} since {progress.waiting_s:.0f} s"
+                self.update(launch, visible=True, description=f"  {progress.label}", note=note)
+                return
             self.update(
                 launch,
                 visible=True,

@@ -21,6 +21,7 @@ import pytest
 from bridge import ConfigurationError, CoSimulation, ModelFailedError, SpartanError, UnitChoice, UnitFailedError
 from bridge._folder import session_folder
 from bridge._process import Child
+from bridge.kernel import LaunchProgress
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
 from tests.cosim.jobs import run
@@ -111,6 +112,21 @@ def test_a_unit_that_goes_wrong(kind, unit, event, reason):
     name = {"compaction": "ellpack-dib", "monitor": "line-counting", "scheduler": "static"}[kind]
     layer = "relu" if kind == "monitor" else "conv forward"
     assert re.fullmatch(rf"unit {name} failed at {event} in layer {layer}, virtual time \d+ ps: .*{reason}.*", sentence)
+
+
+def test_both_sides_tell_who_waits_for_whom(tmp_path):
+    told: list[LaunchProgress] = []
+    choices = units(compaction=f"{HERE / 'faulty_units.py'}:Hanging")
+    with CoSimulation(units=choices, reply_deadline_s=8, log=tmp_path / "log") as session:
+        session.on_progress = told.append
+        with pytest.raises(UnitFailedError):
+            run(session)
+    waits = [progress for progress in told if progress.waiting_for]
+    assert re.match(r"unit ellpack-dib at compact_tile event \d+", waits[-1].waiting_for)
+    assert waits[-1].waiting_s > 5
+    assert re.search(
+        r"the model waits: <UnitStream .*> has been at compact_tile event \d+ for", (tmp_path / "log").read_text()
+    )
 
 
 def test_a_unit_that_does_not_begin():

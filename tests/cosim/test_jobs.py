@@ -65,13 +65,45 @@ def test_a_run_is_recorded_shadowed_and_accounted_for(folder):
     assert json.loads((folder / "out2" / "results.json").read_text())["trace_hash"] == results["trace_hash"]
 
 
+def test_a_layer_and_a_phase_can_have_units_of_their_own(folder):
+    (folder / "layers.toml").write_text(
+        JOB.replace(
+            'name = "conv1"',
+            'name = "conv1"\nunits.scheduler = { spec = "static", parameters = { latency_cycles = 100 } }\n'
+            'phase_units.data_gradient.scheduler = { spec = "builtin" }',
+        )
+    )
+    assert spartan("run", "layers.toml", "--out", "out4", cwd=folder).returncode == 0
+    results = json.loads((folder / "out4" / "results.json").read_text())
+    schedulers = [unit["name"] for unit in results["unit_times"] if unit["kind"] == "scheduler"]
+    assert schedulers.count("static") == 2
+    assert schedulers.count("longest-first") == len(schedulers) - 2 > 2
+    unknown = JOB.replace('name = "conv1"', 'name = "conv1"\nunits.sheduler = { spec = "static" }')
+    (folder / "layers.toml").write_text(unknown)
+    wrong = spartan("run", "layers.toml", "--out", "out5", cwd=folder)
+    assert wrong.returncode == 2
+    assert "sheduler" in wrong.stderr
+
+
+def test_results_of_finished_layers_are_kept(folder):
+    raising = f"{Path(__file__).parent / 'faulty_units.py'}:Raising"
+    phases = 'phases = ["forward", "filter_gradient"]'
+    unit = f'phase_units.filter_gradient.compaction = {{ spec = "{raising}" }}'
+    (folder / "fails.toml").write_text(JOB.replace('name = "conv1"', f'name = "conv1"\n{phases}\n{unit}'))
+    ran = spartan("run", "fails.toml", "--out", "out6", cwd=folder)
+    assert ran.returncode == 3
+    kept = json.loads((folder / "out6" / "partial.json").read_text())
+    assert kept["error"] in ran.stderr
+    assert ("conv1", "forward") in [(layer["name"], layer["phase"]) for layer in kept["layers"]]
+    assert all(layer["verified"] for layer in kept["layers"])
+
+
 DEFAULT = ("monitor", "compaction", "scheduler")
 
 
 def test_every_shipped_alternative_computes_the_same_numbers(folder):
     names = ["compaction=ellpack-dib", "compaction=any-format", "compaction=serial", "scheduler=static",
              "scheduler=random", "monitor=sampling", "monitor=predicting"]  # fmt: skip
-    # Sampled counts are not exact, so a job with such a monitor ends with 1 where it reads old ones; the layers are verified.
     units = [argument for name in names for argument in ("--unit", name)]
     ran = spartan("compare", "job.toml", "--out", "compared", *units, cwd=folder)
     assert ran.returncode == 0, ran.stderr
