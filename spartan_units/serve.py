@@ -24,6 +24,11 @@ from typing import Any
 
 import grpc
 
+try:
+    import resource
+except ImportError:  # not on this system
+    resource = None  # type: ignore[assignment]
+
 from spartan_units.base import Unit
 from spartan_units.errors import UnitError, UnitNotFoundError
 from spartan_units.registry import load_unit
@@ -37,6 +42,7 @@ MESSAGE_LIMIT = 64 << 20
 """Bytes of the largest message either way."""
 
 _STREAMS = 8
+_MEMORY_MB = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--check-parameters", default="{}", help="JSON object: refuse to start unless the unit takes it"
     )
+    parser.add_argument("--memory-mb", type=int, default=_MEMORY_MB, help="memory that the unit may use; 0: no limit")
     options = parser.parse_args(arguments)
     try:
         unit = load_unit(options.unit, UnitKind(options.kind) if options.kind else None)
@@ -194,6 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     _pin()
+    _limit_memory(options.memory_mb)
     server.start()
     print(json.dumps({"listening": address}), flush=True)  # noqa: T201 - the ready line
     threading.Thread(target=_wait_for_parent, args=(ended,), daemon=True).start()
@@ -202,6 +210,14 @@ def main(arguments: list[str] | None = None) -> int:
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).unlink(missing_ok=True)
     return 0
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let allocations beyond the limit raise MemoryError, which ends the run in one sentence."""
+    if resource is not None and megabytes > 0:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = megabytes << 20
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _pin() -> None:

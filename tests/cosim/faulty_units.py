@@ -24,6 +24,11 @@ class RaisingMonitor(LineCountingMonitor):
         raise KeyError("no such tensor")
 
 
+class Hungry(EllpackCompactionEngine):
+    def compact(self, batch):
+        return np.ones(1 << 31)
+
+
 class Exiting(EllpackCompactionEngine):
     def compact(self, batch):
         sys.exit(7)

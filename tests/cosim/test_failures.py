@@ -90,6 +90,7 @@ def fails(choices: list[UnitChoice], error: type[SpartanError] = UnitFailedError
     [
         ("compaction", "Raising", r"compact_tile event \d+", r"it raised ZeroDivisionError: tiles by zero \(.*:\d+\)"),
         ("monitor", "RaisingMonitor", r"store event \d+", "it raised KeyError: 'no such tensor'"),
+        ("compaction", "Hungry", r"compact_tile event \d+", r"it raised \w*MemoryError: Unable to allocate 16.0 GiB"),
         ("compaction", "Exiting", r"compact_tile event \d+", "it raised SystemExit: 7"),
         ("compaction", "Dying", r"compact_tile event \d+", "its process is gone.*compaction ended with status 9"),
         ("compaction", "Hanging", r"compact_tile event \d+", "no answer within 3s of wall time"),

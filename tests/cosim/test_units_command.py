@@ -66,6 +66,15 @@ def test_a_unit_that_breaks_a_rule_ends_with_status_1(tmp_path):
     assert result.stderr.strip().endswith("fails 1 of 10 checks: lookahead")
 
 
+def test_the_benchmark_of_the_bridge_gives_its_figures(tmp_path):
+    result = spartan("bench", "bridge", "--rounds", "1", "--repeats", "0", "--json", "bridge.json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    told = json.loads((tmp_path / "bridge.json").read_text())
+    for name in ("posted_per_s", "raw_posted_per_s", "round_trip_us_median", "raw_round_trip_us_median"):
+        assert told[name] > 0
+    assert told["posted_share"] == pytest.approx(told["posted_per_s"] / told["raw_posted_per_s"])
+
+
 @pytest.mark.parametrize("spec", ["no-such-unit", "./none.py:Unit", "spartan_units.monitor:tile_deltas"])
 def test_a_unit_that_is_not_there_ends_with_status_2(spec):
     result = spartan("units", "describe", spec)
