@@ -515,6 +515,23 @@ class CoSimulation:
         if choice is not None:
             self.attach(choice)
 
+    def snapshot(self, kind: UnitKind) -> bytes:
+        """Return the state of the unit in a seat."""
+        snapshot: bytes = self._call(
+            self._stub.SnapshotUnit, gpu_model_pb2.SnapshotUnitRequest(seat=self._seat(kind))
+        ).snapshot
+        return snapshot
+
+    def restore(self, kind: UnitKind, snapshot: bytes) -> None:
+        """Return the unit in a seat to a state that it, or one like it, was in."""
+        request = gpu_model_pb2.RestoreUnitRequest(seat=self._seat(kind), snapshot=snapshot)
+        self._call(self._stub.RestoreUnit, request)
+
+    def _seat(self, kind: UnitKind) -> int:
+        if kind not in self._seats:
+            raise ConfigurationError(f"no {kind.value} is attached")
+        return self._seats[kind]
+
     def statistics(self) -> SessionStatistics:
         """Return what the session did so far."""
         return session_statistics(self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest()))

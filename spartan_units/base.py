@@ -154,7 +154,10 @@ class Unit(abc.ABC):
         vars(self).update(pickle.loads(snapshot))
 
     def tensor_added(self, tensor: TensorInfo, tile_nonzeros: np.ndarray[Any, np.dtype[np.uint32]]) -> None:
-        """Start to observe a tensor whose tiles hold uint32[tiles] `tile_nonzeros` non-zeros now."""
+        """Start to observe a tensor whose tiles hold uint32[tiles] `tile_nonzeros` non-zeros now.
+
+        Called again for the same id when the host has copied something into the tensor.
+        """
         self._tensors[tensor.id] = tensor
 
     def tensor_removed(self, tensor: TensorInfo) -> None:

@@ -304,6 +304,24 @@ func (s *Session) Watch(t *wire.Tensor) (uint32, error) {
 	return t.Id, nil
 }
 
+// HostWrote tells the monitor what the host has copied into watched tensors: they are registered again, as they are now.
+func (s *Session) HostWrote(address, bytes uint64) error {
+	if s.monitor == nil {
+		return nil
+	}
+	for _, m := range s.tensors {
+		if address >= m.Address+m.bytes() || m.Address >= address+bytes {
+			continue
+		}
+		for _, seat := range s.withShadows(s.monitor) {
+			if err := s.announce(seat, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Unwatch ends what Watch began.
 func (s *Session) Unwatch(id uint32) error {
 	for i, m := range s.tensors {

@@ -33,7 +33,10 @@ func (s *Server) Write(_ context.Context, r *wire.WriteRequest) (*wire.WriteRepl
 		if err != nil {
 			return nil, err
 		}
-		return &wire.WriteReply{TimePs: s.picoseconds(s.gpu.Now())}, s.mem.Write(r.Address, data)
+		if err := s.mem.Write(r.Address, data); err != nil {
+			return nil, err
+		}
+		return &wire.WriteReply{TimePs: s.picoseconds(s.gpu.Now())}, s.session.HostWrote(r.Address, uint64(len(data)))
 	})
 }
 

@@ -14,7 +14,8 @@ type compaction struct {
 	clockHz                                              uint64
 	rate, pipeline, buffers, prefetchDepth, lineRequests parameter
 	views                                                map[uint32]*wire.View
-	tiles, denseBytes, encodedBytes                      uint64
+	perElement, perBufferByte                            parameter // pJ
+	tiles, elements, denseBytes, encodedBytes            uint64
 }
 
 func (c *compaction) name() string { return "ellpack-dib" }
@@ -25,13 +26,15 @@ func (c *compaction) start(machine *wire.ModelHello, parameters []byte) (*wire.U
 	c.pipeline = parameter{value: 12, low: 1, high: 10_000, whole: true}
 	c.buffers = parameter{value: 64, low: 1, high: 65_536, whole: true}
 	c.prefetchDepth = parameter{value: 0, low: 0, high: 4096, whole: true}
+	c.perElement = parameter{value: 2, low: 0, high: 1000}
+	c.perBufferByte = parameter{value: 1.25, low: 0, high: 1000}
 	c.lineRequests = parameter{value: 64, low: 1, high: 4096, whole: true}
 	if err := parse(c.name(), parameters, map[string]*parameter{"elements_per_cycle": &c.rate, "pipeline_cycles": &c.pipeline, "buffers": &c.buffers,
-		"prefetch_depth": &c.prefetchDepth, "line_requests": &c.lineRequests}); err != nil {
+		"prefetch_depth": &c.prefetchDepth, "line_requests": &c.lineRequests, "pj_per_element": &c.perElement, "pj_per_buffer_byte": &c.perBufferByte}); err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf(`{"elements_per_cycle":%s,"pipeline_cycles":%d,"buffers":%d,"prefetch_depth":%d,"line_requests":%d}`,
-		decimal(c.rate.value), int(c.pipeline.value), int(c.buffers.value), int(c.prefetchDepth.value), int(c.lineRequests.value))
+	text := fmt.Sprintf(`{"elements_per_cycle":%s,"pipeline_cycles":%d,"buffers":%d,"prefetch_depth":%d,"pj_per_element":%s,"pj_per_buffer_byte":%s,"line_requests":%d}`,
+		decimal(c.rate.value), int(c.pipeline.value), int(c.buffers.value), int(c.prefetchDepth.value), decimal(c.perElement.value), decimal(c.perBufferByte.value), int(c.lineRequests.value))
 	return &wire.UnitHello{Events: []wire.EventKind{wire.EventKind_EVENT_KIND_COMPACT_TILE, wire.EventKind_EVENT_KIND_MARK},
 		LookaheadPs: cyclesToPS(c.pipeline.value+1, c.clockHz), ElementsPerCycle: c.rate.value, BuffersPerInstance: uint32(c.buffers.value),
 		PrefetchDepth: uint32(c.prefetchDepth.value), LineRequestsInFlight: uint32(c.lineRequests.value), ParametersJson: text,
@@ -96,8 +99,10 @@ func (c *compaction) count(columns *wire.CompactTileColumns, i int, encoded uint
 	if view := c.views[binary.LittleEndian.Uint32(columns.View[4*i:])]; view != nil {
 		width = elementBytes(view.Tensor)
 	}
+	elements := uint64(binary.LittleEndian.Uint32(columns.Rows[4*i:])) * uint64(binary.LittleEndian.Uint32(columns.Columns[4*i:]))
 	c.tiles++
-	c.denseBytes += uint64(width) * uint64(binary.LittleEndian.Uint32(columns.Rows[4*i:])) * uint64(binary.LittleEndian.Uint32(columns.Columns[4*i:]))
+	c.elements += elements
+	c.denseBytes += uint64(width) * elements
 	c.encodedBytes += encoded
 }
 
@@ -174,17 +179,19 @@ func (c *compaction) lifecycle(e *wire.Lifecycle) error {
 }
 
 func (c *compaction) counters() map[string]float64 {
-	m := map[string]float64{"tiles": float64(c.tiles), "dense_bytes": float64(c.denseBytes), "encoded_bytes": float64(c.encodedBytes)}
+	energy := float64(c.elements) * c.perElement.value
+	energy += float64(c.encodedBytes) * c.perBufferByte.value
+	m := map[string]float64{"tiles": float64(c.tiles), "dense_bytes": float64(c.denseBytes), "encoded_bytes": float64(c.encodedBytes), "energy_nj": energy / 1000}
 	if c.denseBytes > 0 {
 		m["encoded_per_dense"] = float64(c.encodedBytes) / float64(c.denseBytes)
 	}
 	return m
 }
 
-type compactionState struct{ Tiles, DenseBytes, EncodedBytes uint64 }
+type compactionState struct{ Tiles, Elements, DenseBytes, EncodedBytes uint64 }
 
 func (c *compaction) snapshot() ([]byte, error) {
-	return json.Marshal(compactionState{c.tiles, c.denseBytes, c.encodedBytes})
+	return json.Marshal(compactionState{c.tiles, c.elements, c.denseBytes, c.encodedBytes})
 }
 
 func (c *compaction) restore(text []byte) error {
@@ -192,6 +199,6 @@ func (c *compaction) restore(text []byte) error {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return fmt.Errorf("the snapshot is none of this unit: %v", err)
 	}
-	c.tiles, c.denseBytes, c.encodedBytes = s.Tiles, s.DenseBytes, s.EncodedBytes
+	c.tiles, c.elements, c.denseBytes, c.encodedBytes = s.Tiles, s.Elements, s.DenseBytes, s.EncodedBytes
 	return nil
 }

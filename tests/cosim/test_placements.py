@@ -31,6 +31,16 @@ def recorded(tmp_path_factory) -> tuple[Outcome, Path]:
         return run(session), folder
 
 
+@pytest.mark.parametrize("kind", list(UnitKind))
+def test_the_built_in_units_declare_what_the_python_ones_do(kind):
+    declared = []
+    for spec in ("builtin", DEFAULT_UNITS[kind]):
+        with CoSimulation(units=[UnitChoice(kind, spec)]) as session:
+            unit = session.units[kind]
+            declared.append((unit.name, unit.version, list(unit.parameters.items())))
+    assert declared[0] == declared[1]
+
+
 def everywhere(spec: str) -> dict[UnitKind, str]:
     return {kind: spec.replace("*", DEFAULT_UNITS[kind]) for kind in UnitKind}
 
