@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
@@ -112,17 +113,14 @@ class UnitServicer(units_pb2_grpc.UnitsServicer):
         finally:
             self._streams.discard(stream)
 
-    def watch(self, patience_s: float = 5.0) -> None:
-        """Tell on standard error, for as long as the process lives, which unit has been at one event for so long."""
-        told: dict[UnitStream, str] = {}
-        while True:
-            time.sleep(1.0)
-            for stream in list(self._streams):
-                since, doing = stream.busy_since, stream.doing
-                seconds = 0.0 if since is None else time.monotonic() - since
-                if seconds > patience_s and told.get(stream) != doing:
-                    told[stream] = doing
-                    print(f"the model waits: {stream!r} has been at {doing} for {seconds:.0f} s", file=sys.stderr)  # noqa: T201
+    def tell_of_waits(self, told: dict[int, str], patience_s: float = 5.0) -> None:
+        """Tell on standard error which unit has been at one event for longer than `patience_s`, once an event."""
+        for stream in list(self._streams):
+            since, doing = stream.busy_since, stream.doing
+            seconds = 0.0 if since is None else time.monotonic() - since
+            if seconds > patience_s and told.get(id(stream)) != doing:
+                told[id(stream)] = doing
+                print(f"the model waits: {stream!r} has been at {doing} for {seconds:.0f} s", file=sys.stderr)  # noqa: T201
 
     def _make(self, name: str, kind: UnitKind, machine: Machine, parameters: dict[str, Any]) -> Unit:
         if name and name != self._unit.name:
@@ -158,7 +156,7 @@ def make_server(unit: type[Unit], listen: str, security: ServerSecurity | None =
     on_unix = listen.startswith("unix:")
     token = "" if on_unix else security.token
     servicer = UnitServicer(unit, token)
-    threading.Thread(target=servicer.watch, name="watchdog", daemon=True).start()
+    threading.Thread(target=_watch, args=(weakref.ref(servicer),), name="watchdog", daemon=True).start()
     units_pb2_grpc.add_UnitsServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     listen = listen.removeprefix("tcp://")
     credentials = None if on_unix else security.credentials(listen)
@@ -210,6 +208,15 @@ def main(arguments: list[str] | None = None) -> int:
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).unlink(missing_ok=True)
     return 0
+
+
+def _watch(servicer: weakref.ref[UnitServicer]) -> None:
+    """Tell of waits for as long as the server exists."""
+    told: dict[int, str] = {}
+    while (watched := servicer()) is not None:
+        watched.tell_of_waits(told)
+        del watched
+        time.sleep(1.0)
 
 
 def _limit_memory(megabytes: int) -> None:
