@@ -84,15 +84,22 @@ func (l *Launch) initialise(w *Wavefront, size [3]uint32, items, slot int) {
 	l.setScalars(w)
 
 	// Work-items are numbered x fastest within the group's actual size.
-	e := &l.Kernel.Enable
+	e, n := &l.Kernel.Enable, uint32(first)
+	x, y, z := n%size[0], n/size[0]%size[1], n/size[0]/size[1]
 	for lane := range lanes {
-		n := uint32(first + lane)
-		w.V[lane] = n % size[0]
+		w.V[lane] = x
 		if e.WorkitemID >= 1 {
-			w.V[64+lane] = n / size[0] % size[1]
+			w.V[64+lane] = y
 		}
 		if e.WorkitemID >= 2 {
-			w.V[128+lane] = n / size[0] / size[1]
+			w.V[128+lane] = z
+		}
+		if x++; x == size[0] {
+			x = 0
+			if y++; y == size[1] {
+				y = 0
+				z++
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ type run struct {
 	d       dispatcher
 
 	pages    []pageRequest // not carried out yet
+	later    []pageRequest // place for those that stay so
 	deferred []*deferredAccess
 	order    timeOrder
 	unit     unitState
@@ -188,20 +189,23 @@ func (g *GPU) translate(r *run, to uint64) {
 	if len(r.pages) == 0 {
 		return
 	}
-	for i := 1; i < len(r.pages); i++ {
-		for j := i; j > 0 && r.pages[j].at < r.pages[j-1].at; j-- {
-			r.pages[j], r.pages[j-1] = r.pages[j-1], r.pages[j]
-		}
+	r.order.reset()
+	for i := range r.pages {
+		r.order.add(r.pages[i].at)
 	}
-	n := 0
-	for ; n < len(r.pages) && r.pages[n].at < to; n++ {
-		p := &r.pages[n]
+	r.later = r.later[:0]
+	for _, i := range r.order.sorted() {
+		p := &r.pages[i]
+		if p.at >= to {
+			r.later = append(r.later, *p)
+			continue
+		}
 		a := g.arrays[p.array]
 		at := g.mmu.perform(p.at, p.page) + g.lat.sharedToTLB
 		a.pageReplies = append(a.pageReplies, pageReply{at: at, port: p.port, entry: p.entry})
 		a.inNext = min(a.inNext, at)
 	}
-	r.pages = append(r.pages[:0], r.pages[n:]...)
+	r.pages, r.later = r.later, r.pages
 }
 
 // runBank carries out the requests that reach a bank before to.
