@@ -66,7 +66,7 @@ var effects = []struct{ key, value, name, scene string }{
 	{"mmu.walk_cycles", "200", "gchase_page_64_h64", ""},
 	{"dram.kind", "banked", "gchase_1MB_s320_h3272", ""},
 	{"dram.latency", "200", "gchase_1MB_s320_h3272", ""},
-	{"dram.requests_per_cycle", "2", "rd4_8192KB_512wg", ""},
+	{"dram.requests_per_cycle", "2", "wr4_4096KB_512wg_x2", ""},
 	{"dram.bytes_per_cycle", "64", "rd4_512KB_128wg", "hbm"},
 	{"dram.channels", "16", "rd4_512KB_128wg", "hbm"},
 	{"dram.banks", "1", "rd4_512KB_128wg", "hbm"},
