@@ -160,8 +160,8 @@ def plan_dense(M: int, N: int, K: int, *, gather: bool) -> GemmPlan:
 def _estimate(plan: GemmPlan, M: int, N: int, K: int) -> float:
     """Return about the cycles of a dense GEMM: its busiest compute unit, and the sum of partial results.
 
-    The factors were set by hand from measured plans on shapes of ResNet-18 and AlexNet and only have to rank plans: what
-    n wavefronts on a SIMD take, in multiples of the multiply-adds of one; 550 bytes a cycle for sums.
+    The factors were set by hand from measured plans on shapes of ResNet-18 and AlexNet, and only have to rank plans:
+    what n wavefronts on a SIMD take, in multiples of the multiply-adds of one; 550 bytes a cycle for sums.
     """
     slices = plan.slices(K)
     per_group = plan.waves >> plan.column_shift >> plan.slice_shift
