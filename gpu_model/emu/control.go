@@ -30,11 +30,6 @@ func init() {
 	register("s_trap", constantInstruction(func(w *Wavefront, op *Op) {
 		w.Fail(op, "trap %d: this machine has no trap handler", op.sd.imm&0xFF)
 	}))
-	for _, name := range []string{"s_rfe_b64", "s_rfe_restore_b64"} {
-		register(name, constantInstruction(func(w *Wavefront, op *Op) {
-			w.Fail(op, "%s returns from a trap handler, and this machine has none", op.Inst.Op.Name)
-		}))
-	}
 
 	branches := map[string]func(w *Wavefront) bool{
 		"s_branch":         func(*Wavefront) bool { return true },
@@ -55,6 +50,11 @@ func init() {
 		w.setMask64(op.sd.dst, w.Program.Base+4*uint64(op.Next))
 	}))
 	register("s_setpc_b64", constantInstruction(func(w *Wavefront, op *Op) { w.jump(op, w.scalar64(&op.sd.src[0])) }))
+	// They leave the trap handler, in which no wavefront of this machine ever is, and go on at their source; the second also sets INST_ATC, which
+	// chooses among address spaces of the host's that this machine does not have (source: GCN3 ISA manual, S_RFE_B64, S_RFE_RESTORE_B64).
+	for _, name := range []string{"s_rfe_b64", "s_rfe_restore_b64"} {
+		register(name, constantInstruction(func(w *Wavefront, op *Op) { w.jump(op, w.scalar64(&op.sd.src[0])) }))
+	}
 	register("s_swappc_b64", constantInstruction(func(w *Wavefront, op *Op) {
 		target := w.scalar64(&op.sd.src[0])
 		w.setMask64(op.sd.dst, w.Program.Base+4*uint64(op.Next))
@@ -84,9 +84,7 @@ func init() {
 		w.S[isa.RegM0] = w.S[isa.RegM0]&^0xFF | w.scalar32(&op.sd.src[0])&0xFF
 	}))
 	register("s_setvskip", constantInstruction(func(w *Wavefront, op *Op) {
-		if w.scalar32(&op.sd.src[0])>>(w.scalar32(&op.sd.src[1])&31)&1 != 0 {
-			w.Fail(op, "skipping of vector instructions is not executed by this machine")
-		}
+		w.setSkip(w.scalar32(&op.sd.src[0])>>(w.scalar32(&op.sd.src[1])&31)&1 != 0)
 	}))
 }
 

@@ -54,6 +54,7 @@ func NewProgram(name string, base uint64, code []byte, entry uint64, vgprs int) 
 	p.idle = p.vgprs - p.usedRegisters()
 	p.bindFast(level)
 	p.bindFastMemory(level)
+	p.bindSkip()
 	return p, nil
 }
 

@@ -116,6 +116,17 @@ func TestProgramCounter(t *testing.T) {
 			t.Fatalf("s_setpc_b64: expected PC %d, got %d", target, m.w.PC)
 		}
 		m.unchanged(&before, "s_setpc_b64")
+		for name, code := range map[string][]byte{
+			"s_rfe_b64":         sop1("s_rfe_b64", 0, 20),
+			"s_rfe_restore_b64": pack(0x80000000 | uint32(isa.OpcodeByName("s_rfe_restore_b64").Code)<<23 | 4<<8 | 20),
+		} {
+			m.at(pc, code)
+			if m.w.PC != target || m.w.Fault != nil {
+				t.Fatalf("%s: expected PC %d, got %d, %v", name, target, m.w.PC, m.w.Fault)
+			}
+			m.unchanged(&before, name)
+			covers(name)
+		}
 		m.at(pc, sop1("s_swappc_b64", 20, 20)) // the target is read before the return address is written
 		if m.w.PC != target || m.w.mask64(20) != base+4*uint64(pc)+4 {
 			t.Fatalf("s_swappc_b64: PC %d, s[20:21] 0x%x", m.w.PC, m.w.mask64(20))
@@ -225,13 +236,6 @@ func TestWithoutEffect(t *testing.T) {
 		m.unchanged(&before, name)
 		covers(name)
 	}
-	covers("s_setvskip")
-	before := m.shuffle()
-	m.at(9, pack(0xbf000000|uint32(isa.OpcodeByName("s_setvskip").Code)<<16|128<<8|128)) // bit 0 of 0: vector instructions are executed
-	if m.w.PC != 10 || m.w.Fault != nil {
-		t.Errorf("s_setvskip 0, 0: %v", m.w.Fault)
-	}
-	m.unchanged(&before, "s_setvskip")
 }
 
 // TestEnds: what ends a wavefront, and what stops it at the barrier.
@@ -255,12 +259,9 @@ func TestEnds(t *testing.T) {
 		code []byte
 		want string
 	}{
-		"s_trap":            {sopp("s_trap", 2), "trap 2"},
-		"s_rfe_b64":         {sop1("s_rfe_b64", 0, 10), "trap handler"},
-		"s_rfe_restore_b64": {pack(0x80000000 | uint32(isa.OpcodeByName("s_rfe_restore_b64").Code)<<23 | 4<<8 | 10), "trap handler"},
-		"s_sendmsghalt":     {sopp("s_sendmsghalt", 1), "halts"},
-		"s_sethalt":         {sopp("s_sethalt", 1), "halts"},
-		"s_setvskip":        {pack(0xbf000000 | uint32(isa.OpcodeByName("s_setvskip").Code)<<16 | 128<<8 | 129), "skipping"},
+		"s_trap":        {sopp("s_trap", 2), "trap 2"},
+		"s_sendmsghalt": {sopp("s_sendmsghalt", 1), "halts"},
+		"s_sethalt":     {sopp("s_sethalt", 1), "halts"},
 	} {
 		m.at(9, c.code)
 		if m.w.Fault == nil || !strings.Contains(m.w.Fault.Error(), c.want) || !strings.Contains(m.w.Fault.Error(), name) || !m.w.Ended {

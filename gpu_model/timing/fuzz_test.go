@@ -108,3 +108,24 @@ func TestBarrierAmongTheLiving(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSkippedInstructions: the program reaches a trap unless s_setvskip holds off its vector instructions, a store to nowhere and an LDS access out of
+// range among them.
+func TestSkippedInstructions(t *testing.T) {
+	spec, err := gpuconfig.Preset("r9nano")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// v_mov_b32 v3, 5; v_mov_b32 v1, -1; v_mov_b32 v2, -1; s_setvskip 1, 0; v_mov_b32 v3, 6; flat_store_dword v[1:2], v3;
+	// flat_load_dword v3, v[1:2]; ds_write_b32 v1, v3; s_waitcnt vmcnt(0) lgkmcnt(0); s_setvskip 0, 0; v_readfirstlane_b32 s5, v3;
+	// s_cmp_eq_u32 s5, 5; s_cbranch_scc1 +1; s_trap 2; s_endpgm
+	code := []uint32{0x7e060285, 0x7e0202c1, 0x7e0402c1, 0xbf108081, 0x7e060286, 0xdc700000, 0x00000301, 0xdc500000, 0x03000001, 0xd81a0000, 0x00000301,
+		0xbf8c0070, 0xbf108080, 0x7e0a0503, 0xbf068505, 0xbf850001, 0xbf920002, 0xbf810000}
+	if err := launchWords(context.Background(), t, spec, word(code...)); err != nil {
+		t.Error(err)
+	}
+	code[3] = 0xbf108080
+	if err := launchWords(context.Background(), t, spec, word(code...)); err == nil {
+		t.Error("without skipping, expected the store to nowhere to fault")
+	}
+}
