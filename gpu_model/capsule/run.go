@@ -19,6 +19,8 @@ type Options struct {
 	Cores           int    // host cores; 0: all
 	MaxInstructions uint64 // wavefront instructions; 0: no limit
 	Profile         bool   // ask for Outcome.Profile; needs Timing
+	// Execute runs the launch on another model, with its memory in l.Memory before and afterwards; nil: on the embedded one.
+	Execute func(ctx context.Context, l *emu.Launch) (*Outcome, error)
 	// After sees the contents of every region when the launch has ended, in the manifest's order. The bytes are the device's own.
 	After func(r *Region, contents []byte) error
 }
@@ -107,6 +109,9 @@ func (c *Capsule) launch(ctx context.Context, m *memory.Memory, kernel *codeobje
 		return nil, c.wrong(ManifestFile, "%v", err)
 	}
 	defer l.Close()
+	if o.Execute != nil {
+		return o.Execute(ctx, l)
+	}
 	if !o.Timing {
 		counts, err := emu.RunFunctional(ctx, l, o.Cores)
 		return &Outcome{Instructions: counts.Instructions, Wavefronts: counts.Wavefronts}, err

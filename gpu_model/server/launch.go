@@ -3,9 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"math"
 	"time"
 
 	"google.golang.org/grpc"
@@ -13,8 +11,6 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/codeobject"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/metrics"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/profile"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
@@ -116,7 +112,7 @@ func (s *Server) newLaunch(r *wire.LaunchRequest) (*emu.Launch, error) {
 	}
 	k := s.kernels[r.Kernel-1]
 	if k.program == nil {
-		program, err := s.loader.Load(k.kernel)
+		program, err := s.gpu.Load(k.kernel)
 		if err != nil {
 			return nil, err
 		}
@@ -149,20 +145,14 @@ func (s *Server) plan(r *wire.LaunchRequest, l *emu.Launch) (plan *cosim.Plan, c
 		if err := s.mem.Write(address, path); err != nil {
 			return nil, 0, err
 		}
+		s.gpu.HostWrote(address, uint64(len(path)))
 	}
 	return plan, s.pass(plan.LatencyPS), nil
 }
 
 func (s *Server) run(ctx context.Context, r *wire.LaunchRequest, l *emu.Launch, plan *cosim.Plan, progress func(timing.Progress)) (*wire.LaunchResult, error) {
 	l.Now = s.session.Now()
-	if s.mode == wire.Mode_MODE_FUNCTIONAL {
-		counts, err := emu.RunFunctional(ctx, l, s.threads)
-		if failed := s.session.Failed(); failed != nil {
-			err = failed
-		}
-		return &wire.LaunchResult{Instructions: counts.Instructions, BeginPs: l.Now, EndPs: l.Now, Workgroups: counts.WorkGroups}, err
-	}
-	options := timing.Options{Threads: s.threads, Progress: progress, Cold: r.Cold, Profile: r.Profile}
+	options := LaunchOptions{Progress: progress, Cold: r.Cold, Profile: r.Profile}
 	if len(s.session.Seats()) > 0 {
 		options.Units = s.session
 	}
@@ -173,41 +163,7 @@ func (s *Server) run(ctx context.Context, r *wire.LaunchRequest, l *emu.Launch, 
 	if failed := s.session.Failed(); failed != nil {
 		err = failed
 	}
-	if err != nil {
-		return nil, err
-	}
-	rows := metrics.Rows(&result, &s.spec)
-	reply := &wire.LaunchResult{Cycles: result.Cycles, LaunchTailCycles: result.TailCycles, Instructions: result.Instructions.Total,
-		BeginPs: s.picoseconds(result.Begin), EndPs: s.picoseconds(result.End), L2Bytes: result.L2Bytes, DramBytes: result.DRAMBytes,
-		Workgroups: result.Workgroups, WorkgroupsSkipped: result.WorkgroupsSkipped, BusyComputeUnits: result.BusyShare,
-		Cold: result.Cold, Metrics: make([]*wire.Metric, len(rows))}
-	if r.Profile {
-		reply.Profile = profileMessage(profile.Of(l.Program, &result))
-	}
-	for i, row := range rows {
-		reply.Metrics[i] = &wire.Metric{Location: row.Location, What: row.What, Value: row.Value, Unit: row.Unit}
-	}
-	return reply, nil
-}
-
-// profileMessage packs a profile into columns.
-func profileMessage(k *profile.Kernel) *wire.KernelProfile {
-	m := &wire.KernelProfile{Cause: k.Causes}
-	floats := func(to []byte, values []float64) []byte {
-		for _, x := range values {
-			to = binary.LittleEndian.AppendUint64(to, math.Float64bits(x))
-		}
-		return to
-	}
-	m.Elsewhere = floats(nil, k.Elsewhere)
-	for i := range k.Instructions {
-		x := &k.Instructions[i]
-		m.Offset = binary.LittleEndian.AppendUint32(m.Offset, x.Offset)
-		m.Text = append(m.Text, x.Text)
-		m.Issues = binary.LittleEndian.AppendUint64(m.Issues, x.Issues)
-		m.Cycles = floats(m.Cycles, x.Cycles)
-	}
-	return m
+	return result, err
 }
 
 // progressSender returns a callback that sends progress at a bounded rate.

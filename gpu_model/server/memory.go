@@ -36,6 +36,7 @@ func (s *Server) Write(_ context.Context, r *wire.WriteRequest) (*wire.WriteRepl
 		if err := s.mem.Write(r.Address, data); err != nil {
 			return nil, err
 		}
+		s.gpu.HostWrote(r.Address, uint64(len(data)))
 		return &wire.WriteReply{TimePs: s.picoseconds(s.gpu.Now())}, s.session.HostWrote(r.Address, uint64(len(data)))
 	})
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,9 +14,7 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/codeobject"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
 
@@ -29,6 +25,8 @@ const Version = "0.1.0"
 type Server struct {
 	wire.UnimplementedGpuModelServer
 
+	// Model makes the GPU; nil stands for the model of this module.
+	Model Model
 	// Log receives what does not fit into one sentence: stacks and tracebacks.
 	Log func(format string, arguments ...any)
 	// Stop is called when the driver asks for the end.
@@ -37,13 +35,11 @@ type Server struct {
 	mu       sync.Mutex
 	ready    bool
 	mode     wire.Mode
-	spec     gpuconfig.Spec
-	threads  int
+	clockHz  uint64
 	budget   uint64
-	mem      *memory.Memory
-	gpu      *timing.GPU
+	gpu      GPU
+	mem      *memory.Memory // the GPU's
 	session  *cosim.Session
-	loader   emu.Loader
 	kernels  []*loadedKernel
 	launches uint64
 	waiting  func(unit, event string, since time.Duration) // of the launch under way
@@ -113,57 +109,41 @@ func (s *Server) Handshake(_ context.Context, r *wire.HandshakeRequest) (*wire.H
 	if r.Mode != wire.Mode_MODE_TIMING && r.Mode != wire.Mode_MODE_FUNCTIONAL {
 		return nil, status.Errorf(codes.InvalidArgument, "expected mode timing or functional, got %v", r.Mode)
 	}
-	spec, err := gpuconfig.Preset(r.Gpu)
+	model := s.Model
+	if model == nil {
+		model = embedded{}
+	}
+	gpu, err := model.Open(r)
 	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
-	}
-	for _, key := range slices.Sorted(maps.Keys(r.GpuOverrides)) { // sorted, so that the same mistake is told each time
-		if err := spec.Set(key, r.GpuOverrides[key]); err != nil {
-			return nil, status.Error(codes.InvalidArgument, err.Error())
+		if status.Code(err) == codes.Unknown {
+			err = status.Error(codes.InvalidArgument, err.Error())
 		}
+		return nil, err
 	}
-	if err := spec.Validate(); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
-	}
-	if s.mem, err = memory.New(spec.DRAM.Bytes); err != nil {
-		return nil, status.Errorf(codes.ResourceExhausted, "the host can't map %d bytes of device memory (dram.bytes): %v", spec.DRAM.Bytes, err)
-	}
-	if s.gpu, err = timing.New(spec, s.mem); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
-	}
-	s.spec, s.mode, s.threads, s.budget = spec, r.Mode, int(r.HostThreads), r.MaxInstructions
-	s.loader.Memory = s.mem
-	machine := cosim.Machine{Model: "embedded", Version: Version, ClockHz: spec.ClockHz, ComputeUnits: spec.Core.ShaderArrays * spec.Core.UnitsPerArray, L2Banks: spec.L2.Banks, Invalidate: s.gpu.Invalidate}
+	machine := gpu.Machine()
+	s.gpu, s.mem, s.mode, s.clockHz, s.budget = gpu, gpu.Memory(), r.Mode, machine.ClockHz, r.MaxInstructions
 	s.session = cosim.NewSession(machine, s.mem, func() uint64 { return s.picoseconds(s.gpu.Now()) })
 	if err := errors.Join(s.session.Share(r.PrivateDirectory), s.session.Record(r.RecordDirectory)); err != nil {
-		s.mem.Close()
-		s.mem = nil
+		s.gpu.Close()
+		s.gpu, s.mem = nil, nil
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	s.ready = true
 	return &wire.HandshakeReply{
 		Protocol: &wire.Version{Major: cosim.ProtocolMajor, Minor: cosim.ProtocolMinor},
-		Model:    machine.Model, ModelVersion: Version, ClockHz: machine.ClockHz, DeviceMemoryBytes: spec.DRAM.Bytes,
-		ComputeUnits: uint32(machine.ComputeUnits), L2Banks: uint32(machine.L2Banks), Parameters: parameters(&spec),
+		Model:    machine.Model, ModelVersion: machine.Version, ClockHz: machine.ClockHz, DeviceMemoryBytes: s.mem.Size(),
+		ComputeUnits: uint32(machine.ComputeUnits), L2Banks: uint32(machine.L2Banks), Parameters: gpu.Parameters(),
 	}, nil
-}
-
-func parameters(spec *gpuconfig.Spec) []*wire.GpuParameter {
-	var rows []*wire.GpuParameter
-	for _, p := range spec.List() {
-		rows = append(rows, &wire.GpuParameter{Key: p.Key, Value: p.Value, Unit: p.Unit, Source: p.Source, Description: p.Description})
-	}
-	return rows
 }
 
 // picoseconds converts cycles to virtual time.
 func (s *Server) picoseconds(cycles uint64) uint64 {
-	return cycles * (1_000_000_000_000 / s.spec.ClockHz)
+	return cycles * (1_000_000_000_000 / s.clockHz)
 }
 
 // cycles converts virtual time to cycles, rounded up.
 func (s *Server) cycles(picoseconds uint64) uint64 {
-	period := 1_000_000_000_000 / s.spec.ClockHz
+	period := 1_000_000_000_000 / s.clockHz
 	return (picoseconds + period - 1) / period
 }
 
@@ -185,9 +165,9 @@ func (s *Server) Close() {
 		s.session.Close()
 		s.session = nil
 	}
-	if s.mem != nil {
-		s.mem.Close()
-		s.mem = nil
+	if s.gpu != nil {
+		s.gpu.Close()
+		s.gpu, s.mem = nil, nil
 	}
 	s.ready = false
 }

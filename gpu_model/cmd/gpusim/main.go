@@ -27,7 +27,7 @@ Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage,
 
 // commands maps a command to its function, which returns the exit status.
 var commands = map[string]func(arguments []string) int{
-	"serve":   serve,
+	"serve":   func(arguments []string) int { return server.Serve("gpusim", nil, arguments) },
 	"bench":   bench,
 	"capsule": runCapsule,
 	"gpu":     printPreset,

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"flag"
@@ -14,13 +14,13 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/server"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
 
-// serve runs the gRPC server. It prints one line {"listening": …} when ready, and ends when the driver asks, when standard
-// input closes (the driver is gone), or on a signal.
-func serve(arguments []string) int {
+// Serve is the command that serves a model (nil: the embedded one); program is its name in messages. It prints one line
+// {"listening": …} when ready, and ends when the driver asks, when standard input closes (the driver is gone), or on a signal. It returns
+// the exit status.
+func Serve(program string, model Model, arguments []string) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	socket := flags.String("socket", "", "path of the Unix socket")
 	private := flags.String("private", "", "the session's private directory, removed when the driver is gone")
@@ -28,21 +28,21 @@ func serve(arguments []string) int {
 		return 2
 	}
 	if *socket == "" {
-		fmt.Fprintln(os.Stderr, "gpusim serve: --socket PATH is needed")
+		fmt.Fprintln(os.Stderr, program+" serve: --socket PATH is needed")
 		return 2
 	}
 	old := syscall.Umask(0o177) // the socket is the user's alone
 	listener, err := net.Listen("unix", *socket)
 	syscall.Umask(old)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "gpusim serve: can't listen on %s: %v\n", *socket, err)
+		fmt.Fprintf(os.Stderr, "%s serve: can't listen on %s: %v\n", program, *socket, err)
 		return 2
 	}
 	ended, orphaned := make(chan struct{}), false
 	stop := sync.OnceFunc(func() { close(ended) })
-	model := &server.Server{Stop: stop, Log: func(format string, arguments ...any) { fmt.Fprintf(os.Stderr, format+"\n", arguments...) }}
+	served := &Server{Model: model, Stop: stop, Log: func(format string, arguments ...any) { fmt.Fprintf(os.Stderr, format+"\n", arguments...) }}
 	grpcServer := grpc.NewServer(grpc.MaxRecvMsgSize(cosim.MessageLimit), grpc.MaxSendMsgSize(cosim.MessageLimit))
-	wire.RegisterGpuModelServer(grpcServer, model)
+	wire.RegisterGpuModelServer(grpcServer, served)
 	failed := make(chan error, 1)
 	go func() { failed <- grpcServer.Serve(listener) }()
 	go func() {
@@ -58,7 +58,7 @@ func serve(arguments []string) int {
 	case <-ended:
 	case <-signals:
 	case err := <-failed:
-		fmt.Fprintf(os.Stderr, "gpusim serve: %v\n", err)
+		fmt.Fprintf(os.Stderr, "%s serve: %v\n", program, err)
 		status = 4
 	}
 	// A launch under way is cancelled through its context when its connection goes.
@@ -73,7 +73,7 @@ func serve(arguments []string) int {
 		os.Exit(status)
 	})
 	grpcServer.Stop()
-	model.Close()
+	served.Close()
 	timer.Stop()
 	cleanUp()
 	return status
