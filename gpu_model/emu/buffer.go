@@ -129,7 +129,7 @@ func (d *descriptor) locate(index, offset, scalarOffset, n uint32, indexed bool)
 // bufferAddress fills the access from the descriptor as it is now. Lanes out of the buffer's range go to ZeroMask: they load 0 and
 // store nothing.
 func bufferAddress(w *Wavefront, op *Op) {
-	m, a, mem := op.mem, w.access(), op.mem.inst
+	m, a, mem := op.mem, &w.Access, op.mem.inst
 	d := readDescriptor(w.S[m.base : m.base+4])
 	a.Kind, a.Bytes, a.Glc, a.Slc, a.ScalarBytes = m.kind, m.bytes, m.glc, m.slc, 0
 	a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask, a.ElementBytes = 0, 0, 0, 0, 0

@@ -67,7 +67,7 @@ func (m *memOp) bindData(op *Op) (err error) {
 // flatAddress fills the access with 64-bit addresses. Lanes in the private aperture get the device address of their scratch; lanes in the local
 // aperture are set apart in LocalMask, with offsets into the LDS.
 func flatAddress(w *Wavefront, op *Op) {
-	m, a := op.mem, w.access()
+	m, a := op.mem, &w.Access
 	exec := w.Exec()
 	a.Kind, a.Bytes, a.Glc, a.Slc, a.ScalarBytes = m.kind, m.bytes, m.glc, m.slc, 0
 	a.Mask, a.LocalMask, a.ZeroMask, a.ElementMask, a.ElementBytes, a.registers = exec, 0, 0, 0, 0, 0

@@ -221,7 +221,7 @@ func (w *Wavefront) run(limit uint64, byUnit *[Units]uint64) uint64 {
 		if op.Address != nil {
 			op.Address(w, op)
 			if w.Fault == nil {
-				op.Perform(w, op, w.access())
+				op.Perform(w, op, &w.Access)
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func TestBufferLevels(t *testing.T) {
 					if op.Address(w, op); w.Fault == nil {
 						// As the timing model does for what takes effect later.
 						kept := MemoryAccess{Kind: AccessAtomic, Mask: r.Uint64(), ElementMask: r.Uint64(), LocalMask: r.Uint64()}
-						w.access().CopyTo(&kept)
+						w.Access.CopyTo(&kept)
 						op.Perform(w, op, &kept)
 					}
 				}

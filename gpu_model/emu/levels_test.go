@@ -141,7 +141,7 @@ func fillRegister(r *rand.Rand, l []uint32) {
 }
 
 func randomState(r *rand.Rand) *Wavefront {
-	w := &Wavefront{V: make([]uint32, levelRegisters*64)}
+	w := &Wavefront{V: make([]uint32, levelRegisters*64), Workspace: new(Workspace)}
 	for i := range levelRegisters {
 		fillRegister(r, w.V[64*i:64*i+64])
 	}
@@ -166,6 +166,7 @@ func randomState(r *rand.Rand) *Wavefront {
 // copyState makes a second wavefront in the same state.
 func copyState(w *Wavefront) *Wavefront {
 	c := *w
+	c.Workspace = new(Workspace)
 	c.V = append([]uint32(nil), w.V...)
 	return &c
 }

@@ -74,13 +74,12 @@ func performLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 		}
 	}
 	v := w.window(true)
-	var buffer [16]byte
 	n := int(m.bytes)
 	for mask := a.Mask; mask != 0; mask &= mask - 1 {
 		lane := bits.TrailingZeros64(mask)
 		b := v.at(a.Addr[lane], n)
 		if b == nil {
-			b = buffer[:n]
+			b = w.lane[:n]
 			if err := v.mem.Load(w.Now, a.Addr[lane], b); err != nil {
 				w.FailLane(op, lane, a.Addr[lane], "%v", err)
 				return
@@ -186,11 +185,10 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 		data := a.lane(lane)
 		b := v.at(a.Addr[lane], n)
 		if b == nil {
-			var buffer [16]byte
 			for i, x := range data {
-				le.PutUint32(buffer[4*i:], x)
+				le.PutUint32(w.lane[4*i:], x)
 			}
-			if err := lines.Put(a.Addr[lane], buffer[:n]); err != nil {
+			if err := lines.Put(a.Addr[lane], w.lane[:n]); err != nil {
 				lines.Flush()
 				w.FailLane(op, lane, a.Addr[lane], "%v", err)
 				return
@@ -247,8 +245,7 @@ func atomicLane(w *Wavefront, m *memOp, a *MemoryAccess, lane int, v *window, li
 		m.modify(w, a, lane, b)
 		return nil
 	}
-	var buffer [8]byte
-	b := buffer[:n]
+	b := w.lane[:n]
 	if err := v.mem.Load(w.Now, address, b); err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (op *Op) makeSkippable() {
 	}
 	op.Address = func(w *Wavefront, op *Op) {
 		if w.Mode&modeSkip != 0 {
-			a := w.access()
+			a := &w.Access
 			op.mem.begin(a)
 			a.Bytes, a.ScalarBytes, a.Mask = op.mem.bytes, 0, 0
 			return

@@ -109,7 +109,7 @@ func (m *memOp) takeScalars(w *Wavefront, a *MemoryAccess) {
 
 // addressScalar computes SGPR base + offset; the two lowest bits count as 0.
 func addressScalar(w *Wavefront, op *Op) {
-	m, a := op.mem, w.access()
+	m, a := op.mem, &w.Access
 	m.begin(a)
 	base := uint64(w.S[m.base]) | uint64(w.S[m.base+1])<<32
 	a.Addr[0] = (base + m.scalarOffset(w)) &^ 3
@@ -119,7 +119,7 @@ func addressScalar(w *Wavefront, op *Op) {
 // addressScalarBuffer computes an address from a buffer descriptor. What lies beyond the buffer reads as 0 and is not written:
 // ScalarBytes then is less than the instruction asks for.
 func addressScalarBuffer(w *Wavefront, op *Op) {
-	m, a := op.mem, w.access()
+	m, a := op.mem, &w.Access
 	m.begin(a)
 	d := w.S[m.base : m.base+4]
 	base := uint64(d[0]) | uint64(d[1]&0xffff)<<32
@@ -176,11 +176,11 @@ func performScalarStore(w *Wavefront, op *Op, a *MemoryAccess) {
 }
 
 // addressClock and addressCacheControl describe accesses that move no memory.
-func addressClock(w *Wavefront, op *Op) { op.mem.begin(w.access()) }
+func addressClock(w *Wavefront, op *Op) { op.mem.begin(&w.Access) }
 
 func addressCacheControl(w *Wavefront, op *Op) {
-	op.mem.begin(w.access())
-	w.access().Mask = 0
+	op.mem.begin(&w.Access)
+	w.Access.Mask = 0
 }
 
 func performNothing(*Wavefront, *Op, *MemoryAccess) {}

@@ -33,10 +33,17 @@ type Wavefront struct {
 	// stays at the launch's time. Observers, views and s_memtime see it.
 	Now uint64
 
-	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform. After ShareAccess another place
-	// has that part.
+	*Workspace
+
+	scratchSlot int    // of the launch's private memory; −1 none
+	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
+}
+
+// Workspace is what an instruction needs beyond registers. Nothing in it outlives the instruction, a memory instruction's Address and Perform
+// taken together, so that wavefronts which take turns share one.
+type Workspace struct {
+	// Access is what the latest memory instruction asks for; filled by Op.Address, carried out by Op.Perform.
 	Access MemoryAccess
-	shared *MemoryAccess
 
 	// temp holds sources that are not registers as they are (SGPRs, modifiers, SDWA, DPP) and results under EXEC:
 	// low and high dwords of the three sources and of the result.
@@ -44,20 +51,7 @@ type Wavefront struct {
 
 	operands operands // of the vector instruction that executes in its general form
 
-	scratchSlot int    // of the launch's private memory; −1 none
-	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
-}
-
-// ShareAccess lets Op.Address fill a in place of w.Access: wavefronts whose accesses are carried out or copied at once need no place of their
-// own. Nil gives w.Access its part back.
-func (w *Wavefront) ShareAccess(a *MemoryAccess) { w.shared = a }
-
-// access returns what Op.Address fills.
-func (w *Wavefront) access() *MemoryAccess {
-	if w.shared != nil {
-		return w.shared
-	}
-	return &w.Access
+	lane [16]byte // of a lane of a load or store
 }
 
 // Exec returns the EXEC mask.
@@ -97,5 +91,6 @@ type WorkGroup struct {
 	Running   int    // wavefronts that have not ended
 	Sequence  uint64 // dispatch order, from 0
 
-	pool []*Wavefront // wavefronts of a full work-group, kept between uses
+	launch    *Launch
+	workspace *Workspace // of groups that were not given one
 }

@@ -3,28 +3,30 @@ package emu
 // NewGroup makes the n-th work-group ready to run: wavefronts, registers and local memory as the hardware hands them to the kernel.
 // sequence is its place in dispatch order. Release gives it back for reuse.
 func (l *Launch) NewGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
+	g, err := l.TakeGroup(id, sequence)
+	if err != nil {
+		return nil, err
+	}
+	if g.workspace == nil {
+		g.workspace = new(Workspace)
+	}
+	g.Start(g.workspace)
+	return g, nil
+}
+
+// TakeGroup does the part of NewGroup whose outcome depends on the order of calls; Start does the rest.
+func (l *Launch) TakeGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.openScratch(); err != nil {
 		return nil, err
 	}
-	var g *WorkGroup
-	if n := len(l.free); n > 0 {
-		g = l.free[n-1]
-		l.free = l.free[:n-1]
-		clear(g.LDS)
-	} else {
-		g = &WorkGroup{LDS: make([]byte, l.LDSBytes())}
+	if l.Pool == nil {
+		l.Pool = new(Pool)
 	}
-	g.ID, g.Sequence, g.AtBarrier = id, sequence, 0
-
-	size, items := l.partialSize(id)
-	waves := (items + 63) / 64
-	for len(g.pool) < waves {
-		g.pool = append(g.pool, l.newWavefront(g, len(g.pool)))
-	}
-	g.Waves = g.pool[:waves]
-	g.Running = waves
+	_, items := l.partialSize(id)
+	g := l.Pool.take((items+63)/64, int(l.Kernel.AllocatedVGPRs)*64, int(l.LDSBytes()))
+	g.ID, g.Sequence, g.launch = id, sequence, l
 	for i, w := range g.Waves {
 		slot, err := l.takeScratch()
 		if err != nil {
@@ -33,9 +35,22 @@ func (l *Launch) NewGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
 			}
 			return nil, err
 		}
-		l.initialise(w, size, items, slot)
+		w.Program, w.Launch, w.Group, w.IndexInGroup, w.scratchSlot = l.Program, l, g, i, slot
 	}
 	return g, nil
+}
+
+// Start puts the registers and the local memory of a work-group that TakeGroup returned into the state of its first instruction. Its
+// wavefronts use workspace, alone or in turn with others. Calls for different work-groups may run at the same time.
+func (g *WorkGroup) Start(workspace *Workspace) {
+	l := g.launch
+	clear(g.LDS)
+	g.AtBarrier, g.Running = 0, len(g.Waves)
+	size, items := l.partialSize(g.ID)
+	for _, w := range g.Waves {
+		w.Workspace = workspace
+		l.initialise(w, size, items)
+	}
 }
 
 // Release gives a work-group that has ended back for reuse.
@@ -46,7 +61,7 @@ func (l *Launch) Release(g *WorkGroup) {
 		l.giveScratch(w.scratchSlot)
 		w.scratchSlot = -1
 	}
-	l.free = append(l.free, g)
+	l.Pool.give(g)
 }
 
 // partialSize returns the work-items of work-group id in every dimension, fewer at the grid's edge, and their number.
@@ -59,24 +74,18 @@ func (l *Launch) partialSize(id [3]uint32) (size [3]uint32, items int) {
 	return size, items
 }
 
-func (l *Launch) newWavefront(g *WorkGroup, index int) *Wavefront {
-	vgprs := int(l.Kernel.AllocatedVGPRs)
-	return &Wavefront{V: make([]uint32, vgprs*64), Program: l.Program, Group: g, Launch: l, IndexInGroup: index, scratchSlot: -1}
-}
-
 // initialise puts a wavefront into the state of its first instruction (source: LLVM, AMDGPU user guide, Initial Kernel Execution State).
 // Registers that the hardware leaves undefined are 0.
-func (l *Launch) initialise(w *Wavefront, size [3]uint32, items, slot int) {
+func (l *Launch) initialise(w *Wavefront, size [3]uint32, items int) {
 	clear(w.S[:])
 	clear(w.V[:len(w.V)-64*l.Program.idle])
-	w.shared = nil
 	w.SCC, w.Ended, w.AtBarrier, w.Fault = false, false, false, nil
 	w.Now = l.Now
 	w.Executed, w.TrapStatus, w.GPRIndex = 0, 0, GPRIndexMode{}
 	w.Slot = HardwareSlot{}
 	w.PC = l.Program.Entry
 	w.Mode = Mode(l.Kernel.Mode())
-	w.scratchSlot, w.waveSync = slot, 0
+	w.waveSync = 0
 
 	first := w.IndexInGroup * 64
 	lanes := min(64, items-first)

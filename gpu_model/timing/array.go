@@ -32,7 +32,7 @@ type shaderArray struct {
 	index int
 	units []computeUnit
 
-	access emu.MemoryAccess // of the instruction that issues
+	workspace emu.Workspace // of the instruction that issues
 
 	l1s, l1i         tags
 	l1sTLB, l1iTLB   tlb

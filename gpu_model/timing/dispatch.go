@@ -10,12 +10,12 @@ import (
 // residentGroup is a work-group on a compute unit.
 type residentGroup struct {
 	emu      *emu.WorkGroup
-	number   uint32 // linear work-group number in the grid
-	sequence uint64 // dispatch order
-	unit     int    // compute unit of the GPU
-	running  int    // wavefronts that have not ended
-	slots    []uint8
-	at       uint64 // cycle at which the compute unit received it
+	number   uint32               // linear work-group number in the grid
+	sequence uint64               // dispatch order
+	unit     int                  // compute unit of the GPU
+	running  int                  // wavefronts that have not ended
+	slots    [maxGroupWaves]uint8 // of its wavefronts; SIMDs until the compute unit has received it
+	at       uint64               // cycle at which the compute unit received it
 }
 
 // room is what a compute unit has left for work-groups.
@@ -86,6 +86,9 @@ func (r *room) release(n need, simds []uint8) {
 	}
 }
 
+// maxGroupWaves is the most wavefronts that a work-group has.
+const maxGroupWaves = (emu.MaxGroupWorkItems + 63) / 64
+
 // dispatcher hands the work-groups of a launch to the compute units, in turn and up to eight a cycle, and takes as many
 // completions a cycle.
 type dispatcher struct {
@@ -107,6 +110,8 @@ type dispatcher struct {
 	lastDone     uint64 // cycle at which the latest completion was taken
 	lastFinished uint64 // latest completion
 	free         []*residentGroup
+	fresh        []residentGroup      // rest of the latest block of them
+	simds        [maxGroupWaves]uint8 // of the work-group that is being placed
 }
 
 // nextEvent returns the next cycle in which the dispatcher can do something.
@@ -154,7 +159,10 @@ func (d *dispatcher) run(to uint64) error {
 
 func (d *dispatcher) complete(c uint64, f *finishedGroup) {
 	g := f.group
-	d.rooms[g.unit].release(d.need, simdsOf(g, d.gpu.spec.Core.WavefrontSlots))
+	for i, slot := range g.slots[:d.need.waves] {
+		d.simds[i] = slot / uint8(d.gpu.spec.Core.WavefrontSlots)
+	}
+	d.rooms[g.unit].release(d.need, d.simds[:d.need.waves])
 	d.launch.Release(g.emu)
 	g.emu = nil
 	d.free = append(d.free, g)
@@ -164,27 +172,18 @@ func (d *dispatcher) complete(c uint64, f *finishedGroup) {
 	d.lastFinished = max(d.lastFinished, f.at)
 }
 
-// simdsOf turns a group's slots back into SIMDs.
-func simdsOf(g *residentGroup, perSIMD int) []uint8 {
-	for i, s := range g.slots {
-		g.slots[i] = s / uint8(perSIMD)
-	}
-	return g.slots
-}
-
 // dispatch sends the next work-group to a compute unit with room for it.
 func (d *dispatcher) dispatch(c uint64) error {
-	var simds [16]uint8
 	count := len(d.rooms)
 	unit := -1
 	if d.place != nil && d.place[d.next] >= 0 {
-		if u := int(d.place[d.next]); d.rooms[u].place(d.need, simds[:], d.gpu.spec.Core.SIMDs) {
+		if u := int(d.place[d.next]); d.rooms[u].place(d.need, d.simds[:], d.gpu.spec.Core.SIMDs) {
 			unit = u
 		}
 	} else {
 		for i := range count {
 			u := (d.turn + i) % count
-			if d.rooms[u].place(d.need, simds[:], d.gpu.spec.Core.SIMDs) {
+			if d.rooms[u].place(d.need, d.simds[:], d.gpu.spec.Core.SIMDs) {
 				unit = u
 				d.turn = (u + 1) % count
 				break
@@ -202,15 +201,22 @@ func (d *dispatcher) dispatch(c uint64) error {
 	if d.order != nil {
 		number = d.order[d.next]
 	}
+	group, err := d.launch.TakeGroup(d.launch.GroupID(uint64(number)), uint64(d.next))
+	if err != nil {
+		return err
+	}
 	var g *residentGroup
 	if n := len(d.free); n > 0 {
 		g = d.free[n-1]
 		d.free = d.free[:n-1]
 	} else {
-		g = new(residentGroup)
+		if len(d.fresh) == 0 {
+			d.fresh = make([]residentGroup, 64)
+		}
+		g, d.fresh = &d.fresh[0], d.fresh[1:]
 	}
-	*g = residentGroup{number: number, sequence: uint64(d.next), unit: unit, running: d.need.waves, slots: g.slots[:0], at: c + d.gpu.lat.dispatch}
-	g.slots = append(g.slots, simds[:d.need.waves]...) // SIMDs for now; the compute unit turns them into slots
+	*g = residentGroup{emu: group, number: number, sequence: uint64(d.next), unit: unit, running: d.need.waves, slots: d.simds,
+		at: c + d.gpu.lat.dispatch}
 	d.next++
 	per := d.gpu.spec.Core.UnitsPerArray
 	a := d.gpu.arrays[unit/per]

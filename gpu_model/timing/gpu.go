@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"sync"
 
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 )
@@ -26,7 +27,9 @@ type GPU struct {
 	engine mailbox
 	viewMu sync.Mutex // one load through a view at a time
 	run    *run
-	turn   int // compute unit that the dispatcher tries first
+	kept   run      // the latest launch, whose lists the next one uses again
+	pool   emu.Pool // state of work-groups
+	turn   int      // compute unit that the dispatcher tries first
 
 	bankShift, bankBits uint
 	bankMask            uint64
@@ -128,7 +131,7 @@ func (g *GPU) Cool() {
 		a.cool()
 	}
 	g.sortMail()
-	g.mmu = newMMU(&g.spec.L2TLB, g.spec.MMU, g.lat.walk)
+	g.mmu.cool()
 	for i := range g.banks {
 		b := &g.banks[i]
 		b.tags.clear()

@@ -40,6 +40,30 @@ type sharedTLB struct {
 	sets  [][]tlbEntry
 	ways  int
 	stamp uint64
+	fresh []tlbEntry // rest of the latest block of entries, for sets of one page
+}
+
+// add puts an entry into a set that has room.
+func (t *sharedTLB) add(s *[]tlbEntry, e tlbEntry) {
+	if cap(*s) == 0 {
+		if len(t.fresh) == 0 {
+			t.fresh = make([]tlbEntry, 256)
+		}
+		*s, t.fresh = t.fresh[:0:1], t.fresh[1:]
+	}
+	*s = append(*s, e)
+}
+
+// cool makes the MMU as it was when new.
+func (m *mmu) cool() {
+	t := &m.tlb
+	for i := range t.sets {
+		t.sets[i] = t.sets[i][:0]
+	}
+	t.stamp = 0
+	clear(m.mshrs)
+	clear(m.walkers)
+	*m = mmu{spec: m.spec, walk: m.walk, tlb: *t, mshrs: m.mshrs, walkers: m.walkers, walkCycles: m.walkCycles}
 }
 
 func newMMU(spec *gpuconfig.TLB, m gpuconfig.MMU, walk uint64) mmu {
@@ -87,7 +111,7 @@ func (m *mmu) perform(at, page uint64) uint64 {
 	m.tlb.stamp++
 	entry := tlbEntry{page: page, ready: done, used: m.tlb.stamp, wait: -1}
 	if len(*s) < m.tlb.ways || victim == nil {
-		*s = append(*s, entry)
+		m.tlb.add(s, entry)
 	} else {
 		*victim = entry
 	}

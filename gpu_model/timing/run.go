@@ -30,16 +30,29 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	if o.Cold {
 		g.Cool()
 	}
-	r := &run{launch: l, program: l.Program, options: &o, begin: g.now, views: g.mem.HasObservers()}
+	pool := l.Pool
+	l.Pool = &g.pool
+	r := &g.kept
+	r.launch, r.program, r.options, r.begin, r.views = l, l.Program, &o, g.now, g.mem.HasObservers()
+	r.pages, r.later, r.deferred = r.pages[:0], r.later[:0], r.deferred[:0]
+	defer func() {
+		l.Pool = pool
+		*r = run{d: dispatcher{rooms: r.d.rooms, completions: r.d.completions[:0], free: r.d.free, fresh: r.d.fresh},
+			pages: r.pages, later: r.later, deferred: r.deferred, order: r.order}
+	}()
 	g.run = r
 	total := int(l.Groups())
 	if o.Order != nil {
 		total = len(o.Order)
 	}
-	r.d = dispatcher{gpu: g, launch: l, need: newNeed(l, &g.spec), order: o.Order, place: o.Placement, total: total,
-		cycle: g.now, turn: g.turn, rooms: make([]room, g.unitCount()), lastDone: g.now}
-	for i := range r.d.rooms {
-		r.d.rooms[i].init(&g.spec)
+	d := &r.d
+	*d = dispatcher{gpu: g, launch: l, need: newNeed(l, &g.spec), order: o.Order, place: o.Placement, total: total,
+		cycle: g.now, turn: g.turn, rooms: d.rooms, lastDone: g.now, completions: d.completions[:0], free: d.free, fresh: d.fresh}
+	if d.rooms == nil {
+		d.rooms = make([]room, g.unitCount())
+	}
+	for i := range d.rooms {
+		d.rooms[i].init(&g.spec)
 	}
 	l.Now = g.now * g.picoseconds
 	g.resetCounters()

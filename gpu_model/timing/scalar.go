@@ -13,7 +13,7 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	if w.fault = e.Fault; w.fault != nil {
 		return
 	}
-	x := &a.access
+	x := &a.workspace.Access
 	e.Now = t * a.gpu.picoseconds
 	w.smem.issue()
 	if x.ScalarBytes == 0 {

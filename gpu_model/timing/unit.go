@@ -472,14 +472,8 @@ func (u *computeUnit) end(t uint64, slot int, w *wave) {
 func (u *computeUnit) receive(g *residentGroup) {
 	a := u.array
 	r := a.gpu.run
-	group, err := r.launch.NewGroup(r.launch.GroupID(uint64(g.number)), g.sequence)
-	if err != nil {
-		if a.fault == nil {
-			a.fault = err
-		}
-		return
-	}
-	g.emu = group
+	group := g.emu
+	group.Start(&a.workspace)
 	perSIMD := a.spec.Core.WavefrontSlots
 	arriving := uint64(0)
 	for i := range group.Waves {
@@ -490,7 +484,6 @@ func (u *computeUnit) receive(g *residentGroup) {
 		g.slots[i] = uint8(slot)
 		w := &u.waves[slot]
 		e := group.Waves[i]
-		e.ShareAccess(&a.access)
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
 		w.begin(waveState{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
 			cause: CauseFetch, pc: e.PC, next: e.PC, late: w.late[:0]})

@@ -18,7 +18,7 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	if w.fault = e.Fault; w.fault != nil {
 		return
 	}
-	x := &a.access
+	x := &a.workspace.Access
 	c := &u.coalescer
 	c.gather(x)
 	load := x.Kind == emu.AccessLoad
@@ -217,7 +217,7 @@ func (a *shaderArray) keepAccess() *emu.MemoryAccess {
 	} else {
 		c = new(emu.MemoryAccess)
 	}
-	a.access.CopyTo(c)
+	a.workspace.Access.CopyTo(c)
 	return c
 }
 

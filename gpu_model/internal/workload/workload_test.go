@@ -43,6 +43,30 @@ func TestResults(t *testing.T) {
 	}
 }
 
+// TestSteadyState repeats workloads on one GPU until its queues have grown to what they need. What a launch allocates from then on is
+// its result and its metrics: the more for the number of components, not of instructions.
+func TestSteadyState(t *testing.T) {
+	for _, w := range Timing {
+		if w.Name != "relu" && w.Name != "fir" {
+			continue
+		}
+		i, err := Open(root, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer i.Close()
+		var m Measurement
+		for range 4 {
+			if m, err = i.RunTiming(context.Background(), "r9nano", 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if most := uint64(150); m.Allocations > most {
+			t.Errorf("%s: the fourth run allocates %d objects, expected at most %d", w.Name, m.Allocations, most)
+		}
+	}
+}
+
 func report(b *testing.B, run func() (Measurement, error)) {
 	var total Measurement
 	for b.Loop() {
