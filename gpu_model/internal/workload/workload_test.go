@@ -61,7 +61,7 @@ func TestSteadyState(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if most := uint64(150); m.Allocations > most {
+		if most := uint64(400); m.Allocations > most {
 			t.Errorf("%s: the fourth run allocates %d objects, expected at most %d", w.Name, m.Allocations, most)
 		}
 	}
