@@ -236,6 +236,7 @@ class _Replay:
             elif body == "acknowledge":
                 self._hook_ns += message.acknowledge.hook_ns
             elif body == "replies":
+                self._hook_ns += message.handled.hook_ns
                 divergence = divergence or self._compare(message.replies)
                 if divergence is not None and not to_the_end:
                     said.close()  # type: ignore[attr-defined]

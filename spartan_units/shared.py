@@ -37,7 +37,7 @@ class SharedPayloads:
         Raises:
             UnitError: where the payload names no file of the directory, or one that is too short.
         """
-        if payload.WhichOneof("where") != "shared":
+        if not payload.HasField("shared"):
             return np.frombuffer(payload.inline, np.uint8)
         shared = payload.shared
         name = shared.name
@@ -66,8 +66,15 @@ class SharedPayloads:
 
     def write(self, data: bytes) -> Any:
         """Return a payload that holds `data`."""
+        payload = common_pb2.Payload()
+        self.put(payload, data)
+        return payload
+
+    def put(self, payload: Any, data: bytes) -> None:
+        """Make a payload hold `data`."""
         if self._directory is None or len(data) < SHARED_THRESHOLD:
-            return common_pb2.Payload(inline=data)
+            payload.inline = data
+            return
         self._next += 1
         name = f"{self._mark}{self._next}"
         handle = os.open(self._directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -77,7 +84,7 @@ class SharedPayloads:
                 left = left[os.write(handle, left) :]
         finally:
             os.close(handle)
-        return common_pb2.Payload(shared=common_pb2.SharedMemory(name=name, offset=0, size=len(data)))
+        payload.shared.name, payload.shared.size = name, len(data)
 
     def close(self) -> None:
         """Remove what the model has not taken."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ import typer
 
 from bridge.cli._unit_templates import TEMPLATES, TEST_TEMPLATE
 from bridge.errors import ConfigurationError, VerificationError
-from spartan_units import serve as unit_server
 from spartan_units.base import Unit
 from spartan_units.errors import UnitError
 from spartan_units.registry import DEFAULT_UNITS, available_units, load_unit
@@ -137,7 +138,7 @@ def serve(
     insecure_loopback: bool = typer.Option(False, help="Bare TCP, on a loopback address only."),
 ) -> None:
     """Serve a unit for models that run elsewhere, until standard input closes or a signal comes."""
-    arguments = ["--unit", spec, "--listen", listen]
+    arguments = ["-m", "spartan_units.serve", "--unit", spec, "--listen", listen]
     files = {
         "--tls-certificate": tls_certificate,
         "--tls-key": tls_key,
@@ -146,8 +147,8 @@ def serve(
     }
     for option, path in files.items():
         arguments += [] if path is None else [option, str(path)]
-    status = unit_server.main([*arguments, *(["--insecure-loopback"] if insecure_loopback else [])])
-    raise typer.Exit(status)
+    arguments += ["--insecure-loopback"] if insecure_loopback else []
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 def _load(spec: str) -> type[Unit]:

@@ -98,7 +98,10 @@ func (s *Seat) take(m inbound) error {
 	case *wire.UnitMessage_Acknowledge:
 		return s.acknowledged(body.Acknowledge, m.at)
 	case *wire.UnitMessage_Replies:
-		return s.takeReplies(body.Replies, m.at)
+		if err := s.takeReplies(body.Replies, m.at); err != nil || m.message.Handled == nil {
+			return err
+		}
+		return s.acknowledged(m.message.Handled, m.at)
 	case *wire.UnitMessage_Lifecycle:
 		if s.lifeline != nil || body.Lifecycle.Token == 0 || body.Lifecycle.Token != s.token {
 			return s.fail("lifecycle", "it answers lifecycle message %d, which the model did not send or has an answer to", body.Lifecycle.Token)

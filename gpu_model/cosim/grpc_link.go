@@ -144,7 +144,7 @@ func (l *grpcLink) read() {
 			l.failure = err
 			return
 		}
-		if message.GetAcknowledge() != nil {
+		if acknowledgement(message) != nil {
 			select {
 			case size := <-l.sizes:
 				l.unacked.Add(-size)

@@ -40,3 +40,11 @@ const eventKindLifecycle = wire.EventKind_EVENT_KIND_UNSPECIFIED
 
 // eventKinds is one more than the largest event kind.
 const eventKinds = int(wire.EventKind_EVENT_KIND_SCHEDULE) + 1
+
+// acknowledgement returns what a message says to have been handled, beside replies or alone, or nil.
+func acknowledgement(m *wire.UnitMessage) *wire.Acknowledge {
+	if m.Handled != nil {
+		return m.Handled
+	}
+	return m.GetAcknowledge()
+}

@@ -38,9 +38,9 @@ func (l *localLink) send(_ wire.EventKind, m *wire.ModelMessage, _ time.Duration
 		answers = append(answers, &wire.UnitMessage{Body: &wire.UnitMessage_Failure{Failure: &wire.UnitFailure{Message: err.Error(), Event: eventOf(m)}}})
 	}
 	for _, a := range answers {
-		if acknowledge := a.GetAcknowledge(); acknowledge != nil {
-			acknowledge.BusyNs = uint64(end.Sub(begin))
-			acknowledge.HookNs = acknowledge.BusyNs
+		if handled := acknowledgement(a); handled != nil {
+			handled.BusyNs = uint64(end.Sub(begin))
+			handled.HookNs = handled.BusyNs
 		}
 		l.answers = append(l.answers, inbound{a, end})
 	}

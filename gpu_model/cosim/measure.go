@@ -53,38 +53,63 @@ func MeasurePosted(target, directory string, events, batch int) (perSecond float
 	return float64(events) / time.Since(begin).Seconds(), nil
 }
 
-// MeasureRoundTrips returns the time of each of n requests for one small tile.
-func MeasureRoundTrips(target string, n int) ([]time.Duration, error) {
+// MeasureRoundTrips returns the times of n requests for one small tile, and of n small messages there and back on a bare stream, a
+// few of these after a few of those, so that whatever else the machine does meets both.
+func MeasureRoundTrips(target, echo string, n int) (bridge, raw []time.Duration, err error) {
+	request, endRequests, err := tileRequests(target)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer endRequests()
+	message, endMessages, err := rawMessages(echo)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer endMessages()
+	const few = 25
+	for len(bridge) < n {
+		for range few {
+			begin := time.Now()
+			if err := request(); err != nil {
+				return nil, nil, err
+			}
+			bridge = append(bridge, time.Since(begin))
+		}
+		for range few {
+			begin := time.Now()
+			if err := message(); err != nil {
+				return nil, nil, err
+			}
+			raw = append(raw, time.Since(begin))
+		}
+	}
+	return bridge, raw, nil
+}
+
+// tileRequests returns a function that asks a compaction engine for one small tile and waits for it.
+func tileRequests(target string) (ask func() error, end func(), err error) {
 	seat, end, err := measuredSeat(wire.UnitKind_UNIT_KIND_COMPACTION, target, "", 1)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer end()
 	view := &wire.View{Id: 1, Address: 1 << 20, Format: "ellpack_dib", SlotBytes: 1024, Tiles: 1, Tensor: &wire.Tensor{Id: 1, Name: "measured",
 		Address: 1 << 16, ElementType: wire.ElementType_ELEMENT_TYPE_F32, Rows: 1, Columns: 16, RowStride: 64, ColumnStride: 4, TileRows: 1, TileColumns: 16}}
 	if _, err := seat.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_ADDED, View: view}, false); err != nil {
-		return nil, err
+		end()
+		return nil, nil, err
 	}
-	times := make([]time.Duration, n)
-	dense := make([]byte, 64)
-	for i := range times {
-		begin := time.Now()
-		sequence, err := seat.requestTile(pendingTiles, tileEvent{now: uint64(i), view: 1, rows: 1, columns: 16}, dense)
+	dense, now := make([]byte, 64), uint64(0)
+	return func() error {
+		now++
+		sequence, err := seat.requestTile(pendingTiles, tileEvent{now: now, view: 1, rows: 1, columns: 16}, dense)
 		if err == nil {
 			err = seat.flush()
 		}
 		if err == nil {
 			_, err = seat.await(sequence, wire.EventKind_EVENT_KIND_COMPACT_TILE)
 		}
-		if err != nil {
-			return nil, err
-		}
-		times[i] = time.Since(begin)
-		if err := seat.settle(); err != nil {
-			return nil, err
-		}
-	}
-	return times, nil
+		return err
+	}, end, nil
 }
 
 // rawStream opens a bare stream of byte messages to an echo server.
@@ -153,24 +178,21 @@ func MeasureRawPosted(target string, events, batch int) (perSecond float64, err 
 	return float64(messages*batch) / time.Since(begin).Seconds(), nil
 }
 
-// MeasureRawRoundTrips returns the time of each of n small messages there and back on a bare stream.
-func MeasureRawRoundTrips(target string, n int) ([]time.Duration, error) {
+// rawMessages returns a function that sends a small message on a bare stream and waits for the answer.
+func rawMessages(target string) (send func() error, end func(), err error) {
 	stream, end, err := rawStream(target)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer end()
-	times := make([]time.Duration, n)
 	message, answer := make([]byte, 128), []byte{}
-	for i := range times {
-		begin := time.Now()
-		if err := stream.SendMsg(&message); err != nil {
-			return nil, fmt.Errorf("the echo server ended: %w", err)
+	return func() error {
+		err := stream.SendMsg(&message)
+		if err == nil {
+			err = stream.RecvMsg(&answer)
 		}
-		if err := stream.RecvMsg(&answer); err != nil {
-			return nil, fmt.Errorf("the echo server ended: %w", err)
+		if err != nil {
+			return fmt.Errorf("the echo server ended: %w", err)
 		}
-		times[i] = time.Since(begin)
-	}
-	return times, nil
+		return nil
+	}, end, nil
 }

@@ -21,7 +21,7 @@ type Unit interface {
 const version = "1.0"
 
 // protocol is the version of the wire contract that the built-in units speak; they are built with the model.
-func protocol() *wire.Version { return &wire.Version{Major: 1, Minor: 1} }
+func protocol() *wire.Version { return &wire.Version{Major: 1, Minor: 2} }
 
 // New returns the built-in unit of a kind. name is empty or the name of that unit.
 func New(kind wire.UnitKind, name string) (Unit, error) {
@@ -73,12 +73,11 @@ func (h *host) Handle(m *wire.ModelMessage) ([]*wire.UnitMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		var out []*wire.UnitMessage
+		handled := &wire.Acknowledge{ThroughSequence: body.Batch.FirstSequence + uint64(body.Batch.Count)}
 		if replies != nil {
-			out = append(out, &wire.UnitMessage{Body: &wire.UnitMessage_Replies{Replies: replies}})
+			return []*wire.UnitMessage{{Body: &wire.UnitMessage_Replies{Replies: replies}, Handled: handled}}, nil
 		}
-		through := body.Batch.FirstSequence + uint64(body.Batch.Count)
-		return append(out, &wire.UnitMessage{Body: &wire.UnitMessage_Acknowledge{Acknowledge: &wire.Acknowledge{ThroughSequence: through}}}), nil
+		return []*wire.UnitMessage{{Body: &wire.UnitMessage_Acknowledge{Acknowledge: handled}}}, nil
 	case *wire.ModelMessage_Lifecycle:
 		return h.live(body.Lifecycle)
 	case *wire.ModelMessage_Goodbye:

@@ -271,7 +271,10 @@ type UnitMessage struct {
 	//	*UnitMessage_Acknowledge
 	//	*UnitMessage_Failure
 	//	*UnitMessage_Lifecycle
-	Body          isUnitMessage_Body `protobuf_oneof:"body"`
+	Body isUnitMessage_Body `protobuf_oneof:"body"`
+	// Beside replies (from 1.2): the batch that they answer is handled too, and no acknowledge of it follows. Halves the messages of a
+	// request. Units send it to models of 1.2 and later.
+	Handled       *Acknowledge `protobuf:"bytes,6,opt,name=handled,proto3" json:"handled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +357,13 @@ func (x *UnitMessage) GetLifecycle() *LifecycleReply {
 		if x, ok := x.Body.(*UnitMessage_Lifecycle); ok {
 			return x.Lifecycle
 		}
+	}
+	return nil
+}
+
+func (x *UnitMessage) GetHandled() *Acknowledge {
+	if x != nil {
+		return x.Handled
 	}
 	return nil
 }
@@ -1874,7 +1884,7 @@ func (x *ScheduleReply) GetTilePath() []byte {
 	return nil
 }
 
-// Returns credit. Sent by the unit when it has handled a batch.
+// Returns credit. Sent by the unit when it has handled a batch, alone or beside the replies to it.
 type Acknowledge struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	ThroughSequence uint64                 `protobuf:"varint,1,opt,name=through_sequence,json=throughSequence,proto3" json:"through_sequence,omitempty"` // all events below this number are handled
@@ -1945,13 +1955,14 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x05batch\x18\x02 \x01(\v2\x1c.spartan.cosim.v1.EventBatchH\x00R\x05batch\x12;\n" +
 	"\tlifecycle\x18\x03 \x01(\v2\x1b.spartan.cosim.v1.LifecycleH\x00R\tlifecycle\x125\n" +
 	"\agoodbye\x18\x04 \x01(\v2\x19.spartan.cosim.v1.GoodbyeH\x00R\agoodbyeB\x06\n" +
-	"\x04body\"\xc4\x02\n" +
+	"\x04body\"\xfd\x02\n" +
 	"\vUnitMessage\x123\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1b.spartan.cosim.v1.UnitHelloH\x00R\x05hello\x128\n" +
 	"\areplies\x18\x02 \x01(\v2\x1c.spartan.cosim.v1.ReplyBatchH\x00R\areplies\x12A\n" +
 	"\vacknowledge\x18\x03 \x01(\v2\x1d.spartan.cosim.v1.AcknowledgeH\x00R\vacknowledge\x129\n" +
 	"\afailure\x18\x04 \x01(\v2\x1d.spartan.cosim.v1.UnitFailureH\x00R\afailure\x12@\n" +
-	"\tlifecycle\x18\x05 \x01(\v2 .spartan.cosim.v1.LifecycleReplyH\x00R\tlifecycleB\x06\n" +
+	"\tlifecycle\x18\x05 \x01(\v2 .spartan.cosim.v1.LifecycleReplyH\x00R\tlifecycle\x127\n" +
+	"\ahandled\x18\x06 \x01(\v2\x1d.spartan.cosim.v1.AcknowledgeR\ahandledB\x06\n" +
 	"\x04body\"\xc0\x03\n" +
 	"\n" +
 	"ModelHello\x125\n" +
@@ -2155,34 +2166,35 @@ var file_spartan_cosim_v1_units_proto_depIdxs = []int32{
 	21, // 6: spartan.cosim.v1.UnitMessage.acknowledge:type_name -> spartan.cosim.v1.Acknowledge
 	6,  // 7: spartan.cosim.v1.UnitMessage.failure:type_name -> spartan.cosim.v1.UnitFailure
 	8,  // 8: spartan.cosim.v1.UnitMessage.lifecycle:type_name -> spartan.cosim.v1.LifecycleReply
-	22, // 9: spartan.cosim.v1.ModelHello.protocol:type_name -> spartan.cosim.v1.Version
-	23, // 10: spartan.cosim.v1.ModelHello.kind:type_name -> spartan.cosim.v1.UnitKind
-	22, // 11: spartan.cosim.v1.UnitHello.protocol:type_name -> spartan.cosim.v1.Version
-	23, // 12: spartan.cosim.v1.UnitHello.kind:type_name -> spartan.cosim.v1.UnitKind
-	24, // 13: spartan.cosim.v1.UnitHello.events:type_name -> spartan.cosim.v1.EventKind
-	1,  // 14: spartan.cosim.v1.Lifecycle.phase:type_name -> spartan.cosim.v1.Lifecycle.Phase
-	25, // 15: spartan.cosim.v1.Lifecycle.tensor:type_name -> spartan.cosim.v1.Tensor
-	10, // 16: spartan.cosim.v1.Lifecycle.view:type_name -> spartan.cosim.v1.View
-	25, // 17: spartan.cosim.v1.View.tensor:type_name -> spartan.cosim.v1.Tensor
-	12, // 18: spartan.cosim.v1.EventBatch.store:type_name -> spartan.cosim.v1.StoreColumns
-	13, // 19: spartan.cosim.v1.EventBatch.mark:type_name -> spartan.cosim.v1.MarkColumns
-	14, // 20: spartan.cosim.v1.EventBatch.read_counts:type_name -> spartan.cosim.v1.ReadCountsColumns
-	15, // 21: spartan.cosim.v1.EventBatch.compact_tile:type_name -> spartan.cosim.v1.CompactTileColumns
-	16, // 22: spartan.cosim.v1.EventBatch.schedule:type_name -> spartan.cosim.v1.ScheduleRequest
-	26, // 23: spartan.cosim.v1.StoreColumns.old:type_name -> spartan.cosim.v1.Payload
-	26, // 24: spartan.cosim.v1.StoreColumns.new:type_name -> spartan.cosim.v1.Payload
-	26, // 25: spartan.cosim.v1.CompactTileColumns.dense:type_name -> spartan.cosim.v1.Payload
-	18, // 26: spartan.cosim.v1.ReplyBatch.counts:type_name -> spartan.cosim.v1.CountsReply
-	19, // 27: spartan.cosim.v1.ReplyBatch.compact_tile:type_name -> spartan.cosim.v1.CompactTileReply
-	20, // 28: spartan.cosim.v1.ReplyBatch.schedule:type_name -> spartan.cosim.v1.ScheduleReply
-	26, // 29: spartan.cosim.v1.CompactTileReply.encoded:type_name -> spartan.cosim.v1.Payload
-	2,  // 30: spartan.cosim.v1.Units.Attach:input_type -> spartan.cosim.v1.ModelMessage
-	3,  // 31: spartan.cosim.v1.Units.Attach:output_type -> spartan.cosim.v1.UnitMessage
-	31, // [31:32] is the sub-list for method output_type
-	30, // [30:31] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	21, // 9: spartan.cosim.v1.UnitMessage.handled:type_name -> spartan.cosim.v1.Acknowledge
+	22, // 10: spartan.cosim.v1.ModelHello.protocol:type_name -> spartan.cosim.v1.Version
+	23, // 11: spartan.cosim.v1.ModelHello.kind:type_name -> spartan.cosim.v1.UnitKind
+	22, // 12: spartan.cosim.v1.UnitHello.protocol:type_name -> spartan.cosim.v1.Version
+	23, // 13: spartan.cosim.v1.UnitHello.kind:type_name -> spartan.cosim.v1.UnitKind
+	24, // 14: spartan.cosim.v1.UnitHello.events:type_name -> spartan.cosim.v1.EventKind
+	1,  // 15: spartan.cosim.v1.Lifecycle.phase:type_name -> spartan.cosim.v1.Lifecycle.Phase
+	25, // 16: spartan.cosim.v1.Lifecycle.tensor:type_name -> spartan.cosim.v1.Tensor
+	10, // 17: spartan.cosim.v1.Lifecycle.view:type_name -> spartan.cosim.v1.View
+	25, // 18: spartan.cosim.v1.View.tensor:type_name -> spartan.cosim.v1.Tensor
+	12, // 19: spartan.cosim.v1.EventBatch.store:type_name -> spartan.cosim.v1.StoreColumns
+	13, // 20: spartan.cosim.v1.EventBatch.mark:type_name -> spartan.cosim.v1.MarkColumns
+	14, // 21: spartan.cosim.v1.EventBatch.read_counts:type_name -> spartan.cosim.v1.ReadCountsColumns
+	15, // 22: spartan.cosim.v1.EventBatch.compact_tile:type_name -> spartan.cosim.v1.CompactTileColumns
+	16, // 23: spartan.cosim.v1.EventBatch.schedule:type_name -> spartan.cosim.v1.ScheduleRequest
+	26, // 24: spartan.cosim.v1.StoreColumns.old:type_name -> spartan.cosim.v1.Payload
+	26, // 25: spartan.cosim.v1.StoreColumns.new:type_name -> spartan.cosim.v1.Payload
+	26, // 26: spartan.cosim.v1.CompactTileColumns.dense:type_name -> spartan.cosim.v1.Payload
+	18, // 27: spartan.cosim.v1.ReplyBatch.counts:type_name -> spartan.cosim.v1.CountsReply
+	19, // 28: spartan.cosim.v1.ReplyBatch.compact_tile:type_name -> spartan.cosim.v1.CompactTileReply
+	20, // 29: spartan.cosim.v1.ReplyBatch.schedule:type_name -> spartan.cosim.v1.ScheduleReply
+	26, // 30: spartan.cosim.v1.CompactTileReply.encoded:type_name -> spartan.cosim.v1.Payload
+	2,  // 31: spartan.cosim.v1.Units.Attach:input_type -> spartan.cosim.v1.ModelMessage
+	3,  // 32: spartan.cosim.v1.Units.Attach:output_type -> spartan.cosim.v1.UnitMessage
+	32, // [32:33] is the sub-list for method output_type
+	31, // [31:32] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_spartan_cosim_v1_units_proto_init() }

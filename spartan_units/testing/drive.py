@@ -134,6 +134,8 @@ def _take(said: Transcript, message: Any) -> None:
         said.snapshot = message.lifecycle.snapshot
         said.counters = json.loads(message.lifecycle.counters_json or "{}")
     elif body == "replies":
+        if message.HasField("handled"):
+            said.acknowledged.append(message.handled.through_sequence)
         said.answers.update(answers_of(message.replies))
 
 

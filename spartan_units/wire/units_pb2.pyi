@@ -33,18 +33,20 @@ class ModelMessage(_message.Message):
     def __init__(self, hello: _Optional[_Union[ModelHello, _Mapping]] = ..., batch: _Optional[_Union[EventBatch, _Mapping]] = ..., lifecycle: _Optional[_Union[Lifecycle, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class UnitMessage(_message.Message):
-    __slots__ = ("hello", "replies", "acknowledge", "failure", "lifecycle")
+    __slots__ = ("hello", "replies", "acknowledge", "failure", "lifecycle", "handled")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     REPLIES_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     LIFECYCLE_FIELD_NUMBER: _ClassVar[int]
+    HANDLED_FIELD_NUMBER: _ClassVar[int]
     hello: UnitHello
     replies: ReplyBatch
     acknowledge: Acknowledge
     failure: UnitFailure
     lifecycle: LifecycleReply
-    def __init__(self, hello: _Optional[_Union[UnitHello, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., failure: _Optional[_Union[UnitFailure, _Mapping]] = ..., lifecycle: _Optional[_Union[LifecycleReply, _Mapping]] = ...) -> None: ...
+    handled: Acknowledge
+    def __init__(self, hello: _Optional[_Union[UnitHello, _Mapping]] = ..., replies: _Optional[_Union[ReplyBatch, _Mapping]] = ..., acknowledge: _Optional[_Union[Acknowledge, _Mapping]] = ..., failure: _Optional[_Union[UnitFailure, _Mapping]] = ..., lifecycle: _Optional[_Union[LifecycleReply, _Mapping]] = ..., handled: _Optional[_Union[Acknowledge, _Mapping]] = ...) -> None: ...
 
 class ModelHello(_message.Message):
     __slots__ = ("protocol", "model", "model_version", "kind", "unit", "parameters_json", "credit_window", "max_batch_events", "clock_hz", "shared_directory", "compute_units", "l2_banks")

@@ -53,15 +53,11 @@ func bridgeOnce(monitor, engine, echo, directory string, events, batch, requests
 	if r.RawPostedPerSecond, err = cosim.MeasureRawPosted(echo, events, batch); err != nil {
 		return r, err
 	}
-	times, err := cosim.MeasureRoundTrips(engine, requests)
+	bridge, raw, err := cosim.MeasureRoundTrips(engine, echo, requests)
 	if err != nil {
 		return r, err
 	}
-	r.RoundTripUS = medianUS(times)
-	if times, err = cosim.MeasureRawRoundTrips(echo, requests); err != nil {
-		return r, err
-	}
-	r.RawRoundTripUS = medianUS(times)
+	r.RoundTripUS, r.RawRoundTripUS = medianUS(bridge), medianUS(raw)
 	return r, nil
 }
 
