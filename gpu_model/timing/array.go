@@ -35,10 +35,16 @@ type shaderArray struct {
 	workspace emu.Workspace // of the instruction that issues
 
 	l1s, l1i         tags
+	scalarSlots      [scalarRoom]uint64 // scalar cache: when each of the requests it can hold is answered
+	l1sHeld          []int32            // requests that wait for room there, oldest first
+	l1sTaken         uint64             // cycle in which it took the latest one in
 	l1sTLB, l1iTLB   tlb
 	l1sOrder         reorderBuffer
 	l1iOrder         reorderBuffer
 	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
+	l1iTaken         uint64   // cycle in which it took the latest fetch in
+	l1iCount         int      // fetches taken in then
+	l1iSent          int      // answers that left the reorder buffer in the cycle of the latest one
 	transactions     transactions
 	misses           []miss
 	freeMisses       []int32
@@ -161,7 +167,9 @@ func (a *shaderArray) receive(to uint64) {
 		answered = true
 	}
 	if answered {
+		a.admitScalar()
 		a.drainScalar()
+		a.admitFetches()
 		a.drainFetch()
 		for i := range a.units {
 			if u := &a.units[i]; len(u.held) != 0 {
@@ -273,20 +281,29 @@ func (a *shaderArray) takeReply(r *reply) {
 	var c *CacheCounters
 	switch m.port {
 	case portL1S:
-		ready, c = at+a.lat.l2ToL1S, &a.countL1S
+		ready = at + a.lat.l2ToL1S
 	case portL1I:
-		ready, c = at+a.lat.l2ToL1I, &a.countL1I
+		ready = at + a.lat.l2ToL1I
 	default:
 		ready, c = at+a.lat.l2ToL1V, &a.units[m.port].countL1V
 	}
 	if m.entry != nil {
 		m.entry.ready = ready
 	}
+	n := 0
 	for i := m.waiters; i >= 0; {
 		tx := &a.transactions.all[i]
-		tx.ready = ready
-		c.LatencySum += ready - tx.enter
-		c.Completed++
+		switch m.port {
+		case portL1I:
+			a.answeredL1I(tx, ready+uint64(n/a.spec.L1I.RequestsPerCycle))
+			n++
+		case portL1S:
+			a.answeredL1S(tx, ready)
+		default:
+			tx.ready = ready
+			c.LatencySum += ready - tx.enter
+			c.Completed++
+		}
 		i, tx.next = tx.next, -1
 	}
 	a.freeMisses = append(a.freeMisses, r.id)
@@ -350,7 +367,7 @@ func (a *shaderArray) takePage(r pageReply) {
 		}
 		switch r.port {
 		case portL1S:
-			a.enterL1S(i, at)
+			a.arriveL1S(i, at)
 		case portL1I:
 			a.missL1I(i, at)
 		default:

@@ -68,6 +68,7 @@ func (r *room) place(n need, simds []uint8, count int) bool {
 			}
 		}
 		if !found {
+			r.next = try.next
 			return false
 		}
 	}
@@ -102,7 +103,7 @@ type dispatcher struct {
 	done   int
 	turn   int    // compute unit whose turn it is
 	cycle  uint64 // cycles before are over
-	full   bool   // the next work-group found no room, and none has been given back since
+	asleep bool   // nothing happened in the latest cycle: the next work-group found no room
 
 	completions  []finishedGroup // in order of time; those from first on are not taken yet
 	first        int
@@ -120,7 +121,7 @@ func (d *dispatcher) nextEvent() uint64 {
 	if d.first < len(d.completions) {
 		at = max(d.completions[d.first].at, d.cycle)
 	}
-	if d.next < d.total && !d.full {
+	if d.next < d.total && !d.asleep {
 		at = min(at, d.cycle)
 	}
 	return at
@@ -135,24 +136,32 @@ func (d *dispatcher) run(to uint64) error {
 			d.cycle = max(d.cycle, to)
 			return nil
 		}
+		active := false
+		for range width {
+			if d.next == d.total {
+				break
+			}
+			placed, err := d.dispatch(c)
+			if err != nil {
+				return err
+			}
+			if !placed {
+				break
+			}
+			active = true
+		}
 		for range width {
 			if d.first == len(d.completions) || d.completions[d.first].at > c {
 				break
 			}
 			d.complete(c, &d.completions[d.first])
 			d.first++
+			active = true
 		}
 		if d.first == len(d.completions) {
 			d.completions, d.first = d.completions[:0], 0
 		}
-		for range width {
-			if d.next == d.total || d.full {
-				break
-			}
-			if err := d.dispatch(c); err != nil {
-				return err
-			}
-		}
+		d.asleep = !active
 		d.cycle = c + 1
 	}
 }
@@ -167,13 +176,12 @@ func (d *dispatcher) complete(c uint64, f *finishedGroup) {
 	g.emu = nil
 	d.free = append(d.free, g)
 	d.done++
-	d.full = false
 	d.lastDone = c
 	d.lastFinished = max(d.lastFinished, f.at)
 }
 
-// dispatch sends the next work-group to a compute unit with room for it.
-func (d *dispatcher) dispatch(c uint64) error {
+// dispatch sends the next work-group to a compute unit with room for it, and reports whether there was one.
+func (d *dispatcher) dispatch(c uint64) (placed bool, err error) {
 	count := len(d.rooms)
 	unit := -1
 	if d.place != nil && d.place[d.next] >= 0 {
@@ -191,11 +199,10 @@ func (d *dispatcher) dispatch(c uint64) error {
 		}
 	}
 	if unit < 0 {
-		d.full = true
 		if d.done == d.next {
-			return fmt.Errorf("work-group %d of kernel %q needs more registers or local memory than an empty compute unit has", d.next, d.launch.Kernel.Name)
+			return false, fmt.Errorf("work-group %d of kernel %q needs more registers or local memory than an empty compute unit has", d.next, d.launch.Kernel.Name)
 		}
-		return nil
+		return false, nil
 	}
 	number := uint32(d.next)
 	if d.order != nil {
@@ -203,7 +210,7 @@ func (d *dispatcher) dispatch(c uint64) error {
 	}
 	group, err := d.launch.TakeGroup(d.launch.GroupID(uint64(number)), uint64(d.next))
 	if err != nil {
-		return err
+		return false, err
 	}
 	var g *residentGroup
 	if n := len(d.free); n > 0 {
@@ -223,7 +230,7 @@ func (d *dispatcher) dispatch(c uint64) error {
 	a.arrivals = append(a.arrivals, g)
 	a.inNext = min(a.inNext, g.at)
 	if u := d.gpu.run.options.Units; u != nil && u.WantsDispatch() {
-		return u.Dispatched(g.at, number, unit)
+		return true, u.Dispatched(g.at, number, unit)
 	}
-	return nil
+	return true, nil
 }

@@ -137,6 +137,9 @@ func (g *GPU) Cool() {
 		b.tags.clear()
 		b.dram.closeRows()
 	}
+	for i := range g.kept.d.rooms {
+		g.kept.d.rooms[i].next = 0
+	}
 	g.launches, g.turn = 0, 0
 }
 

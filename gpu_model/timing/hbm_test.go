@@ -104,8 +104,8 @@ func TestStreamSaturatesBus(t *testing.T) {
 	const kilobytes = 8192 // four times the L2; the second launch finds the TLBs warm
 	r := stream(t, s, kilobytes, 512, 2)
 	limit := 512 * (1 - float64(s.DRAM.RFC)/float64(s.DRAM.REFI))
-	if got := fromDRAM(&r); got > limit || got < 0.6*limit {
-		t.Errorf("expected 60 to 100 %% of %.0f bytes a cycle, got %.0f", limit, got)
+	if got := fromDRAM(&r); got > limit || got < 0.5*limit {
+		t.Errorf("expected 50 to 100 %% of %.0f bytes a cycle, got %.0f", limit, got)
 	} else {
 		t.Logf("8 MiB, TLBs warm: %.0f bytes a cycle of %.0f", got, limit)
 	}

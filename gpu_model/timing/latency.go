@@ -5,15 +5,14 @@ import "github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 // latencies are the fixed times, in cycles, of the paths that a compute unit's work takes. They follow from the spec's stages and
 // the hand-overs between them; where a figure is not the sum of stages, the measurement that fixes it is named.
 type latencies struct {
-	valu, valuDouble uint64 // issue to the wavefront's next issue, SIMD idle
-	simd, simdDouble uint64 // occupancy of the SIMD
-	scalar           uint64 // issue to next issue, SALU
-	scalarMemory     uint64 // issue to next issue, s_load
-	branch           uint64 // issue to next issue or to the fetch at the new PC
+	valu, valuDouble uint64 // entry into the SIMD to the wavefront's next issue, and to the next entry
+	scalar           uint64 // entry into the scalar unit to next issue, SALU
+	scalarMemory     uint64 // entry into the scalar unit to next issue, s_load
+	branch           uint64 // issue to the fetch at the new PC
 	special          uint64 // s_nop, s_waitcnt that does not wait
 	lds              uint64 // occupancy of the LDS unit
 	ldsNext          uint64 // LDS: start of the operation to the wavefront's next issue
-	vectorMemory     uint64 // issue to next issue, FLAT
+	vectorMemory     uint64 // issue to next issue, FLAT: its lines are known
 	fetchToIssue     uint64 // instruction bytes from L1I to the first issue from them
 	dispatchToFetch  uint64 // work-group at the compute unit to the first fetch request
 	vectorToL1       uint64 // issue to the first transaction's arrival at L1V (TLB hit)
@@ -31,7 +30,6 @@ type latencies struct {
 	tlbToL2          uint64
 	l2ToL1I          uint64
 	tlbToShared      uint64 // L1 TLB miss to the L2 TLB
-	sharedToTLB      uint64
 	walk             uint64 // L2 TLB miss
 	barrierRelease   uint64
 	dispatch         uint64 // dispatcher to compute unit
@@ -42,23 +40,27 @@ func newLatencies(s *gpuconfig.Spec) latencies {
 	c := &s.Core
 	v := &s.VMem
 	return latencies{
-		valu: uint64(c.VALUCycles) + 1, valuDouble: uint64(c.VALUDoubleCycles) + 1,
-		simd: uint64(c.VALUCycles), simdDouble: uint64(c.VALUDoubleCycles),
-		scalar: 4, scalarMemory: 4, branch: 4, special: 1,
-		lds: uint64(c.LDSCycles) + 1, ldsNext: 18,
-		vectorMemory: 4, fetchToIssue: 5, dispatchToFetch: 2,
+		valu: uint64(c.VALUCycles), valuDouble: uint64(c.VALUDoubleCycles),
+		scalar: 3, scalarMemory: 2, branch: 3, special: 1,
+		lds: uint64(c.LDSCycles) + 1, ldsNext: uint64(c.LDSCycles) + 2,
+		vectorMemory: uint64(v.InstructionStages) + 2, fetchToIssue: 5, dispatchToFetch: 1,
 		vectorToL1: uint64(v.InstructionStages+v.TransactionStages+s.L1VTLB.Latency) + 5, l1ToVector: 10,
-		scalarToL1: uint64(s.L1STLB.Latency) + 4, l1ToScalar: 11,
+		scalarToL1: uint64(s.L1STLB.Latency) + 3, l1ToScalar: 11,
 		l1vHit:  uint64(s.L1V.BankLatency+s.L1V.DirectoryLatency) + 3,
 		l1vToL2: uint64(s.L1V.DirectoryLatency) + 1, l2ToL1V: 2,
 		l1sHit:  uint64(s.L1S.BankLatency+s.L1S.DirectoryLatency) + 4,
 		l1sToL2: 2, l2ToL1S: 2,
 		l1iHit:   uint64(s.L1I.BankLatency+s.L1I.DirectoryLatency) + 4,
 		l1iToTLB: 3, tlbToL2: uint64(s.L1ITLB.Latency), l2ToL1I: 6,
-		tlbToShared: 4, sharedToTLB: uint64(s.L2TLB.Latency),
+		tlbToShared:    4,
 		walk:           590 + uint64(s.MMU.WalkCycles), // gchase_page_*: 690 with walks of 100 cycles
 		barrierRelease: 0, dispatch: 2, completion: 2,
 	}
+}
+
+// shortestGroup is the least time from a work-group's dispatch to its end: that of fetching one instruction.
+func (l *latencies) shortestGroup() uint64 {
+	return l.dispatch + l.dispatchToFetch + l.l1iHit + l.fetchToIssue
 }
 
 func newL2Timing(s *gpuconfig.Spec) l2Timing {

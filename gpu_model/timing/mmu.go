@@ -1,6 +1,10 @@
 package timing
 
-import "github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+import (
+	"math/bits"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+)
 
 // pageRequest asks the L2 TLB for a translation.
 type pageRequest struct {
@@ -18,21 +22,53 @@ type pageReply struct {
 	entry int32
 }
 
-// mmu is the L2 TLB and the page walkers behind it. Requests are carried out in order of arrival; one that finds no free MSHR holds
-// up those behind it. Of the time that a miss takes (one at a time: 690 cycles) a walker works for WalkCycles, and one walk begins a
-// cycle: 64 misses at once take up to 300 cycles more (source: wr4_512KB_128wg, strided_wr_s16, mlp4_64x256).
+// arrayReply is an answer on its way to a shader array.
+type arrayReply struct {
+	pageReply
+	array int32
+}
+
+// mmu is the L2 TLB and the page walkers behind it.
+//
+// The TLB is a pipeline of as many lanes as it takes requests a cycle, with a buffer of tlbBuffer requests behind it, whose head is looked
+// up. A miss that finds no free MSHR holds up all that is behind it: the buffer fills, then the lanes do. Each place that is freed in the
+// buffer is taken by the lowest lane that has a request for it, and the next request that arrives goes to the lowest lane with room: so
+// with many pages missing, new requests overtake old ones that stand in high lanes. That is how stores pass the loads before them that
+// wait for pages (source: cp4_2048KB_512wg and eltadd_*, whose L2 writes lines back that would not be old enough otherwise).
+//
+// A walker works walkCycles for a walk; one walk begins a cycle and one answer comes back a cycle, in order (source: wr4_512KB_128wg,
+// strided_wr_s16, mlp4_64x256).
 type mmu struct {
-	spec       *gpuconfig.TLB
-	walk       uint64 // cycles of a miss in the L2 TLB
-	tlb        sharedTLB
-	counters   TLBCounters
-	next       uint64
-	mshrs      []uint64 // ring of release times in order: every miss takes equally long
-	oldest     int
+	tlb      sharedTLB
+	counters TLBCounters
+
+	arrived []pageRequest // in order of arrival; those before first have been taken
+	first   int
+	lanes   pipeline
+	buffer  []pageRequest // waits for its look-up, at most tlbBuffer
+
+	mshrs      []pageWalk // ring, in the order of the walks
+	oldest, n  int        // its oldest one, and how many are in use
+	answers    []pageRequest
 	lastWalk   uint64   // cycle at which the latest walk began
 	walkers    []uint64 // ring of the cycles at which the walkers are free, in order: every walk takes equally long
 	nextWalker int
-	walkCycles int
+	walkCycles uint64
+	walk       uint64 // cycles of a miss in the L2 TLB, one at a time
+
+	replies []arrayReply // not sent yet
+
+	now  uint64 // cycles before have been carried out
+	next uint64 // cycle of its next step, never if nothing is under way
+}
+
+const tlbBuffer = 16
+
+// pageWalk is a page on its way to the TLB.
+type pageWalk struct {
+	page    uint64
+	fill    uint64 // cycle at which it comes
+	waiters []pageRequest
 }
 
 // sharedTLB is the L2 TLB's contents. Its sets are made when they are first used, since most never are.
@@ -56,70 +92,268 @@ func (t *sharedTLB) add(s *[]tlbEntry, e tlbEntry) {
 
 // cool makes the MMU as it was when new.
 func (m *mmu) cool() {
-	t := &m.tlb
-	for i := range t.sets {
-		t.sets[i] = t.sets[i][:0]
+	m.abandon()
+	for i := range m.tlb.sets {
+		m.tlb.sets[i] = m.tlb.sets[i][:0]
 	}
-	t.stamp = 0
-	clear(m.mshrs)
 	clear(m.walkers)
-	*m = mmu{spec: m.spec, walk: m.walk, tlb: *t, mshrs: m.mshrs, walkers: m.walkers, walkCycles: m.walkCycles}
+	m.tlb.stamp, m.counters, m.lastWalk, m.nextWalker, m.now = 0, TLBCounters{}, 0, 0, 0
 }
 
 func newMMU(spec *gpuconfig.TLB, m gpuconfig.MMU, walk uint64) mmu {
-	return mmu{spec: spec, walk: walk, tlb: sharedTLB{sets: make([][]tlbEntry, spec.Sets), ways: spec.Ways},
-		mshrs: make([]uint64, spec.MSHRs), walkers: make([]uint64, m.InFlight), walkCycles: m.WalkCycles}
+	return mmu{tlb: sharedTLB{sets: make([][]tlbEntry, spec.Sets), ways: spec.Ways}, lanes: newPipeline(spec.RequestsPerCycle, spec.Latency),
+		mshrs: make([]pageWalk, spec.MSHRs), walkers: make([]uint64, m.InFlight), walkCycles: uint64(m.WalkCycles) + 1, walk: walk, next: never}
 }
 
-// perform carries out one request and returns the cycle at which the L2 TLB answers.
-func (m *mmu) perform(at, page uint64) uint64 {
-	t := max(at, m.next)
-	m.next = t
-	s := &m.tlb.sets[page%uint64(len(m.tlb.sets))]
-	var victim *tlbEntry
-	for i := range *s {
-		e := &(*s)[i]
-		if e.page == page {
-			m.tlb.stamp++
-			e.used = m.tlb.stamp
-			done := t
-			if e.ready <= t {
-				m.counters.Hit++
-			} else {
-				m.counters.MSHRHit++
-				done = e.ready
-			}
-			m.finish(t, done)
-			return done
+// add hands over a request that has arrived, the others of its time or before being there already.
+func (m *mmu) add(r pageRequest) {
+	if m.first == len(m.arrived) {
+		m.arrived, m.first = m.arrived[:0], 0
+	}
+	m.arrived = append(m.arrived, r)
+	m.next = min(m.next, max(r.at, m.now))
+}
+
+// run carries out the cycles before to.
+func (m *mmu) run(to uint64) {
+	for m.next < to {
+		m.next = m.step(m.next)
+	}
+	m.now = to
+}
+
+// abandon forgets the requests that are under way.
+func (m *mmu) abandon() {
+	m.arrived, m.first, m.buffer, m.answers = m.arrived[:0], 0, m.buffer[:0], m.answers[:0]
+	m.replies = m.replies[:0]
+	for i := range m.mshrs {
+		m.mshrs[i].waiters = m.mshrs[i].waiters[:0]
+	}
+	m.n, m.next = 0, never
+	for i := range m.lanes.stages {
+		s := &m.lanes.stages[i]
+		clear(s.occupied)
+		s.count = 0
+	}
+}
+
+// step carries out cycle t and returns the next one in which something can happen.
+func (m *mmu) step(t uint64) uint64 {
+	for i := range m.answers {
+		m.reply(&m.answers[i], t)
+	}
+	moved := len(m.answers) > 0
+	m.answers = m.answers[:0]
+	if w := &m.mshrs[m.oldest]; m.n > 0 && w.fill <= t {
+		m.tlb.install(w.page)
+		m.answers, w.waiters = w.waiters, m.answers
+		m.oldest = (m.oldest + 1) % len(m.mshrs)
+		m.n--
+		moved = true
+	}
+	looked := 0
+	for looked < len(m.buffer) && m.lookup(t, &m.buffer[looked]) {
+		looked++
+	}
+	m.buffer = m.buffer[:copy(m.buffer, m.buffer[looked:])]
+	moved = moved || looked > 0
+	for len(m.buffer) < tlbBuffer {
+		r, ok := m.lanes.takeLast()
+		if !ok {
+			break
 		}
-		if e.ready <= t && (victim == nil || e.used < victim.used) {
-			victim = e
+		m.buffer = append(m.buffer, r)
+		moved = true
+	}
+	moved = m.lanes.advance() || moved
+	for m.first < len(m.arrived) && m.arrived[m.first].at <= t && m.enter(m.arrived[m.first]) {
+		m.first++
+		moved = true
+	}
+	if moved {
+		return t + 1
+	}
+	next := never
+	if m.n > 0 {
+		next = m.mshrs[m.oldest].fill
+	}
+	if m.first < len(m.arrived) && m.arrived[m.first].at > t {
+		next = min(next, m.arrived[m.first].at)
+	}
+	return next
+}
+
+// reply answers a request at cycle t.
+func (m *mmu) reply(r *pageRequest, t uint64) {
+	at := t - 1 // what the stages before the look-up take is in the path times
+	m.replies = append(m.replies, arrayReply{pageReply{at: at, port: r.port, entry: r.entry}, r.array})
+}
+
+// enter lets a request into the first stage, or into the buffer of a TLB without stages, if there is room.
+func (m *mmu) enter(r pageRequest) bool {
+	if m.lanes.stages == nil {
+		if len(m.buffer) == tlbBuffer {
+			return false
 		}
+		m.buffer = append(m.buffer, r)
+		return true
+	}
+	return m.lanes.enter(r)
+}
+
+// lookup carries out the look-up of the request at the head of the buffer at cycle t, if it can.
+func (m *mmu) lookup(t uint64, r *pageRequest) bool {
+	for i := range m.n {
+		w := &m.mshrs[(m.oldest+i)%len(m.mshrs)]
+		if w.page == r.page {
+			m.counters.MSHRHit++
+			m.wait(t, w, r)
+			return true
+		}
+	}
+	if m.tlb.find(r.page) {
+		m.counters.Hit++
+		m.counters.Completed++
+		m.reply(r, t)
+		return true
+	}
+	if m.n == len(m.mshrs) {
+		return false
 	}
 	m.counters.Miss++
-	if free := m.mshrs[m.oldest]; free > t {
-		t = free
-		m.next = t
-	}
 	start := max(t, m.walkers[m.nextWalker], m.lastWalk+1)
 	m.lastWalk = start
-	m.walkers[m.nextWalker] = start + uint64(m.walkCycles)
+	m.walkers[m.nextWalker] = start + m.walkCycles
 	m.nextWalker = (m.nextWalker + 1) % len(m.walkers)
-	done := start + m.walk
-	m.mshrs[m.oldest] = done
-	m.oldest = (m.oldest + 1) % len(m.mshrs)
-	m.tlb.stamp++
-	entry := tlbEntry{page: page, ready: done, used: m.tlb.stamp, wait: -1}
-	if len(*s) < m.tlb.ways || victim == nil {
-		m.tlb.add(s, entry)
-	} else {
-		*victim = entry
-	}
-	m.finish(t, done)
-	return done
+	w := &m.mshrs[(m.oldest+m.n)%len(m.mshrs)]
+	m.n++
+	w.page, w.fill = r.page, start+m.walk-1 // answered in the cycle after
+	m.wait(t, w, r)
+	return true
 }
 
-func (m *mmu) finish(at, done uint64) {
+func (m *mmu) wait(t uint64, w *pageWalk, r *pageRequest) {
+	w.waiters = append(w.waiters, *r)
 	m.counters.Completed++
-	m.counters.LatencySum += done - at
+	m.counters.LatencySum += w.fill + 1 - t
+}
+
+// find reports whether a page is there, and marks it as used.
+func (s *sharedTLB) find(page uint64) bool {
+	set := s.sets[page%uint64(len(s.sets))]
+	for i := range set {
+		if set[i].page == page {
+			s.stamp++
+			set[i].used = s.stamp
+			return true
+		}
+	}
+	return false
+}
+
+// install puts a page into its set, in place of the least recently used one if the set is full.
+func (s *sharedTLB) install(page uint64) {
+	s.stamp++
+	e := tlbEntry{page: page, used: s.stamp, wait: -1}
+	set := &s.sets[page%uint64(len(s.sets))]
+	if len(*set) < s.ways {
+		s.add(set, e)
+		return
+	}
+	victim := 0
+	for i := range *set {
+		if (*set)[i].used < (*set)[victim].used {
+			victim = i
+		}
+	}
+	(*set)[victim] = e
+}
+
+// pipeline is lanes side by side, each of a number of stages that hold a request each. Lanes do not interact: one that cannot hand over its
+// last request fills up behind it.
+type pipeline struct {
+	stages []stage
+	lanes  int
+}
+
+type stage struct {
+	occupied []uint64 // bit i: lane i holds a request
+	count    int
+	requests []pageRequest // by lane
+}
+
+func newPipeline(lanes, stages int) pipeline {
+	p := pipeline{lanes: lanes, stages: make([]stage, stages)}
+	for i := range p.stages {
+		p.stages[i] = stage{occupied: make([]uint64, (lanes+63)/64), requests: make([]pageRequest, lanes)}
+	}
+	if stages == 0 {
+		p.stages = nil
+	}
+	return p
+}
+
+// takeLast takes the request of the lowest lane that holds one in its last stage.
+func (p *pipeline) takeLast() (pageRequest, bool) {
+	if len(p.stages) == 0 {
+		return pageRequest{}, false
+	}
+	s := &p.stages[len(p.stages)-1]
+	if s.count == 0 {
+		return pageRequest{}, false
+	}
+	for w, word := range s.occupied {
+		if word != 0 {
+			s.occupied[w] = word & (word - 1)
+			s.count--
+			return s.requests[64*w+bits.TrailingZeros64(word)], true
+		}
+	}
+	return pageRequest{}, false
+}
+
+// advance moves every request on whose lane has room for it, and reports whether there was one.
+func (p *pipeline) advance() bool {
+	moved := false
+	for i := len(p.stages) - 2; i >= 0; i-- {
+		from, to := &p.stages[i], &p.stages[i+1]
+		if from.count == 0 {
+			continue
+		}
+		for w := range from.occupied {
+			m := from.occupied[w] &^ to.occupied[w]
+			if m == 0 {
+				continue
+			}
+			moved = true
+			from.occupied[w] &^= m
+			to.occupied[w] |= m
+			n := bits.OnesCount64(m)
+			from.count -= n
+			to.count += n
+			for ; m != 0; m &= m - 1 {
+				lane := 64*w + bits.TrailingZeros64(m)
+				to.requests[lane] = from.requests[lane]
+			}
+		}
+	}
+	return moved
+}
+
+// enter puts a request into the lowest lane whose first stage is free.
+func (p *pipeline) enter(r pageRequest) bool {
+	s := &p.stages[0]
+	if s.count == p.lanes {
+		return false
+	}
+	for w, word := range s.occupied {
+		if free := ^word; free != 0 {
+			i := bits.TrailingZeros64(free)
+			s.occupied[w] |= 1 << i
+			s.count++
+			s.requests[64*w+i] = r
+			return true
+		}
+	}
+	return false
 }

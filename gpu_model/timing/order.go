@@ -11,7 +11,8 @@ type transaction struct {
 	unit  uint8  // compute unit of the shader array
 	slot  uint8  // wavefront slot
 	kind  accessKind
-	last  bool // last transaction of its instruction
+	last  bool  // last transaction of its instruction
+	room  uint8 // place that it takes in L1S or L1I
 }
 
 // accessKind tells what a request asks of a cache.

@@ -151,6 +151,7 @@ func (g *GPU) evict() {
 	}
 	g.engine = newMailbox(len(g.banks))
 	g.sortMail()
+	g.mmu.abandon()
 }
 
 func (g *GPU) firstFault() error {

@@ -96,7 +96,11 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		if err := g.waitForUnits(r, to); err != nil {
 			return err
 		}
-		if err := r.d.run(from); err != nil {
+		known := from
+		if round == 0 { // no work-group can end in the first cycles, so that the first ones come in time
+			known = min(to, from+g.lat.shortestGroup())
+		}
+		if err := r.d.run(known); err != nil {
 			return err
 		}
 		w.arrays(from, to)
@@ -135,6 +139,7 @@ func (g *GPU) nextEvent(r *run) uint64 {
 	for i := range r.pages {
 		at = min(at, r.pages[i].at)
 	}
+	at = min(at, g.mmu.next)
 	g.takePosts()
 	for i := range g.banks {
 		at = min(at, g.banks[i].replied, g.banks[i].due)
@@ -199,26 +204,29 @@ func (g *GPU) translate(r *run, to uint64) {
 		r.pages = append(r.pages, a.pages...)
 		a.pages = a.pages[:0]
 	}
-	if len(r.pages) == 0 {
-		return
-	}
-	r.order.reset()
-	for i := range r.pages {
-		r.order.add(r.pages[i].at)
-	}
-	r.later = r.later[:0]
-	for _, i := range r.order.sorted() {
-		p := &r.pages[i]
-		if p.at >= to {
-			r.later = append(r.later, *p)
-			continue
+	if len(r.pages) != 0 {
+		r.order.reset()
+		for i := range r.pages {
+			r.order.add(r.pages[i].at)
 		}
-		a := g.arrays[p.array]
-		at := g.mmu.perform(p.at, p.page) + g.lat.sharedToTLB
-		a.pageReplies = append(a.pageReplies, pageReply{at: at, port: p.port, entry: p.entry})
-		a.inNext = min(a.inNext, at)
+		r.later = r.later[:0]
+		for _, i := range r.order.sorted() {
+			if p := &r.pages[i]; p.at >= to {
+				r.later = append(r.later, *p)
+			} else {
+				g.mmu.add(*p)
+			}
+		}
+		r.pages, r.later = r.later, r.pages
 	}
-	r.pages, r.later = r.later, r.pages
+	g.mmu.run(to)
+	for i := range g.mmu.replies {
+		p := &g.mmu.replies[i]
+		a := g.arrays[p.array]
+		a.pageReplies = append(a.pageReplies, p.pageReply)
+		a.inNext = min(a.inNext, p.at)
+	}
+	g.mmu.replies = g.mmu.replies[:0]
 }
 
 // runBank carries out the requests that reach a bank before to.

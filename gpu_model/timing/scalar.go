@@ -5,8 +5,8 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 )
 
-// scalarMemory issues an s_load (or s_store, s_memtime, …) at cycle t. Its lines go through the L1S that the shader array shares.
-func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
+// scalarMemory issues an s_load (or s_store, s_memtime, …) at cycle t, which enters the scalar unit at cycle start. Its lines go through the L1S that the shader array shares.
+func (u *computeUnit) scalarMemory(t, start uint64, slot int, w *wave, op *emu.Op) {
 	e, a := w.emu, u.array
 	w.executeAlone(op)
 	op.Address(e, op)
@@ -18,7 +18,7 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	w.smem.issue()
 	if x.ScalarBytes == 0 {
 		op.Perform(e, op, x)
-		w.smem.completeEmpty(t + u.lat.scalarMemory)
+		w.smem.completeEmpty(start + u.lat.scalarMemory)
 		return
 	}
 	switch {
@@ -35,7 +35,7 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 		w.stored = a.window
 	}
 	first, last := x.Addr[0]>>lineShift, (x.Addr[0]+uint64(x.ScalarBytes)-1)>>lineShift
-	at := t + u.lat.scalarToL1
+	at := start + u.lat.scalarToL1
 	for line := first; line <= last; line++ {
 		tx := a.transactions.get()
 		n := &a.transactions.all[tx]
@@ -43,10 +43,53 @@ func (u *computeUnit) scalarMemory(t uint64, slot int, w *wave, op *emu.Op) {
 			mask: 0xF, last: line == last}
 		a.l1sOrder.push(tx)
 		if ready := a.translate(&a.l1sTLB, portL1S, at, line>>(pageShift-lineShift), tx); ready != never {
-			a.enterL1S(tx, ready)
+			a.arriveL1S(tx, ready)
 		}
 	}
 	a.drainScalar()
+}
+
+// scalarRoom is how many requests the scalar cache holds, from taking one in to answering it (source: vadd_dep_640x256, of whose first loads
+// 16 of a shader array miss).
+const scalarRoom = 16
+
+// arriveL1S lets a translated transaction arrive at L1S at cycle t.
+func (a *shaderArray) arriveL1S(tx int32, t uint64) {
+	a.transactions.all[tx].enter = t
+	a.l1sHeld = append(a.l1sHeld, tx)
+	if len(a.l1sHeld) == 1 {
+		a.admitScalar()
+	}
+}
+
+// admitScalar lets L1S take transactions in, in order, as far as it is known when it has room.
+func (a *shaderArray) admitScalar() {
+	n := 0
+	for ; n < len(a.l1sHeld); n++ {
+		tx := a.l1sHeld[n]
+		x := &a.transactions.all[tx]
+		t := max(x.enter, a.l1sTaken)
+		room, free := 0, never
+		for i, at := range a.scalarSlots {
+			if at <= t {
+				room, free = i, t
+				break
+			}
+			if at < free {
+				room, free = i, at
+			}
+		}
+		if free == never {
+			break
+		}
+		a.l1sTaken = free
+		a.scalarSlots[room] = never
+		x.room = uint8(room)
+		a.enterL1S(tx, free)
+	}
+	if n > 0 {
+		a.l1sHeld = a.l1sHeld[:copy(a.l1sHeld, a.l1sHeld[n:])]
+	}
 }
 
 // enterL1S looks a transaction up in L1S at cycle t.
@@ -58,6 +101,7 @@ func (a *shaderArray) enterL1S(tx int32, t uint64) {
 		c.RequestsWrite++
 		c.WriteMiss++
 		a.l1s.invalidate(x.line)
+		a.scalarSlots[x.room] = t
 		a.send(t+a.lat.l1sToL2, x.line, x.mask, tx, writeLine, portL1S)
 		return
 	}
@@ -65,16 +109,16 @@ func (a *shaderArray) enterL1S(tx int32, t uint64) {
 	if e := a.l1s.find(x.line); e != nil {
 		a.l1s.touch(e)
 		switch {
-		case e.ready <= t:
+		case e.ready <= t+fillLock:
 			c.ReadHit++
-			x.ready = t + a.lat.l1sHit
-			c.LatencySum += a.lat.l1sHit
-			c.Completed++
+			if e.ready > t { // holds up those behind it
+				t = e.ready
+				a.l1sTaken = t
+			}
+			a.answeredL1S(x, t+a.lat.l1sHit)
 		case e.ready != never:
 			c.ReadMSHRHit++
-			x.ready = e.ready
-			c.LatencySum += e.ready - t
-			c.Completed++
+			a.answeredL1S(x, e.ready)
 		default:
 			c.ReadMSHRHit++
 			a.await(e.miss, tx)
@@ -85,6 +129,14 @@ func (a *shaderArray) enterL1S(tx int32, t uint64) {
 	id := a.allocateMiss(&a.l1s, x.line, t, portL1S)
 	a.await(id, tx)
 	a.send(t+a.lat.l1sToL2, x.line, 0, id, readLine, portL1S)
+}
+
+// answeredL1S notes when L1S answers a load.
+func (a *shaderArray) answeredL1S(x *transaction, at uint64) {
+	x.ready = at
+	a.scalarSlots[x.room] = at
+	a.countL1S.LatencySum += at - x.enter
+	a.countL1S.Completed++
 }
 
 // drainScalar completes the answered scalar loads at the head of the reorder buffer.
@@ -100,8 +152,11 @@ func (a *shaderArray) drainScalar() {
 		at := max(x.ready+a.lat.l1ToScalar, r.last)
 		r.last = at
 		u := &a.units[x.unit]
+		at = max(at, u.lastScalar+1) // it takes one answer a cycle
+		u.lastScalar = at
 		slot := int(x.slot)
 		w := &u.waves[slot]
+		u.markAwake(at-1, 2)
 		if x.last && w.gen == x.gen && w.emu != nil {
 			w.smem.complete(at)
 			if len(w.late) != 0 {

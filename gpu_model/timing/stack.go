@@ -209,11 +209,9 @@ func (s *cycleStack) finish(last, end uint64) {
 }
 
 // portCauses tells what a wavefront waits for that is ready to issue at a port.
-var portCauses = [ports]Cause{portScalar: CausePort, portBranch: CausePort, portVMem: CausePort, portLDS: CausePort,
-	portSpecial: CausePort, portSpecial + 1: CausePort, portSpecial + 2: CausePort, portSpecial + 3: CausePort,
-	portSIMD: CauseVALUBusy, portSIMD + 1: CauseVALUBusy, portSIMD + 2: CauseVALUBusy, portSIMD + 3: CauseVALUBusy}
+var portCauses = [portRoom]Cause{portScalar: CausePort, portVector: CauseVALUBusy, portVMem: CausePort, portLDS: CausePort,
+	portBranch: CausePort, portSpecial: CausePort}
 
 // issueCauses tells what a wavefront does between an issue at a port and its next instruction.
-var issueCauses = [ports]Cause{portScalar: CauseScalar, portBranch: CauseBranch, portVMem: CauseVectorMemory, portLDS: CauseLDS,
-	portSpecial: CauseSpecial, portSpecial + 1: CauseSpecial, portSpecial + 2: CauseSpecial, portSpecial + 3: CauseSpecial,
-	portSIMD: CauseVALU, portSIMD + 1: CauseVALU, portSIMD + 2: CauseVALU, portSIMD + 3: CauseVALU}
+var issueCauses = [portRoom]Cause{portScalar: CauseScalar, portVector: CauseVALU, portVMem: CauseVectorMemory, portLDS: CauseLDS,
+	portBranch: CauseBranch, portSpecial: CauseSpecial}

@@ -4,19 +4,6 @@ import (
 	"math/bits"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
-)
-
-// Issue ports of a compute unit. Each SIMD is a port of its own, from portSIMD on, and special instructions issue from every SIMD.
-const (
-	portScalar = iota
-	portBranch
-	portVMem
-	portLDS
-	portSpecial
-	portSIMD = portSpecial + 4
-	ports    = portSIMD + 4
-	portRoom = 16 // of tables over ports, so that no index needs a check
 )
 
 // computeUnit issues the instructions of up to 64 resident wavefronts. A wavefront whose next instruction may issue is in the
@@ -33,12 +20,20 @@ type computeUnit struct {
 
 	ready      [portRoom]uint64 // wavefronts whose next instruction waits for the port
 	waited     uint64           // ports that wavefronts wait for
-	free       [portRoom]uint64 // cycle from which the port takes an instruction
-	wantFetch  uint64           // wavefronts that want to fetch
-	turn       [portRoom]uint8  // SIMD that last won a unit that the SIMDs share
-	ofSIMD     [4]uint64        // wavefront slots of each SIMD
-	lastFetch  uint64           // cycle of the latest fetch
-	fetchRetry uint64           // cycle from which another may be sent
+	queues     [portRoom]decodeQueue
+	simdFree   [4]uint64 // cycle from which a SIMD takes an instruction
+	scalarFree uint64    // the same for the scalar unit
+	ldsStart   uint64    // cycle at which the latest LDS instruction began or will begin
+	ticks      ticks
+	ofSIMD     [4]uint64               // wavefront slots of each SIMD
+	wantFetch  uint64                  // wavefronts that want to fetch
+	lastFetch  uint64                  // cycle of the latest fetch
+	lastAnswer uint64                  // cycle at which the latest fetch's answer was taken
+	lastScalar uint64                  // the same of scalar memory
+	inPort     int                     // fetches that wait in its port for room behind it
+	answers    [instructionPort]uint64 // cycles at which the latest answers were taken
+	answered   uint64                  // how many there were
+	fetchRetry uint64                  // cycle from which another may be sent
 
 	tlb       tlb
 	l1v       tags
@@ -161,16 +156,10 @@ func (u *computeUnit) wakeFetch(slot int, at uint64) {
 
 // step carries out cycle t.
 func (u *computeUnit) step(t uint64) {
-	jumps := uint64(0)
 	if m := u.fetch.take(t); m != 0 {
-		jumps = u.fetchEvents(t, m)
+		u.fetchEvents(t, m)
 	}
-	if u.wantFetch != 0 && (u.fetchRetry <= t || u.fetchRetry == never) {
-		u.arbitrateFetch(t)
-	}
-	if jumps != 0 {
-		u.redirectAll(t, jumps)
-	}
+	productive, before := false, u.counts.Total
 	for m := u.wheel.take(t); m != 0; m &= m - 1 {
 		slot := bits.TrailingZeros64(m)
 		w := &u.waves[slot]
@@ -180,292 +169,31 @@ func (u *computeUnit) step(t uint64) {
 		}
 		if w.ending {
 			u.end(t, slot, w)
+			productive = true
 			continue
 		}
-		u.prepare(t, slot, w)
+		if u.prepare(t, slot, w) || w.cause >= CauseSpecial {
+			productive = true
+		} else {
+			u.markAwake(t+1, 1)
+		}
 	}
 	wakeAt := never
 	for m := u.waited; m != 0; m &= m - 1 {
-		p := bits.TrailingZeros64(m) & 15
-		if u.free[p] <= t {
-			slot := u.choose(p)
-			u.ready[p] &^= 1 << slot
-			if u.ready[p] == 0 {
-				u.waited &^= 1 << p
-			}
-			u.issue(t, p, slot)
-			if u.ready[p] == 0 {
-				continue
-			}
-		}
-		wakeAt = min(wakeAt, max(u.free[p], t+1))
+		wakeAt = min(wakeAt, u.issueFrom(t, bits.TrailingZeros64(m)))
 	}
 	if u.wantFetch != 0 {
-		wakeAt = min(wakeAt, max(u.fetchRetry, t+1))
+		if u.fetchRetry <= t || u.fetchRetry == never {
+			productive = u.arbitrateFetch(t) || productive
+		}
+		if u.wantFetch != 0 {
+			wakeAt = min(wakeAt, max(u.fetchRetry, t+1))
+		}
+	}
+	if productive || u.counts.Total != before {
+		u.markAwake(t+1, 5)
 	}
 	u.next = min(wakeAt, u.wheel.next(t), u.fetch.next(t))
-}
-
-// choose picks the wavefront that issues from a port: the oldest of a SIMD, and where SIMDs contend for a unit, they take turns. A
-// wavefront alone does not change whose turn it is (four wavefronts in gemm64 fix that).
-func (u *computeUnit) choose(p int) int {
-	set := u.ready[p]
-	if set&(set-1) == 0 {
-		return bits.TrailingZeros64(set)
-	}
-	if p < portSpecial {
-		count := uint8(u.array.spec.Core.SIMDs)
-		for simd := u.turn[p]; ; {
-			if simd++; simd >= count {
-				simd = 0
-			}
-			if m := set & u.ofSIMD[simd]; m != 0 {
-				u.turn[p] = simd
-				return u.oldest(m)
-			}
-		}
-	}
-	return u.oldest(set)
-}
-
-// oldest returns the slot of the set's oldest wavefront.
-func (u *computeUnit) oldest(set uint64) int {
-	best := bits.TrailingZeros64(set)
-	for m := set & (set - 1); m != 0; m &= m - 1 {
-		if slot := bits.TrailingZeros64(m); u.waves[slot].age < u.waves[best].age {
-			best = slot
-		}
-	}
-	return best
-}
-
-// prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
-func (u *computeUnit) prepare(t uint64, slot int, w *wave) {
-	u.consumed(t, slot, w)
-	if uint(w.next) >= uint(len(w.ops)) {
-		w.emu.LeaveProgram()
-		if a := u.array; a.fault == nil {
-			a.fault, a.faultAt = w.emu.Fault, t
-		}
-		return
-	}
-	op := &w.ops[w.next]
-	u.charge(t, w, w.cause)
-	if at := u.available(t, w, op); at > t {
-		w.cause, w.pc = CauseFetch, w.next
-		if at == never {
-			w.state = waitFetch
-			return
-		}
-		u.wake(slot, at)
-		return
-	}
-	port := unitPorts[op.Unit&7]
-	p := port.first + w.simd&port.simd
-	u.ready[p&15] |= 1 << slot
-	u.waited |= 1 << p
-}
-
-// unitPorts gives the port of an instruction's unit: first, or first + the number of the SIMD.
-var unitPorts = [8]struct{ first, simd uint8 }{
-	isa.UnitVALU: {portSIMD, 3}, isa.UnitScalar: {portScalar, 0}, isa.UnitVMem: {portVMem, 0}, isa.UnitLDS: {portLDS, 0},
-	isa.UnitBranch: {portBranch, 0}, isa.UnitSpecial: {portSpecial, 3},
-}
-
-// issue carries out one instruction.
-func (u *computeUnit) issue(t uint64, p, slot int) {
-	w := &u.waves[slot]
-	op := &w.ops[w.next]
-	a := u.array
-	w.pc = w.next
-	if w.at != t {
-		u.charge(t, w, portCauses[p])
-	}
-	w.cause = issueCauses[p]
-	if a.profile != nil {
-		a.profile.Issues[w.pc]++
-	}
-	if a.firstInstruction == never {
-		a.firstInstruction = t
-	}
-	u.counts.Total++
-	lat := u.lat
-	switch p {
-	default:
-		u.counts.VALU++
-		u.perSIMD[w.simd]++
-		w.execute(op)
-		if op.Cycles > 4 {
-			u.free[p] = t + lat.simdDouble
-			u.follow(t, slot, w, t+lat.valuDouble)
-		} else {
-			u.free[p] = t + lat.simd
-			u.follow(t, slot, w, t+lat.valu)
-		}
-	case portScalar:
-		u.counts.Scalar++
-		u.free[p] = t + 1
-		if op.Address != nil {
-			w.cause = CauseScalarMemory
-			u.scalarMemory(t, slot, w, op)
-			w.fault = w.emu.Fault
-			u.follow(t, slot, w, t+lat.scalarMemory)
-			break
-		}
-		w.execute(op)
-		u.follow(t, slot, w, t+lat.scalar)
-	case portBranch:
-		u.counts.Branch++
-		u.free[p] = t + 1
-		w.executeAlone(op)
-		// Taken or not, a branch empties the instruction buffer.
-		u.jump(t+lat.branch-1, slot, w)
-		if w.fault == nil {
-			u.wake(slot, t+lat.branch)
-		}
-	case portVMem:
-		u.counts.VMem++
-		u.free[p] = t + 1
-		u.vectorMemory(t, slot, w, op)
-		w.fault = w.emu.Fault
-		u.follow(t, slot, w, t+lat.vectorMemory)
-	case portLDS:
-		u.counts.LDS++
-		u.free[p] = t + lat.lds
-		w.executeAlone(op)
-		w.lds.add(t + lat.lds)
-		u.follow(t, slot, w, t+lat.ldsNext)
-	case portSpecial, portSpecial + 1, portSpecial + 2, portSpecial + 3:
-		u.counts.Special++
-		u.free[p] = t + 1
-		u.special(t, slot, w, op)
-	}
-	if w.ahead == 0 && w.fault != nil && a.fault == nil {
-		a.fault, a.faultAt = w.fault, t
-	}
-}
-
-// execute carries out the instruction that issues, which only computes, and those behind it that do the same; when they issue, nothing
-// is left to do but their timing.
-func (w *wave) execute(op *emu.Op) {
-	if w.ahead == 0 {
-		e := w.emu
-		w.ahead = e.RunAhead()
-		w.behind, w.fault = e.PC, e.Fault
-	}
-	w.next = op.Next
-	if w.ahead--; w.ahead == 0 {
-		w.next = w.behind
-	}
-}
-
-// executeAlone carries out an instruction that does more than compute.
-func (w *wave) executeAlone(op *emu.Op) {
-	e := w.emu
-	op.Execute(e, op)
-	w.next, w.fault = e.PC, e.Fault
-}
-
-// follow schedules a wavefront's next instruction at cycle at, after the instruction that issued at t.
-func (u *computeUnit) follow(t uint64, slot int, w *wave, at uint64) {
-	if at > u.array.lastInstruction {
-		u.array.lastInstruction = at
-	}
-	if w.ahead == 0 && w.fault != nil {
-		return
-	}
-	u.wake(slot, at)
-}
-
-// special carries out s_waitcnt, s_barrier, s_endpgm and the like.
-func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
-	e := w.emu
-	w.executeAlone(op)
-	switch {
-	case e.Ended:
-		// A wavefront ends when its memory instructions have completed.
-		w.ending, w.wait = true, [2]int{}
-		u.waitCount(slot, w, t+1)
-	case e.AtBarrier:
-		u.arrive(t, slot, w)
-	case op.Inst.Op.Name == "s_waitcnt":
-		imm := op.Inst.SImm16
-		w.wait = [2]int{int(imm & 15), int(imm >> 8 & 15)}
-		u.waitCount(slot, w, t+u.lat.special)
-	default:
-		u.follow(t, slot, w, t+u.lat.special)
-	}
-}
-
-// waitCount lets a wavefront go on at cycle at or later, when its counters have come down to w.wait; or parks it until that
-// is known.
-func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
-	v := w.vm.reached(w.wait[0])
-	l, cause := w.lgkmReached(w.wait[1])
-	if v == never || l == never {
-		w.state, w.at = waitVector, at
-		return
-	}
-	switch {
-	case at >= v && at >= l:
-	case v >= l:
-		at, w.cause = v, CauseWaitVector
-	default:
-		at, w.cause = l, cause
-	}
-	if at > u.array.lastInstruction {
-		u.array.lastInstruction = at
-	}
-	u.wake(slot, at)
-}
-
-// arrive notes a wavefront at its group's barrier and releases the group when it is the last.
-func (u *computeUnit) arrive(t uint64, slot int, w *wave) {
-	w.state, w.cause = waitBarrier, CauseBarrier
-	u.release(t, w.group)
-}
-
-// release lets a group pass its barrier when all wavefronts that still run have arrived.
-func (u *computeUnit) release(t uint64, g *residentGroup) {
-	e := g.emu
-	waiting := 0
-	for _, w := range e.Waves {
-		if w.AtBarrier {
-			waiting++
-		}
-	}
-	if waiting == 0 || waiting < g.running {
-		return
-	}
-	for i, w := range e.Waves {
-		if w.AtBarrier {
-			w.AtBarrier = false
-			u.wake(int(g.slots[i]), t+u.lat.special+u.lat.barrierRelease)
-		}
-	}
-	e.AtBarrier = 0
-}
-
-// end retires a wavefront, and its group with its last one.
-func (u *computeUnit) end(t uint64, slot int, w *wave) {
-	if t > u.array.lastInstruction {
-		u.array.lastInstruction = t
-	}
-	u.leave(t, w)
-	g := w.group
-	w.gen++
-	w.emu, w.ops, w.group = nil, nil, nil
-	u.wantFetch &^= 1 << slot
-	u.freeSlots |= 1 << slot
-	if u.resident--; u.resident == 0 {
-		u.busy += t - u.busySince
-	}
-	g.emu.Running--
-	if g.running--; g.running == 0 {
-		u.array.finished = append(u.array.finished, finishedGroup{at: t, unit: u.index, group: g})
-		return
-	}
-	u.release(t, g)
 }
 
 // receive gives a work-group's wavefronts their slots and lets them fetch.
@@ -500,7 +228,9 @@ func (u *computeUnit) receive(g *residentGroup) {
 	g.running = len(group.Waves)
 	if u.resident == 0 {
 		u.busySince = g.at
+		u.ticks.begin(g.at + 1)
 	}
+	u.markAwake(g.at, 2)
 	u.resident += len(group.Waves)
 	u.waveCount += uint64(len(group.Waves))
 	u.groups++

@@ -64,6 +64,7 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	}
 	u.admitVector(0)
 	u.pipeFree = at
+	u.markAwake(t+1, at-2-t)
 	u.drainVector()
 }
 
@@ -172,6 +173,7 @@ func (u *computeUnit) drainVector() {
 		r.head++
 		at := max(x.ready+u.lat.l1ToVector, r.last)
 		r.last = at
+		u.markAwake(at-1, 2)
 		if r.admitted != r.tail {
 			u.admitVector(at)
 		}

@@ -1,0 +1,204 @@
+package timing
+
+// Places for fetches on their way to the instruction cache and for answers on their way back.
+const (
+	instructionPort = 4  // a compute unit's port, each way
+	sharedPorts     = 20 // the ports between a compute unit's and the instruction cache
+)
+
+// fetch sends a compute unit's request for a line of code to the instruction cache, where it arrives at cycle t if nothing holds it up.
+func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave) {
+	r := &a.l1iOrder
+	if r.empty() {
+		// What admitFetches and drainFetch come to for a hit while no other fetch is under way.
+		if e := a.l1i.find(line); e != nil && e.ready <= t {
+			room, at := a.fetchRoom(t)
+			c := &a.countL1I
+			c.RequestsRead++
+			c.ReadHit++
+			c.LatencySum += a.lat.l1iHit
+			c.Completed++
+			a.l1i.touch(e)
+			at += a.lat.l1iHit
+			a.fetchSlots[room] = at
+			a.returnFetch(at, u, slot, w)
+			return
+		}
+	}
+	tx := a.transactions.get()
+	a.transactions.all[tx] = transaction{ready: never, enter: t, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine, line: line}
+	if r.tail-r.admitted >= sharedPorts {
+		u.inPort++
+	}
+	r.push(tx)
+	a.admitFetches()
+	a.drainFetch()
+}
+
+// fetchRoom returns the place in the instruction cache that is free first for a fetch that comes at cycle t, and the cycle at which it is
+// taken in; never when that is not known.
+func (a *shaderArray) fetchRoom(t uint64) (room int, at uint64) {
+	t = max(t, a.l1iTaken)
+	free := never
+	for i, x := range a.fetchSlots {
+		if x <= t {
+			room, free = i, t
+			break
+		}
+		if x < free {
+			room, free = i, x
+		}
+	}
+	if free == never {
+		return 0, never
+	}
+	if free == a.l1iTaken {
+		if a.l1iCount++; a.l1iCount > a.spec.L1I.RequestsPerCycle {
+			free++
+			a.l1iTaken, a.l1iCount = free, 1
+		}
+	} else {
+		a.l1iTaken, a.l1iCount = free, 1
+	}
+	return room, free
+}
+
+// admitFetches lets the instruction cache take fetches in, in the order in which they were sent, as far as it is known when it has room. It
+// holds as many as it has MSHRs, from the one that it takes in until it answers it, be it a hit or a miss.
+func (a *shaderArray) admitFetches() {
+	r := &a.l1iOrder
+	for r.admitted != r.tail && r.admitted-r.head < uint32(a.spec.L1I.ReorderEntries) {
+		tx := r.ring[r.admitted%uint32(len(r.ring))]
+		x := &a.transactions.all[tx]
+		room, at := a.fetchRoom(x.enter)
+		if at == never {
+			return
+		}
+		x.enter, x.room = at, uint8(room)
+		a.fetchSlots[room] = never
+		r.admitted++
+		if next := r.admitted + sharedPorts - 1; int32(r.tail-next) > 0 {
+			a.leavePort(&a.units[a.transactions.all[r.ring[next%uint32(len(r.ring))]].unit], at)
+		}
+		a.lookupL1I(tx, at)
+	}
+}
+
+// leavePort lets a fetch go on from its compute unit's port, when the instruction cache takes in another at cycle t. The room in the full
+// port behind wakes the other compute units as well.
+func (a *shaderArray) leavePort(u *computeUnit, t uint64) {
+	u.inPort--
+	for i := range a.units {
+		a.units[i].markAwake(t+2, 1)
+	}
+	if at := max(t+2, a.clock); u.wantFetch != 0 && at < u.fetchRetry {
+		u.fetchRetry = at
+		u.next = min(u.next, at)
+	}
+}
+
+// wakeOthers wakes the compute units of the array but for one.
+func (a *shaderArray) wakeOthers(u *computeUnit, t uint64) {
+	for i := range a.units {
+		if i != u.index {
+			a.units[i].markAwake(t, 1)
+		}
+	}
+}
+
+// fillLock is how long before a line's answer a look-up neither joins those that wait for it nor finds it.
+const fillLock = 2
+
+// lookupL1I looks a fetch up in the instruction cache, which is indexed by virtual address.
+func (a *shaderArray) lookupL1I(tx int32, t uint64) {
+	x := &a.transactions.all[tx]
+	c := &a.countL1I
+	c.RequestsRead++
+	if e := a.l1i.find(x.line); e != nil {
+		a.l1i.touch(e)
+		switch {
+		case e.ready <= t+fillLock:
+			c.ReadHit++
+			if e.ready > t { // holds up those behind it
+				t = e.ready
+				a.l1iTaken, a.l1iCount = t, 1
+			}
+			a.answeredL1I(x, t+a.lat.l1iHit)
+		case e.ready != never:
+			c.ReadMSHRHit++
+			a.answeredL1I(x, e.ready)
+		default:
+			c.ReadMSHRHit++
+			a.await(e.miss, tx)
+		}
+		return
+	}
+	c.ReadMiss++
+	// The line is allocated at once; its request goes out when its page is translated.
+	m := a.allocateMiss(&a.l1i, x.line, t, portL1I)
+	a.await(m, tx)
+	at := t + a.lat.l1iToTLB
+	page := x.line >> (pageShift - lineShift)
+	walker := a.transactions.get() // stands for the cache's own request while it is translated
+	a.transactions.all[walker] = transaction{ready: never, line: x.line, next: -1, mask: uint64(m)}
+	if ready := a.translate(&a.l1iTLB, portL1I, at, page, walker); ready != never {
+		a.missL1I(walker, ready)
+	}
+}
+
+// answeredL1I notes when the instruction cache answers a fetch.
+func (a *shaderArray) answeredL1I(x *transaction, at uint64) {
+	x.ready = at
+	a.fetchSlots[x.room] = at
+	a.countL1I.LatencySum += at - x.enter
+	a.countL1I.Completed++
+}
+
+// missL1I sends a translated miss of the instruction cache to the L2.
+func (a *shaderArray) missL1I(walker int32, at uint64) {
+	w := &a.transactions.all[walker]
+	a.send(at+a.lat.tlbToL2, w.line, 0, int32(w.mask), readLine, portL1I)
+	a.transactions.put(walker)
+}
+
+// drainFetch hands fetched lines to the wavefronts, in the order of the requests of all four compute units.
+func (a *shaderArray) drainFetch() {
+	r := &a.l1iOrder
+	full := false
+	for !r.empty() && r.head != r.admitted {
+		tx := r.front()
+		x := &a.transactions.all[tx]
+		if x.ready == never {
+			break
+		}
+		full = full || r.admitted-r.head >= uint32(a.spec.L1I.ReorderEntries)
+		r.head++
+		u := &a.units[x.unit]
+		w := &u.waves[x.slot]
+		if w.gen != x.gen {
+			w = nil
+		}
+		a.returnFetch(x.ready, u, int(x.slot), w)
+		a.transactions.put(tx)
+	}
+	if full {
+		a.admitFetches()
+	}
+}
+
+// returnFetch sends an answer that the instruction cache gives at cycle at, through the reorder buffer, to its wavefront; nil if that has ended.
+func (a *shaderArray) returnFetch(at uint64, u *computeUnit, slot int, w *wave) {
+	r := &a.l1iOrder
+	at = max(at, r.last)
+	if at == r.last && a.l1iSent >= a.spec.L1I.ReorderPerCycle {
+		at++
+	}
+	if w != nil && w.emu != nil {
+		at = u.answerFetch(slot, w, at)
+	}
+	if at == r.last {
+		a.l1iSent++
+	} else {
+		r.last, a.l1iSent = at, 1
+	}
+}
