@@ -121,7 +121,7 @@ func TestLinksLimitBandwidth(t *testing.T) {
 		s.Link.BytesPerCycleBank = width
 		r := stream(t, s, kilobytes, kilobytes/4, 2)
 		want := min(width*float64(s.L2.Banks), fromL2(&unlimited))
-		if got := fromL2(&r); math.Abs(got/want-1) > 0.05 {
+		if got := fromL2(&r); math.Abs(got/want-1) > 0.07 { // begin and end count
 			t.Errorf("L2 ports of %v bytes a cycle: expected %.0f, got %.0f", width, want, got)
 		}
 		s = free
