@@ -31,7 +31,7 @@ func (u *computeUnit) prepare(t uint64, slot int, w *wave) (decoded bool) {
 		return false
 	}
 	op := &w.ops[w.next]
-	u.charge(t, w, w.cause)
+	u.chargeIssued(t, w)
 	if at := u.available(t, w, op); at > t {
 		w.cause, w.pc = CauseFetch, w.next
 		if at == never {
@@ -154,12 +154,14 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		if cycles > lat.valu {
 			u.markAwake(start+1, cycles+1)
 		}
+		w.queued, w.took = uint32(start-t-1), uint32(start+cycles-t)
 		u.follow(t, slot, w, start+cycles)
 	case portScalar:
 		u.counts.Scalar++
 		start := max(t+1, u.scalarFree)
 		u.scalarFree = start + 1
 		u.queues[portScalar].enter(start)
+		w.queued, w.took = uint32(start-t-1), uint32(start+lat.scalar-t)
 		if op.Address != nil {
 			w.cause = CauseScalarMemory
 			u.scalarMemory(t, start, slot, w, op)
@@ -193,6 +195,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.markAwake(t+1, start+lat.ldsNext+1-t)
 		w.executeAlone(op)
 		w.lds.add(start + lat.ldsNext)
+		w.queued, w.took = uint32(start-t-2), uint32(start+lat.ldsNext-t)
 		u.follow(t, slot, w, start+lat.ldsNext)
 	default:
 		u.counts.Special++

@@ -136,6 +136,29 @@ func (u *computeUnit) charge(t uint64, w *wave, c Cause) {
 	}
 }
 
+// chargeIssued books the time from the issue of a wavefront's latest instruction to cycle t: that in a decode queue to the port, the rest to
+// what the instruction does.
+func (u *computeUnit) chargeIssued(t uint64, w *wave) {
+	if w.queued == 0 {
+		u.charge(t, w, w.cause)
+		return
+	}
+	x := u.given(t)
+	share := x - w.charged
+	waited := share * uint64(w.queued) / uint64(w.took)
+	w.charged, w.queued = x, 0
+	port := CausePort
+	if w.cause == CauseVALU {
+		port = CauseVALUBusy
+	}
+	u.stack.Stack[port] += waited
+	u.stack.Stack[w.cause] += share - waited
+	if p := u.array.profile; p != nil {
+		p.Stacks[w.pc][port] += waited
+		p.Stacks[w.pc][w.cause] += share - waited
+	}
+}
+
 // settle brings the shares up to cycle t, leaving nothing over but carry.
 func (s *cycleStack) settle(t uint64) {
 	elapsed := t - s.since

@@ -124,6 +124,8 @@ type waveState struct {
 	cause   Cause  // what the wavefront has been doing since it was charged last
 	pc      uint32 // for which instruction
 	charged uint64 // what it had been given then
+	queued  uint32 // cycles that its latest instruction waited in a decode queue, of
+	took    uint32 // those until the wavefront went on
 	late    []lateLoad
 	stored  uint64 // number of the window of its latest store
 }
