@@ -79,7 +79,7 @@ func performLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 		lane := bits.TrailingZeros64(mask)
 		b := v.at(a.Addr[lane], n)
 		if b == nil {
-			b = w.lane[:n]
+			b = w.bytes[:n]
 			if err := v.mem.Load(w.Now, a.Addr[lane], b); err != nil {
 				w.FailLane(op, lane, a.Addr[lane], "%v", err)
 				return
@@ -186,9 +186,9 @@ func performStore(w *Wavefront, op *Op, a *MemoryAccess) {
 		b := v.at(a.Addr[lane], n)
 		if b == nil {
 			for i, x := range data {
-				le.PutUint32(w.lane[4*i:], x)
+				le.PutUint32(w.bytes[4*i:], x)
 			}
-			if err := lines.Put(a.Addr[lane], w.lane[:n]); err != nil {
+			if err := lines.Put(a.Addr[lane], w.bytes[:n]); err != nil {
 				lines.Flush()
 				w.FailLane(op, lane, a.Addr[lane], "%v", err)
 				return
@@ -245,7 +245,7 @@ func atomicLane(w *Wavefront, m *memOp, a *MemoryAccess, lane int, v *window, li
 		m.modify(w, a, lane, b)
 		return nil
 	}
-	b := w.lane[:n]
+	b := w.bytes[:n]
 	if err := v.mem.Load(w.Now, address, b); err != nil {
 		return err
 	}

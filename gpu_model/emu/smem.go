@@ -142,7 +142,7 @@ func performScalarLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 	m := op.mem
 	b := w.Launch.Memory.Loadable(a.Addr[0], uint64(m.bytes))
 	if b == nil {
-		b = make([]byte, m.bytes)
+		b = w.bytes[:m.bytes]
 		if err := w.Launch.Memory.Load(w.Now, a.Addr[0], b); err != nil {
 			w.failAt(op, -1, a.Addr[0], true, err.Error())
 			return
@@ -155,7 +155,8 @@ func performScalarLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 
 func performScalarBufferLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 	m := op.mem
-	b := make([]byte, m.bytes)
+	b := w.bytes[:m.bytes]
+	clear(b)
 	if err := w.Launch.Memory.Load(w.Now, a.Addr[0], b[:a.ScalarBytes]); err != nil {
 		w.failAt(op, -1, a.Addr[0], true, err.Error())
 		return
@@ -166,7 +167,7 @@ func performScalarBufferLoad(w *Wavefront, op *Op, a *MemoryAccess) {
 }
 
 func performScalarStore(w *Wavefront, op *Op, a *MemoryAccess) {
-	b := make([]byte, 0, 16)
+	b := w.bytes[:0]
 	for i := range op.mem.dwords {
 		b = binary.LittleEndian.AppendUint32(b, a.Data[i][0])
 	}

@@ -37,6 +37,8 @@ type Wavefront struct {
 
 	scratchSlot int    // of the launch's private memory; −1 none
 	waveSync    uint64 // global wave sync: 1 + the barrier's phase at arrival while the wavefront waits
+
+	_ [48]byte // whole cache lines of the host's: neighbours in a Pool's block may belong to different threads
 }
 
 // Workspace is what an instruction needs beyond registers. Nothing in it outlives the instruction, a memory instruction's Address and Perform
@@ -51,7 +53,7 @@ type Workspace struct {
 
 	operands operands // of the vector instruction that executes in its general form
 
-	lane [16]byte // of a lane of a load or store
+	bytes [64]byte // of a lane of a load or store, or of a scalar one
 }
 
 // Exec returns the EXEC mask.
@@ -93,4 +95,6 @@ type WorkGroup struct {
 
 	launch    *Launch
 	workspace *Workspace // of groups that were not given one
+
+	_ [24]byte // see Wavefront
 }

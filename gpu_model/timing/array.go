@@ -152,12 +152,11 @@ func (a *shaderArray) receive(to uint64) {
 		answered = true
 		a.answered[w] = 0
 		for ; word != 0; word &= word - 1 {
-			b := 64*w + bits.TrailingZeros64(word)
-			box := a.boxes[b]
-			for i := range box {
-				a.takeReply(&box[i])
+			b := &a.banks[64*w+bits.TrailingZeros64(word)]
+			for i := range b.replies {
+				a.takeReply(&b.replies[i])
 			}
-			a.boxes[b] = box[:0]
+			b.replies = b.replies[:0]
 		}
 	}
 	if a.inNext < to {

@@ -42,11 +42,3 @@ func (u *computeUnit) cool() {
 }
 
 func (r *reorderBuffer) clear() { r.head, r.tail, r.admitted, r.last = 0, 0, 0, 0 }
-
-func (m *mailbox) clear() {
-	for i := range m.out {
-		m.out[i], m.boxes[i], m.outNext[i] = m.out[i][:0], m.boxes[i][:0], never
-	}
-	clear(m.posted)
-	clear(m.answered)
-}

@@ -128,7 +128,8 @@ func (g *GPU) runUnits(r *run, to uint64) error {
 	if s.err != nil {
 		return s.err
 	}
-	for b, box := range g.engine.boxes {
+	for b := range g.engine.banks {
+		box := g.engine.banks[b].replies
 		for i := range box {
 			x := &s.reads[box[i].id]
 			x.answered++
@@ -142,7 +143,7 @@ func (g *GPU) runUnits(r *run, to uint64) error {
 			}
 			g.issueReads(reader, max(box[i].at, to))
 		}
-		g.engine.boxes[b] = box[:0]
+		g.engine.banks[b].replies = box[:0]
 	}
 	clear(g.engine.answered)
 	if len(s.done) == 0 {
@@ -202,7 +203,7 @@ func (g *GPU) waitForUnits(r *run, to uint64) error {
 			b.counters.LatencySum += at - w.at
 			b.counters.Completed++
 			b.bytes += lineBytes
-			w.from.boxes[w.bank] = append(w.from.boxes[w.bank], reply{at: at, id: w.id, kind: w.kind})
+			w.from.answer(w.bank, reply{at: at, id: w.id, kind: w.kind})
 			w.from.answered.add(w.bank)
 		}
 		delete(r.unit.waiting, x.Token)

@@ -104,7 +104,7 @@ func (g *GPU) takePosts() {
 				i := 64*w + bits.TrailingZeros64(word)
 				b := &g.banks[i]
 				b.senders.add(m.index)
-				b.due = min(b.due, m.outNext[i])
+				b.due = min(b.due, m.banks[i].next)
 			}
 		}
 	}

@@ -45,6 +45,8 @@ type l2Bank struct {
 	arrived  []arrival
 	order    timeOrder
 	replied  uint64 // earliest reply of the latest window, never if none
+
+	_ [128]byte // keeps banks, which different host threads write, out of each other's cache lines
 }
 
 // arrival is a request with its sender, as gathered for a window.

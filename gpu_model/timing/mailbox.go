@@ -2,47 +2,69 @@ package timing
 
 // mailbox is what a shader array, or a unit beside the L2, exchanges with the L2 banks between windows.
 type mailbox struct {
-	index    int         // its place among the GPU's mailboxes
-	out      [][]request // by L2 bank, with arrivals at any time from the window on
-	outNext  []uint64    // earliest arrival in each
-	posted   set         // banks that have got requests since the GPU looked
-	boxes    [][]reply   // answers, by L2 bank
-	answered set         // banks with answers
+	index    int       // its place among the GPU's mailboxes
+	banks    []bankBox // what it exchanges with each L2 bank
+	posted   set       // banks that have got requests since the GPU looked
+	answered set       // banks with answers
+}
+
+// bankBox is what one sender exchanges with one bank. It takes a cache line of the host's: the host thread that simulates the bank writes
+// it, and another one its neighbour.
+type bankBox struct {
+	out     []request // with arrivals at any time from the window on
+	next    uint64    // earliest of them
+	replies []reply
+	_       [8]byte
 }
 
 func newMailbox(banks int) mailbox {
-	m := mailbox{out: make([][]request, banks), outNext: make([]uint64, banks), boxes: make([][]reply, banks),
-		posted: newSet(banks), answered: newSet(banks)}
-	for i := range m.outNext {
-		m.outNext[i] = never
+	m := mailbox{banks: make([]bankBox, banks), posted: newSet(banks), answered: newSet(banks)}
+	for i := range m.banks {
+		m.banks[i].next = never
 	}
 	return m
 }
 
 // post puts a request into a bank's out-box.
 func (m *mailbox) post(bank int, r request) {
-	if r.at < m.outNext[bank] {
-		m.outNext[bank] = r.at
+	b := &m.banks[bank]
+	if r.at < b.next {
+		b.next = r.at
 	}
-	m.out[bank] = append(m.out[bank], r)
+	b.out = append(b.out, r)
 	m.posted.add(bank)
 }
 
 // collect moves the requests that reach a bank before cycle to into list, and returns the earliest of the rest.
 func (m *mailbox) collect(bank int, to uint64, list []arrival) ([]arrival, uint64) {
-	if m.outNext[bank] >= to {
-		return list, m.outNext[bank]
+	b := &m.banks[bank]
+	if b.next >= to {
+		return list, b.next
 	}
-	box := m.out[bank]
-	keep, next := box[:0], never
-	for i := range box {
-		if box[i].at < to {
-			list = append(list, arrival{box[i], m})
+	keep, next := b.out[:0], never
+	for i := range b.out {
+		if r := &b.out[i]; r.at < to {
+			list = append(list, arrival{*r, m})
 		} else {
-			next = min(next, box[i].at)
-			keep = append(keep, box[i])
+			next = min(next, r.at)
+			keep = append(keep, *r)
 		}
 	}
-	m.out[bank], m.outNext[bank] = keep, next
+	b.out, b.next = keep, next
 	return list, next
+}
+
+// answer puts a reply into the box of a bank.
+func (m *mailbox) answer(bank int, r reply) {
+	b := &m.banks[bank]
+	b.replies = append(b.replies, r)
+}
+
+func (m *mailbox) clear() {
+	for i := range m.banks {
+		b := &m.banks[i]
+		b.out, b.replies, b.next = b.out[:0], b.replies[:0], never
+	}
+	clear(m.posted)
+	clear(m.answered)
 }

@@ -271,7 +271,7 @@ func (g *GPU) runBank(index int, to uint64) {
 		}
 		b.bytes += lineBytes
 		b.replied = min(b.replied, at)
-		x.from.boxes[index] = append(x.from.boxes[index], reply{at: at, id: x.id, kind: x.kind})
+		x.from.answer(index, reply{at: at, id: x.id, kind: x.kind})
 		b.answered.add(x.from.index)
 	}
 }
