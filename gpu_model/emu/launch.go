@@ -27,15 +27,14 @@ type Launch struct {
 	Functional bool
 	// MaxInstructions is the wavefront-instruction budget of the launch; 0 means none.
 	MaxInstructions uint64
-	// Pool is where work-groups come from; nil: the launch makes one of its own. No other launch may use it at the same time.
-	Pool *Pool
 
 	groupCount [3]uint32
 	scratch    scratch
 	gds        *globalDataShare
 	parallel   bool // work-groups run on several goroutines at once
 
-	mu sync.Mutex // guards scratch and Pool
+	mu   sync.Mutex // guards scratch and pools
+	pool Pool       // of NewGroup
 }
 
 // LaunchSpec is what a caller says of a launch.

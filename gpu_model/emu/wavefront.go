@@ -94,7 +94,8 @@ type WorkGroup struct {
 	Sequence  uint64 // dispatch order, from 0
 
 	launch    *Launch
+	pool      *Pool
 	workspace *Workspace // of groups that were not given one
 
-	_ [24]byte // see Wavefront
+	_ [16]byte // see Wavefront
 }

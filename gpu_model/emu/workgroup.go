@@ -3,7 +3,7 @@ package emu
 // NewGroup makes the n-th work-group ready to run: wavefronts, registers and local memory as the hardware hands them to the kernel.
 // sequence is its place in dispatch order. Release gives it back for reuse.
 func (l *Launch) NewGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
-	g, err := l.TakeGroup(id, sequence)
+	g, err := l.TakeGroup(id, sequence, &l.pool)
 	if err != nil {
 		return nil, err
 	}
@@ -14,19 +14,17 @@ func (l *Launch) NewGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
 	return g, nil
 }
 
-// TakeGroup does the part of NewGroup whose outcome depends on the order of calls; Start does the rest.
-func (l *Launch) TakeGroup(id [3]uint32, sequence uint64) (*WorkGroup, error) {
+// TakeGroup does the part of NewGroup whose outcome depends on the order of calls; Start does the rest. The work-group's state comes from p,
+// which no other launch may use at the same time, and goes back there with Release.
+func (l *Launch) TakeGroup(id [3]uint32, sequence uint64, p *Pool) (*WorkGroup, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.openScratch(); err != nil {
 		return nil, err
 	}
-	if l.Pool == nil {
-		l.Pool = new(Pool)
-	}
 	_, items := l.partialSize(id)
-	g := l.Pool.take((items+63)/64, int(l.Kernel.AllocatedVGPRs)*64, int(l.LDSBytes()))
-	g.ID, g.Sequence, g.launch = id, sequence, l
+	g := p.take((items+63)/64, int(l.Kernel.AllocatedVGPRs)*64, int(l.LDSBytes()))
+	g.ID, g.Sequence, g.launch, g.pool = id, sequence, l, p
 	for i, w := range g.Waves {
 		slot, err := l.takeScratch()
 		if err != nil {
@@ -61,7 +59,7 @@ func (l *Launch) Release(g *WorkGroup) {
 		l.giveScratch(w.scratchSlot)
 		w.scratchSlot = -1
 	}
-	l.Pool.give(g)
+	g.pool.give(g)
 }
 
 // partialSize returns the work-items of work-group id in every dimension, fewer at the grid's edge, and their number.

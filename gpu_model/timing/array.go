@@ -23,9 +23,45 @@ type miss struct {
 	port    uint8
 }
 
+// arrayHead is what the GPU looks at in every window, in one cache line of the host's: another thread may have simulated the array.
+type arrayHead struct {
+	next   uint64 // earliest event of a compute unit
+	inNext uint64 // earliest translation or arrival in the in-boxes
+	steps  int    // steps of compute units in the latest window
+	has    outbox
+	_      [39]byte
+}
+
+// outbox tells which of a shader array's out-boxes have something in them, between windows.
+type outbox uint8
+
+const (
+	hasDeferred outbox = 1 << iota
+	hasFinished
+	hasPages
+	hasFault
+)
+
+// note sets what an array has at the end of its window.
+func (a *shaderArray) note() {
+	if len(a.deferred) != 0 {
+		a.has |= hasDeferred
+	}
+	if len(a.finished) != 0 {
+		a.has |= hasFinished
+	}
+	if len(a.pages) != 0 {
+		a.has |= hasPages
+	}
+	if a.fault != nil {
+		a.has |= hasFault
+	}
+}
+
 // shaderArray is four compute units with the scalar and instruction caches that they share. During a window it touches
 // nothing outside itself; everything it has to say to the rest of the GPU lies in its out-boxes.
 type shaderArray struct {
+	arrayHead
 	gpu   *GPU
 	spec  *gpuconfig.Spec
 	lat   *latencies
@@ -69,13 +105,10 @@ type shaderArray struct {
 	// In-boxes, read at the start of a window.
 	pageReplies []pageReply
 	arrivals    []*residentGroup
-	inNext      uint64 // earliest translation or arrival
 
 	window       uint64 // number of the window, for stores not carried out yet
 	freeDeferred []*emu.MemoryAccess
-	next         uint64 // earliest event of a compute unit
 	clock        uint64 // cycle being simulated
-	steps        int    // steps of compute units in the latest window
 }
 
 // deferredAccess is a store, an atomic or a load through a view, to be carried out between windows.
@@ -100,7 +133,7 @@ func newShaderArray(g *GPU, index int) *shaderArray {
 	a := &shaderArray{gpu: g, spec: s, lat: &g.lat, index: index,
 		l1s: newTags(s.L1S.Bytes, s.L1S.Ways, 0), l1i: newTags(s.L1I.Bytes, s.L1I.Ways, 0),
 		l1sTLB: newTLB(s.L1STLB), l1iTLB: newTLB(s.L1ITLB),
-		mailbox: newMailbox(s.L2.Banks), inNext: never, next: never, firstInstruction: never,
+		arrayHead: arrayHead{next: never, inNext: never}, mailbox: newMailbox(s.L2.Banks), firstInstruction: never,
 		fetchSlots: make([]uint64, s.L1I.MSHRs), units: make([]computeUnit, s.Core.UnitsPerArray)}
 	for i := range a.units {
 		a.units[i].init(a, i)
@@ -130,6 +163,7 @@ func (a *shaderArray) run(from, to uint64) {
 		}
 		a.next = t
 		if t >= to {
+			a.note()
 			return
 		}
 		a.clock = t

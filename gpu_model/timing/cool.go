@@ -20,7 +20,7 @@ func (a *shaderArray) cool() {
 	a.mailbox.clear()
 	a.pages, a.deferred, a.finished = a.pages[:0], a.deferred[:0], a.finished[:0]
 	a.pageReplies, a.arrivals = a.pageReplies[:0], a.arrivals[:0]
-	a.fault, a.profile = nil, nil
+	a.fault, a.profile, a.has = nil, nil, 0
 	a.inNext, a.next, a.firstInstruction, a.clock = never, never, never, 0
 	for i := range a.units {
 		a.units[i].cool()

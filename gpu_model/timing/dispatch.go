@@ -208,7 +208,8 @@ func (d *dispatcher) dispatch(c uint64) (placed bool, err error) {
 	if d.order != nil {
 		number = d.order[d.next]
 	}
-	group, err := d.launch.TakeGroup(d.launch.GroupID(uint64(number)), uint64(d.next))
+	per := d.gpu.spec.Core.UnitsPerArray
+	group, err := d.launch.TakeGroup(d.launch.GroupID(uint64(number)), uint64(d.next), &d.gpu.pools[unit/per])
 	if err != nil {
 		return false, err
 	}
@@ -225,7 +226,6 @@ func (d *dispatcher) dispatch(c uint64) (placed bool, err error) {
 	*g = residentGroup{emu: group, number: number, sequence: uint64(d.next), unit: unit, running: d.need.waves, slots: d.simds,
 		at: c + d.gpu.lat.dispatch}
 	d.next++
-	per := d.gpu.spec.Core.UnitsPerArray
 	a := d.gpu.arrays[unit/per]
 	a.arrivals = append(a.arrivals, g)
 	a.inNext = min(a.inNext, g.at)

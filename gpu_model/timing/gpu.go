@@ -27,9 +27,9 @@ type GPU struct {
 	engine mailbox
 	viewMu sync.Mutex // one load through a view at a time
 	run    *run
-	kept   run      // the latest launch, whose lists the next one uses again
-	pool   emu.Pool // state of work-groups
-	turn   int      // compute unit that the dispatcher tries first
+	kept   run        // the latest launch, whose lists the next one uses again
+	pools  []emu.Pool // by shader array: state of work-groups, which stays with the host thread that simulates the array
+	turn   int        // compute unit that the dispatcher tries first
 
 	bankShift, bankBits uint
 	bankMask            uint64
@@ -51,12 +51,13 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	g.banks = make([]l2Bank, spec.L2.Banks)
 	for i := range g.banks {
 		g.banks[i] = l2Bank{spec: &g.spec.L2, tags: newTags(spec.L2.BankBytes, spec.L2.Ways, 0), timing: timing,
-			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, replied: never,
+			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, bankHead: bankHead{due: never, replied: never},
 			in: newLink(spec.Link.BytesPerCycleBank, 0), out: newLink(spec.Link.BytesPerCycleBank, 0)}
 	}
 	for i := range spec.Core.ShaderArrays {
 		g.arrays = append(g.arrays, newShaderArray(g, i))
 	}
+	g.pools = make([]emu.Pool, len(g.arrays))
 	g.engine = newMailbox(spec.L2.Banks)
 	g.sortMail()
 	return g, nil
@@ -90,7 +91,8 @@ func (g *GPU) sortMail() {
 	}
 	for i := range g.banks {
 		b := &g.banks[i]
-		b.due, b.senders, b.answered = never, newSet(len(g.mail)), newSet(len(g.mail))
+		b.due = never
+		b.senders, b.answered = newSets(len(g.mail))
 		g.engine.posted.add(i)
 	}
 }

@@ -19,9 +19,18 @@ type reply struct {
 	kind accessKind
 }
 
+// bankHead is what the GPU looks at in every window, in one cache line of the host's: another thread may have simulated the bank.
+type bankHead struct {
+	due     uint64 // earliest request that waits, never if none
+	replied uint64 // earliest reply of the latest window, never if none
+	served  int    // requests of the latest window
+	_       [40]byte
+}
+
 // l2Bank is one bank of the L2 with its memory controller. Requests are carried out in the order of their arrival; a request that
 // finds no free MSHR holds up those behind it.
 type l2Bank struct {
+	bankHead
 	spec     *gpuconfig.L2
 	tags     tags
 	dram     controller
@@ -39,12 +48,10 @@ type l2Bank struct {
 
 	in, out link // its port to the L1 caches
 
-	due      uint64 // earliest request that waits, never if none
-	senders  set    // mailboxes with requests for the bank
-	answered set    // mailboxes that it answered in the latest window
+	senders  set // mailboxes with requests for the bank
+	answered set // mailboxes that it answered in the latest window
 	arrived  []arrival
 	order    timeOrder
-	replied  uint64 // earliest reply of the latest window, never if none
 
 	_ [128]byte // keeps banks, which different host threads write, out of each other's cache lines
 }

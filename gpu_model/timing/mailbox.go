@@ -18,7 +18,8 @@ type bankBox struct {
 }
 
 func newMailbox(banks int) mailbox {
-	m := mailbox{banks: make([]bankBox, banks), posted: newSet(banks), answered: newSet(banks)}
+	m := mailbox{banks: make([]bankBox, banks)}
+	m.posted, m.answered = newSets(banks)
 	for i := range m.banks {
 		m.banks[i].next = never
 	}

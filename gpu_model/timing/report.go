@@ -17,7 +17,7 @@ func (g *GPU) resetCounters() {
 		a.countL1S, a.countL1I = CacheCounters{}, CacheCounters{}
 		a.l1sTLB.counters, a.l1iTLB.counters = TLBCounters{}, TLBCounters{}
 		a.fetches, a.firstInstruction, a.lastInstruction = 0, never, 0
-		a.fault = nil
+		a.fault, a.has = nil, 0
 		for i := range a.units {
 			u := &a.units[i]
 			u.counts, u.perSIMD, u.busy, u.waveCount, u.groups = InstructionCounts{}, [4]uint64{}, 0, 0, 0
@@ -157,7 +157,7 @@ func (g *GPU) evict() {
 func (g *GPU) firstFault() error {
 	var first *shaderArray
 	for _, a := range g.arrays {
-		if a.fault != nil && (first == nil || a.faultAt < first.faultAt) {
+		if a.has&hasFault != 0 && (first == nil || a.faultAt < first.faultAt) {
 			first = a
 		}
 	}

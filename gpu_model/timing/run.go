@@ -30,13 +30,10 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	if o.Cold {
 		g.Cool()
 	}
-	pool := l.Pool
-	l.Pool = &g.pool
 	r := &g.kept
 	r.launch, r.program, r.options, r.begin, r.views = l, l.Program, &o, g.now, g.mem.HasObservers()
 	r.pages, r.later, r.deferred = r.pages[:0], r.later[:0], r.deferred[:0]
 	defer func() {
-		l.Pool = pool
 		*r = run{d: dispatcher{rooms: r.d.rooms, completions: r.d.completions[:0], free: r.d.free, fresh: r.d.fresh},
 			pages: r.pages, later: r.later, deferred: r.deferred, order: r.order}
 	}()
@@ -154,6 +151,9 @@ func (g *GPU) nextEvent(r *run) uint64 {
 func (g *GPU) performDeferred(r *run) {
 	list := r.deferred[:0]
 	for _, a := range g.arrays {
+		if a.has&hasDeferred == 0 {
+			continue
+		}
 		for i := range a.deferred {
 			list = append(list, &a.deferred[i])
 		}
@@ -173,13 +173,18 @@ func (g *GPU) performDeferred(r *run) {
 		x.op.Perform(x.wave, x.op, x.access)
 		if a := g.arrays[x.wave.Slot.ShaderArray]; x.wave.Fault != nil && a.fault == nil {
 			a.fault, a.faultAt = x.wave.Fault, x.at
+			a.has |= hasFault
 		}
 	}
 	for _, a := range g.arrays {
+		if a.has&hasDeferred == 0 {
+			continue
+		}
 		for i := range a.deferred {
 			a.freeDeferred = append(a.freeDeferred, a.deferred[i].access)
 		}
 		a.deferred = a.deferred[:0]
+		a.has &^= hasDeferred
 	}
 }
 
@@ -188,8 +193,11 @@ func (g *GPU) collectFinished(r *run) {
 	d := &r.d
 	first := len(d.completions)
 	for _, a := range g.arrays {
-		d.completions = append(d.completions, a.finished...)
-		a.finished = a.finished[:0]
+		if a.has&hasFinished != 0 {
+			d.completions = append(d.completions, a.finished...)
+			a.finished = a.finished[:0]
+			a.has &^= hasFinished
+		}
 	}
 	for list, i := d.completions, first+1; i < len(list); i++ {
 		for j := i; j > first && list[j].at < list[j-1].at; j-- {
@@ -201,8 +209,11 @@ func (g *GPU) collectFinished(r *run) {
 // translate carries out the page requests that reach the L2 TLB before to.
 func (g *GPU) translate(r *run, to uint64) {
 	for _, a := range g.arrays {
-		r.pages = append(r.pages, a.pages...)
-		a.pages = a.pages[:0]
+		if a.has&hasPages != 0 {
+			r.pages = append(r.pages, a.pages...)
+			a.pages = a.pages[:0]
+			a.has &^= hasPages
+		}
 	}
 	if len(r.pages) != 0 {
 		r.order.reset()
@@ -244,7 +255,7 @@ func (g *GPU) runBank(index int, to uint64) {
 			b.due = min(b.due, next)
 		}
 	}
-	b.arrived = list
+	b.arrived, b.served = list, len(list)
 	b.order.reset()
 	for i := range list {
 		b.order.add(list[i].at)

@@ -3,8 +3,13 @@ package timing
 // set is a set of small numbers; its words are walked in the order of the numbers.
 type set []uint64
 
-// newSet makes an empty set of numbers below n. It has cache lines of the host's of its own, since sets are written by different threads.
-func newSet(n int) set { return make(set, (n+63)/64, (n+511)/512*8) }
+// newSets makes two empty sets of numbers below n. Together they have cache lines of the host's of their own, since sets of different owners are
+// written by different threads.
+func newSets(n int) (a, b set) {
+	words := (n + 63) / 64
+	both := make(set, (2*words+7)/8*8)
+	return both[:words:words], both[words : 2*words : 2*words]
+}
 
 func (s set) add(i int)    { s[uint(i)/64] |= 1 << (uint(i) % 64) }
 func (s set) remove(i int) { s[uint(i)/64] &^= 1 << (uint(i) % 64) }

@@ -27,6 +27,7 @@ type workers struct {
 
 	// What the latest window's phases had to do tells whether the next ones are worth sharing out.
 	steps, requests int
+	missed          int // phases in which a helper slept, since helpers were woken last
 
 	active            []int       // jobs of the phase
 	from, to          uint64      // the window
@@ -63,6 +64,9 @@ func newWorkers(g *GPU, threads int) *workers {
 	w.runArray = func(i int) { g.arrays[i].run(w.from, w.to) }
 	w.runBank = func(i int) { g.runBank(i, w.to) }
 	w.cond = sync.NewCond(&w.mu)
+	if len(w.lists) > 1 {
+		runtime.LockOSThread()
+	}
 	for i := 1; i < len(w.lists); i++ {
 		go w.help(i)
 	}
@@ -76,10 +80,14 @@ func (w *workers) stop() {
 	w.cond.Broadcast()
 	w.mu.Unlock()
 	w.phase.Add(2) // those that spin look for quit
+	if len(w.lists) > 1 {
+		runtime.UnlockOSThread()
+	}
 }
 
 // help serves one thread.
 func (w *workers) help(thread int) {
+	runtime.LockOSThread()
 	seen := uint32(0)
 	for {
 		for i := 0; ; i++ {
@@ -138,6 +146,9 @@ func (w *workers) work(thread int) {
 // waiting for it takes about as long as a few.
 const sharedWork = 40
 
+// missedPhases is after how many phases that were worth sharing out a helper that sleeps is woken, which takes this thread some microseconds.
+const missedPhases = 8
+
 // do runs job(i) for each i of jobs, on all threads if there is much to do, and returns when all are done.
 func (w *workers) do(jobs []int, work int, job func(int)) {
 	if len(jobs) <= 1 || len(w.lists) == 1 || work < sharedWork {
@@ -157,9 +168,12 @@ func (w *workers) do(jobs []int, work int, job func(int)) {
 	}
 	w.phase.Add(1)
 	if w.asleep.Load() != 0 {
-		w.mu.Lock()
-		w.cond.Broadcast()
-		w.mu.Unlock()
+		if w.missed++; w.missed >= missedPhases {
+			w.missed = 0
+			w.mu.Lock()
+			w.cond.Broadcast()
+			w.mu.Unlock()
+		}
 	}
 	w.work(0)
 	w.phase.Add(1)
@@ -208,7 +222,7 @@ func (w *workers) banks(to uint64) {
 	}
 	w.requests = 0
 	for _, i := range w.active {
-		w.requests += len(g.banks[i].arrived)
+		w.requests += g.banks[i].served
 	}
 	g.tellAnswers(w.active)
 }
