@@ -27,7 +27,8 @@ type GPU struct {
 	engine mailbox
 	viewMu sync.Mutex // one load through a view at a time
 	run    *run
-	kept   run        // the latest launch, whose lists the next one uses again
+	kept   run // the latest launch, whose lists the next one uses again
+	tuner  tuner
 	pools  []emu.Pool // by shader array: state of work-groups, which stays with the host thread that simulates the array
 	turn   int        // compute unit that the dispatcher tries first
 
@@ -112,15 +113,13 @@ func (g *GPU) takePosts() {
 	}
 }
 
-// tellAnswers tells the mailboxes which of the banks have answers for them.
-func (g *GPU) tellAnswers(banks []int) {
-	for _, i := range banks {
-		answered := g.banks[i].answered
-		for w, word := range answered {
-			answered[w] = 0
-			for ; word != 0; word &= word - 1 {
-				g.mail[64*w+bits.TrailingZeros64(word)].answered.add(i)
-			}
+// tellAnswers tells the mailboxes for which a bank has answers.
+func (g *GPU) tellAnswers(bank int) {
+	answered := g.banks[bank].answered
+	for w, word := range answered {
+		answered[w] = 0
+		for ; word != 0; word &= word - 1 {
+			g.mail[64*w+bits.TrailingZeros64(word)].answered.add(bank)
 		}
 	}
 }

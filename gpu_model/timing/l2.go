@@ -53,7 +53,7 @@ type l2Bank struct {
 	arrived  []arrival
 	order    timeOrder
 
-	_ [128]byte // keeps banks, which different host threads write, out of each other's cache lines
+	_ [168]byte // whole cache lines of the host's, and one between banks, which different threads write
 }
 
 // arrival is a request with its sender, as gathered for a window.

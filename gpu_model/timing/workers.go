@@ -1,6 +1,7 @@
 package timing
 
 import (
+	"math/bits"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -11,14 +12,22 @@ import (
 // on a result. Every thread begins with jobs of its own, the same ones in every window, since what they touch lies in its core's cache; a
 // thread that is through with its own takes others'. The launch's own thread waits for a job that another has begun, never for a thread that
 // the host's scheduler keeps from beginning.
+//
+// A line that one core has written takes 50 to 300 ns to another, so that a phase is told and reported in as few as can be: what it is lies in
+// one line, what a thread has begun in one of its own.
 type workers struct {
-	gpu   *GPU
-	lists []jobList // by thread; the launch's own comes first
+	gpu     *GPU
+	threads []hostThread // the launch's own comes first
+	tuner   *tuner
+	do      func(kind uint64, i int, from, to uint64) // does one job
 
-	// The phase is open while the number is odd. inside counts the helpers that may be looking at its lists.
-	phase  atomic.Uint32
-	inside atomic.Int32
-	job    func(i int)
+	_ [64]byte
+	// The phase under way. Its number changes when a phase begins; the words behind it do before. A thread that comes too late reads those of
+	// another phase, but finds nothing left to begin.
+	phase    atomic.Uint64 // number << 2 | kind
+	from, to atomic.Uint64 // the window
+	jobs     [phaseWords]atomic.Uint64
+	_        [64]byte
 
 	asleep atomic.Int32 // helpers that wait for cond
 	mu     sync.Mutex
@@ -29,27 +38,61 @@ type workers struct {
 	steps, requests int
 	missed          int // phases in which a helper slept, since helpers were woken last
 
-	active            []int       // jobs of the phase
-	from, to          uint64      // the window
-	runArray, runBank func(i int) // jobs: a shader array or bank in the window
+	active set // jobs of the next phase
 }
 
-// jobList is the jobs that a thread begins with.
-type jobList struct {
-	jobs []int
-	next atomic.Int32
-	_    [96]byte // lists of different threads in different cache lines
+// The kinds of phase.
+const (
+	phaseNone uint64 = iota
+	phaseArrays
+	phaseBanks
+)
+
+const (
+	phaseWords = 4
+	maxJobs    = 64 * phaseWords // shader arrays or L2 banks that can be shared out
+	maxThreads = 64
+)
+
+// hostThread is a thread's part of the phase under way, in a cache line that others seldom touch.
+type hostThread struct {
+	begun    atomic.Uint64 // number of the phase << 16 | how many of the thread's own jobs have been begun, or allBegun
+	finished atomic.Uint64 // jobs that the thread has finished in all phases
+	own      [phaseWords]uint64
+	_        [80]byte
 }
 
-// take returns the next job, or -1.
-func (l *jobList) take() int {
-	if i := int(l.next.Load()); i >= len(l.jobs) {
-		return -1
+const allBegun = 0xFFFF
+
+// begin claims the next of a thread's own jobs in a phase with the given jobs, or returns -1 when all have been begun.
+func (t *hostThread) begin(number uint64, jobs *[phaseWords]uint64) int {
+	for {
+		begun := t.begun.Load()
+		n := 0
+		switch {
+		case begun>>16 > number || begun == number<<16|allBegun:
+			return -1
+		case begun>>16 == number:
+			n = int(begun & 0xFFFF)
+		}
+		job, next := -1, uint64(allBegun)
+		for i, skip := 0, n; i < phaseWords; i++ {
+			m := jobs[i] & t.own[i]
+			if k := bits.OnesCount64(m); skip >= k {
+				skip -= k
+				continue
+			}
+			for ; skip > 0; skip-- {
+				m &= m - 1
+			}
+			job, next = 64*i+bits.TrailingZeros64(m), uint64(n+1)
+			break
+		}
+		// That all have been begun is noted too: a thread that is late reads the jobs of a later phase, and must not begin them.
+		if t.begun.CompareAndSwap(begun, number<<16|next) {
+			return job
+		}
 	}
-	if i := int(l.next.Add(1)) - 1; i < len(l.jobs) {
-		return l.jobs[i]
-	}
-	return -1
 }
 
 // spins is how often a thread looks for work before it lets others have its core: some 50 µs, the time of a few windows, since waking a
@@ -60,35 +103,51 @@ func newWorkers(g *GPU, threads int) *workers {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	w := &workers{gpu: g, lists: make([]jobList, min(threads, len(g.arrays)))}
-	w.runArray = func(i int) { g.arrays[i].run(w.from, w.to) }
-	w.runBank = func(i int) { g.runBank(i, w.to) }
-	w.cond = sync.NewCond(&w.mu)
-	if len(w.lists) > 1 {
-		runtime.LockOSThread()
+	count := min(threads, len(g.arrays), maxThreads)
+	if max(len(g.arrays), len(g.banks)) > maxJobs {
+		count = 1
 	}
-	for i := 1; i < len(w.lists); i++ {
+	w := &workers{gpu: g, threads: make([]hostThread, count), tuner: &g.tuner}
+	w.do = func(kind uint64, i int, from, to uint64) {
+		if kind == phaseArrays {
+			g.arrays[i].run(from, to)
+		} else {
+			g.runBank(i, to)
+		}
+	}
+	w.active, _ = newSets(max(len(g.arrays), len(g.banks)))
+	w.cond = sync.NewCond(&w.mu)
+	for i := range w.threads {
+		for job := i; job < maxJobs; job += count {
+			w.threads[i].own[job/64] |= 1 << (job % 64)
+		}
+	}
+	if count > 1 {
+		runtime.LockOSThread() // the host's scheduler keeps threads where they are, Go's does not
+	}
+	for i := 1; i < count; i++ {
 		go w.help(i)
 	}
 	return w
 }
 
-// stop ends the helpers. It must not be called while a phase is open.
+// stop ends the helpers. It must not be called during a phase.
 func (w *workers) stop() {
+	if len(w.threads) == 1 {
+		return
+	}
 	w.mu.Lock()
 	w.quit = true
 	w.cond.Broadcast()
 	w.mu.Unlock()
-	w.phase.Add(2) // those that spin look for quit
-	if len(w.lists) > 1 {
-		runtime.UnlockOSThread()
-	}
+	w.phase.Store((w.phase.Load()>>2 + 1) << 2) // those that spin look for quit
+	runtime.UnlockOSThread()
 }
 
 // help serves one thread.
 func (w *workers) help(thread int) {
-	runtime.LockOSThread()
-	seen := uint32(0)
+	runtime.LockOSThread() // until it ends, and the thread with it
+	seen := uint64(0)
 	for {
 		for i := 0; ; i++ {
 			if p := w.phase.Load(); p != seen {
@@ -100,7 +159,7 @@ func (w *workers) help(thread int) {
 				i = 0
 			}
 		}
-		if seen&1 == 0 {
+		if seen&3 == phaseNone {
 			w.mu.Lock()
 			quit := w.quit
 			w.mu.Unlock()
@@ -109,16 +168,12 @@ func (w *workers) help(thread int) {
 			}
 			continue
 		}
-		w.inside.Add(1)
-		if w.phase.Load() == seen {
-			w.work(thread)
-		}
-		w.inside.Add(-1)
+		w.work(thread, seen)
 	}
 }
 
 // sleep returns when the phase is another than seen.
-func (w *workers) sleep(seen uint32) {
+func (w *workers) sleep(seen uint64) {
 	w.mu.Lock()
 	w.asleep.Add(1)
 	for w.phase.Load() == seen && !w.quit {
@@ -128,45 +183,55 @@ func (w *workers) sleep(seen uint32) {
 	w.mu.Unlock()
 }
 
-// work does jobs until none is left.
-func (w *workers) work(thread int) {
-	for k := range w.lists {
-		l := &w.lists[(thread+k)%len(w.lists)]
+// work does jobs of a phase until none is left to begin, and returns how many it did.
+func (w *workers) work(thread int, phase uint64) (done int) {
+	var jobs [phaseWords]uint64
+	for i := range jobs {
+		jobs[i] = w.jobs[i].Load()
+	}
+	from, to := w.from.Load(), w.to.Load()
+	for k := range w.threads {
+		t := &w.threads[(thread+k)%len(w.threads)]
 		for {
-			i := l.take()
+			i := t.begin(phase>>2, &jobs)
 			if i < 0 {
 				break
 			}
-			w.job(i)
+			w.do(phase&3, i, from, to)
+			w.threads[thread].finished.Add(1)
+			done++
 		}
 	}
+	return done
 }
 
-// sharedWork is how many steps of compute units, or requests to the L2, a phase must have to be shared out: telling another thread and
-// waiting for it takes about as long as a few.
+// sharedWork is how many steps of compute units, or requests to the L2, a phase must have to be shared out.
 const sharedWork = 40
 
 // missedPhases is after how many phases that were worth sharing out a helper that sleeps is woken, which takes this thread some microseconds.
 const missedPhases = 8
 
-// do runs job(i) for each i of jobs, on all threads if there is much to do, and returns when all are done.
-func (w *workers) do(jobs []int, work int, job func(int)) {
-	if len(jobs) <= 1 || len(w.lists) == 1 || work < sharedWork {
-		for _, i := range jobs {
-			job(i)
-		}
+// run does the active jobs, on all threads if there is much to do, and returns when all are done.
+func (w *workers) run(kind uint64, work int, from, to uint64) {
+	count := 0
+	for _, m := range w.active {
+		count += bits.OnesCount64(m)
+	}
+	if count <= 1 || len(w.threads) == 1 || work < sharedWork || !w.tuner.shared {
+		w.each(func(i int) { w.do(kind, i, from, to) })
 		return
 	}
-	w.job = job
-	for t := range w.lists {
-		w.lists[t].jobs = w.lists[t].jobs[:0]
-		w.lists[t].next.Store(0)
+	expected := uint64(count)
+	for i := range w.threads {
+		expected += w.threads[i].finished.Load()
 	}
-	for _, i := range jobs {
-		l := &w.lists[i%len(w.lists)]
-		l.jobs = append(l.jobs, i)
+	for i, m := range w.active {
+		w.jobs[i].Store(m)
 	}
-	w.phase.Add(1)
+	w.from.Store(from)
+	w.to.Store(to)
+	phase := (w.phase.Load()>>2+1)<<2 | kind
+	w.phase.Store(phase)
 	if w.asleep.Load() != 0 {
 		if w.missed++; w.missed >= missedPhases {
 			w.missed = 0
@@ -175,28 +240,43 @@ func (w *workers) do(jobs []int, work int, job func(int)) {
 			w.mu.Unlock()
 		}
 	}
-	w.work(0)
-	w.phase.Add(1)
-	for i := 0; w.inside.Load() != 0; i++ {
+	w.work(0, phase)
+	for i := 0; ; i++ {
+		finished := uint64(0)
+		for i := range w.threads {
+			finished += w.threads[i].finished.Load()
+		}
+		if finished == expected {
+			return
+		}
 		if i > spins { // the host runs something else in the helper's place
 			time.Sleep(10 * time.Microsecond)
 		}
 	}
 }
 
-// arrays simulates the window on every shader array that has something to do in it.
-func (w *workers) arrays(from, to uint64) {
-	w.active = w.active[:0]
-	for i, a := range w.gpu.arrays {
-		if a.next < to || a.inNext < to || !a.answered.empty() {
-			w.active = append(w.active, i)
+// each calls f for each active job.
+func (w *workers) each(f func(i int)) {
+	for i, m := range w.active {
+		for ; m != 0; m &= m - 1 {
+			f(64*i + bits.TrailingZeros64(m))
 		}
 	}
-	w.from, w.to = from, to
-	w.do(w.active, w.steps, w.runArray)
+}
+
+// arrays simulates the window on every shader array that has something to do in it.
+func (w *workers) arrays(from, to uint64) {
+	clear(w.active)
+	for i, a := range w.gpu.arrays {
+		if a.next < to || a.inNext < to || !a.answered.empty() {
+			w.active.add(i)
+		}
+	}
+	w.run(phaseArrays, w.steps, from, to)
 	w.steps = 0
-	for _, i := range w.active {
-		w.steps += w.gpu.arrays[i].steps
+	w.each(func(i int) { w.steps += w.gpu.arrays[i].steps })
+	if len(w.threads) > 1 {
+		w.tuner.count(w.steps)
 	}
 }
 
@@ -204,25 +284,22 @@ func (w *workers) arrays(from, to uint64) {
 func (w *workers) banks(to uint64) {
 	g := w.gpu
 	g.takePosts()
-	w.active = w.active[:0]
+	clear(w.active)
 	for i := range g.banks {
 		b := &g.banks[i]
 		b.replied = never
 		if b.due < to {
-			w.active = append(w.active, i)
+			w.active.add(i)
 		}
 	}
-	w.to = to
+	work := w.requests
 	if g.run.options.Units != nil {
-		for _, i := range w.active { // units are called from one goroutine
-			w.runBank(i)
-		}
-	} else {
-		w.do(w.active, w.requests, w.runBank)
+		work = 0 // units are called from one goroutine
 	}
+	w.run(phaseBanks, work, 0, to)
 	w.requests = 0
-	for _, i := range w.active {
+	w.each(func(i int) {
 		w.requests += g.banks[i].served
-	}
-	g.tellAnswers(w.active)
+		g.tellAnswers(i)
+	})
 }
