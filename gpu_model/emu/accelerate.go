@@ -27,25 +27,25 @@ func currentLevel() (*simd.Level, error) {
 // fastVector is what a vector instruction needs at run time in its fast form.
 type fastVector struct {
 	run     simd.Func
-	general func(w *Wavefront, op *Op)
-	d       uintptr // byte offset of the destination in V
 	src     [3]fastSource
-	n       int  // sources
-	clear   Mode // bits of MODE that the instruction takes as 0
-	wide    bool // the result is a pair of registers
-	tied    bool // source c is the destination
-	sdst    int  // first SGPR of a mask result; −1 none
-	mask    int  // first SGPR of a mask source; −1: maskBits
-	bits    uint64
+	d       uint32 // byte offset of the destination in V
+	clear   Mode   // bits of MODE that the instruction takes as 0
+	sdst    int16  // first SGPR of a mask result; −1 none
+	mask    int16  // first SGPR of a mask source; −1: bits
+	n       uint8  // sources
+	wide    bool   // the result is a pair of registers
+	tied    bool   // source c is the destination
 	cmpx    bool
+	bits    uint64
+	general func(w *Wavefront, op *Op)
 }
 
 // fastSource is a source of the fast form.
 type fastSource struct {
-	kind     sourceKind // VGPR, SGPR (filled into all lanes) or constant; sourceStatus: an SGPR that run takes as one dword
-	offset   uintptr    // of a VGPR in V
-	index    int        // SGPR
 	constant *uint32
+	offset   uint32     // of a VGPR in V
+	index    uint8      // SGPR
+	kind     sourceKind // VGPR, SGPR (filled into all lanes) or constant; sourceStatus: an SGPR that run takes as one dword
 }
 
 // fastForm relates an opcode to its operation.
@@ -113,15 +113,15 @@ func (op *Op) accelerate(level *simd.Level) {
 	if !ok || v == nil || !v.plain {
 		return
 	}
-	f := fastVector{general: op.Execute, clear: form.clear, wide: v.words == 2, sdst: v.sdst, mask: v.mask, cmpx: v.cmpx}
+	f := fastVector{general: op.Execute, clear: form.clear, wide: v.words == 2, sdst: int16(v.sdst), mask: int16(v.mask), cmpx: v.cmpx}
 	if v.dst >= 0 {
-		f.d = uintptr(v.dst) * 256
+		f.d = uint32(v.dst) * 256
 	}
 	for i, number := range form.order {
 		if number == 0 || number > int8(v.n) || number > 2 && (v.mask >= 0 || op.Inst.Op.Slots[2].Words == 2) {
 			break
 		}
-		f.n = i + 1
+		f.n = uint8(i + 1)
 		if number < 0 {
 			f.src[i], f.tied = fastSource{kind: sourceVGPR, offset: f.d}, true
 			continue
@@ -129,11 +129,11 @@ func (op *Op) accelerate(level *simd.Level) {
 		s := &v.src[number-1]
 		switch {
 		case s.kind == sourceVGPR:
-			f.src[i] = fastSource{kind: sourceVGPR, offset: uintptr(s.index) * 256}
+			f.src[i] = fastSource{kind: sourceVGPR, offset: uint32(s.index) * 256}
 		case s.words == 2: // pairs that are not registers
 			return
 		case s.kind == sourceSGPR:
-			f.src[i] = fastSource{kind: sourceSGPR, index: s.index}
+			f.src[i] = fastSource{kind: sourceSGPR, index: uint8(s.index)}
 		case s.kind == sourceConstant:
 			f.src[i] = fastSource{kind: sourceConstant, constant: &s.lo[0]}
 		default:
@@ -158,14 +158,14 @@ func (f *fastVector) pointer(w *Wavefront, i int) *uint32 {
 	s := &f.src[i]
 	switch s.kind {
 	case sourceVGPR:
-		return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(w.V)), s.offset))
+		return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(w.V)), uintptr(s.offset)))
 	case sourceStatus:
-		return &w.S[s.index]
+		return &w.S[s.index&127]
 	case sourceConstant:
 		return s.constant
 	case sourceSGPR:
 		t := &w.temp[2*i]
-		w.Program.move(&t[0], &w.S[s.index], nil, nil, 0)
+		w.Program.move(&t[0], &w.S[s.index&127], nil, nil, 0)
 		return &t[0]
 	}
 	return nil
@@ -173,7 +173,7 @@ func (f *fastVector) pointer(w *Wavefront, i int) *uint32 {
 
 // destination returns where the result goes.
 func (f *fastVector) destination(w *Wavefront) *uint32 {
-	return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(w.V)), f.d))
+	return (*uint32)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(w.V)), uintptr(f.d)))
 }
 
 // merge writes the lanes of a result in temp that EXEC has.
@@ -234,7 +234,7 @@ func (f *fastVector) shift(w *Wavefront, a, b, c, d **uint32) bool {
 				bit = 8 // the destination as a source
 			}
 			if selected&bit != 0 {
-				if s.offset+move+size > limit {
+				if uintptr(s.offset)+move+size > limit {
 					return false
 				}
 				*p = (*uint32)(unsafe.Add(unsafe.Pointer(*p), move))
@@ -242,7 +242,7 @@ func (f *fastVector) shift(w *Wavefront, a, b, c, d **uint32) bool {
 		}
 	}
 	if selected&8 != 0 {
-		if f.d+move+size > limit {
+		if uintptr(f.d)+move+size > limit {
 			return false
 		}
 		*d = (*uint32)(unsafe.Add(unsafe.Pointer(*d), move))
@@ -259,7 +259,7 @@ func fastCompare(w *Wavefront, op *Op) {
 		return
 	}
 	mask := f.run(nil, f.pointer(w, 0), f.pointer(w, 1), nil, aux) & w.Exec()
-	w.setMask64(f.sdst, mask)
+	w.setMask64(int(f.sdst), mask)
 	if f.cmpx {
 		w.SetExec(mask)
 	}
@@ -269,7 +269,7 @@ func fastCompare(w *Wavefront, op *Op) {
 // maskIn returns the mask that the instruction reads.
 func (f *fastVector) maskIn(w *Wavefront) uint64 {
 	if f.mask >= 0 {
-		return w.mask64(f.mask)
+		return w.mask64(int(f.mask))
 	}
 	return f.bits
 }
@@ -292,7 +292,7 @@ func fastCarry(w *Wavefront, op *Op) {
 		f.merge(w, d, exec)
 	}
 	if f.sdst >= 0 {
-		w.setMask64(f.sdst, out&exec)
+		w.setMask64(int(f.sdst), out&exec)
 	}
 	w.PC = op.Next
 }

@@ -4,10 +4,9 @@ import "github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
 
 // Op is an instruction with everything resolved that can be resolved before it runs: a kernel is decoded once
 // into a flat array of Ops (one entry a dword, so that PC is an index), and every wavefront executes from it.
+//
+// What every execution needs comes first, in a cache line of the host's, then what a vector instruction needs, then the rest.
 type Op struct {
-	Inst isa.Inst
-	Unit isa.Unit
-
 	// Execute carries the instruction out, all but its effect on memory behind the LDS, and leaves
 	// w.PC at the next instruction. Memory instructions (Unit VMem, and SMEM loads) leave PC advanced and
 	// nothing else done: their effect is Address, then Perform.
@@ -23,12 +22,19 @@ type Op struct {
 	Target uint32 // PC of a direct branch's target, in dwords
 	plain  uint16 // instructions from this one on that only compute; see RunAhead
 	Cycles uint8  // SIMD occupancy class: 4 for ordinary vector instructions, 8 for f64 (source: r9nano figures)
+	Unit   isa.Unit
+	Flat   bool   // FLAT format
+	Waits  bool   // s_waitcnt
+	Imm    uint16 // of a scalar format without sources
 
-	mem     *memOp  // memory instructions: what Address and Perform need
-	vec     *vector // vector ALU instructions: operands and lane functions
+	mem *memOp  // memory instructions: what Address and Perform need
+	vec *vector // vector ALU instructions: operands and lane functions
+	_   [8]byte
+
 	fast    fastVector
 	sd      scalarOp
 	refusal string // why the machine refuses the instruction; "" where it does not
+	Inst    isa.Inst
 }
 
 // AccessKind says what a memory access does.

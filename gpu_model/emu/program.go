@@ -66,7 +66,8 @@ func (p *Program) bind(pc uint32) Op {
 		op.Inst.Size = 4
 		return op
 	}
-	op := Op{Inst: in, Unit: in.Op.Unit, Next: pc + uint32(in.Size/4), Cycles: 4}
+	op := Op{Inst: in, Unit: in.Op.Unit, Next: pc + uint32(in.Size/4), Cycles: 4,
+		Flat: in.Format == isa.FLAT, Waits: in.Op.Name == "s_waitcnt", Imm: in.SImm16}
 	if err := bindOp(&op, pc, p.vgprs); err != nil {
 		op.refusal, op.Execute, op.Address, op.Perform = err.Error(), refuse, nil, nil
 	}

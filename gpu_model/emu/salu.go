@@ -332,7 +332,7 @@ func scalarRelative(wide, source bool) executor {
 			from, to := op.sd.src[0], op.sd.dst
 			base := to
 			if source {
-				base = from.index
+				base = int(from.index)
 			}
 			words := int64(1)
 			if wide {
@@ -344,7 +344,7 @@ func scalarRelative(wide, source bool) executor {
 				return
 			}
 			if source {
-				from.index = int(register)
+				from.index = int32(register)
 			} else {
 				to = int(register)
 			}

@@ -15,8 +15,8 @@ type scalarOp struct {
 
 // scalarSource is a register, or a constant where index is negative.
 type scalarSource struct {
-	index int
 	value uint64
+	index int32
 	state isa.Reg // vccz, execz, scc; 0 none
 }
 
@@ -41,7 +41,7 @@ func resolveScalar(op *Op) error {
 		}
 		switch {
 		case r < 128:
-			s.index = int(r)
+			s.index = int32(r)
 		case r == isa.RegLiteral:
 			s.value = uint64(in.Lit)
 			if row.Slots[i].Words == 2 {
@@ -73,7 +73,7 @@ func (w *Wavefront) scalar32(s *scalarSource) uint32 {
 
 func (w *Wavefront) scalar64(s *scalarSource) uint64 {
 	if s.index >= 0 {
-		return w.mask64(s.index)
+		return w.mask64(int(s.index))
 	}
 	if s.state != 0 {
 		return uint64(w.status(int(s.state)))

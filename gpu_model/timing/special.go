@@ -13,8 +13,8 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 		u.waitCount(slot, w, t+1)
 	case e.AtBarrier:
 		u.arrive(t, slot, w)
-	case op.Inst.Op.Name == "s_waitcnt":
-		imm := op.Inst.SImm16
+	case op.Waits:
+		imm := op.Imm
 		w.wait = [2]int{int(imm & 15), int(imm >> 8 & 15)}
 		u.waitCount(slot, w, t+u.lat.special)
 	default:

@@ -2,7 +2,6 @@ package timing
 
 import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/isa"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 )
 
@@ -24,7 +23,7 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	load := x.Kind == emu.AccessLoad
 	e.Now = t * a.gpu.picoseconds
 	w.vm.issue()
-	if bit := uint16(1) << ((w.vm.issued - 1) % completionRing); op.Inst.Format == isa.FLAT {
+	if bit := uint16(1) << ((w.vm.issued - 1) % completionRing); op.Flat {
 		w.flat |= bit
 	} else {
 		w.flat &^= bit
