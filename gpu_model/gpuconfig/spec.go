@@ -78,8 +78,8 @@ type L2 struct {
 	Ways             int `toml:"ways" unit:"ways" source:"r9nano" min:"1" max:"64" doc:"associativity"`
 	InterleaveBytes  int `toml:"interleave_bytes" unit:"bytes" source:"r9nano" pow2:"yes" min:"64" max:"65536" doc:"consecutive bytes in one bank"`
 	BankLatency      int `toml:"bank_latency" unit:"cycles" source:"r9nano" min:"1" max:"1000" doc:"stages of a bank's data array"`
-	MSHRs            int `toml:"mshrs_per_bank" unit:"lines" source:"r9nano, fetches in flight" min:"1" max:"65536" doc:"lines of a bank that may be missing at a time"`
-	RequestsPerCycle int `toml:"requests_per_cycle" unit:"requests/cycle" source:"measured, transpose_naive" min:"1" max:"1024" doc:"requests a bank accepts a cycle"`
+	MSHRs            int `toml:"mshrs_per_bank" unit:"lines" source:"r9nano" min:"1" max:"65536" doc:"lines of a bank that may be missing at a time"`
+	RequestsPerCycle int `toml:"requests_per_cycle" unit:"requests/cycle" source:"r9nano" min:"1" max:"1024" doc:"requests a bank accepts a cycle"`
 }
 
 // TLB is a translation cache.

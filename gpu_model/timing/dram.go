@@ -8,8 +8,9 @@ type controller struct {
 	counters DRAMCounters
 
 	// Ideal DRAM.
-	slot  uint64 // cycle in which the latest access began
-	count int    // accesses begun in it
+	slot   uint64 // cycle in which the latest access began
+	count  int    // accesses begun in it
+	latest uint64 // cycle in which the latest read began that passed waiting write-backs
 
 	// Banked DRAM: the channels that the controller drives, none for ideal DRAM. Lines go to them in turn.
 	channels     []dramChannel
@@ -33,8 +34,9 @@ func newController(spec *gpuconfig.DRAM, banks int) controller {
 	return c
 }
 
-// closeRows leaves no row open.
-func (c *controller) closeRows() {
+// cool leaves nothing waiting and no row open.
+func (c *controller) cool() {
+	c.slot, c.count, c.latest = 0, 0, 0
 	for i := range c.channels {
 		c.channels[i].close()
 	}
@@ -42,11 +44,27 @@ func (c *controller) closeRows() {
 
 // read times the reading of a line requested at cycle at and returns when its data is at the L2 bank.
 func (c *controller) read(at, line uint64) uint64 {
-	done := c.access(at, line, false)
+	var done uint64
+	if len(c.channels) == 0 && c.slot > at+controllerQueue {
+		done = c.passWrites(at)
+	} else {
+		done = c.access(at, line, false)
+	}
 	c.counters.ReadTransactions++
 	c.counters.ReadBytes += lineBytes
 	c.counters.ReadLatencySum += done - at
 	return done
+}
+
+// controllerQueue is how many requests the ports between a bank and its ideal controller hold. Write-backs beyond wait in the bank's write
+// buffer.
+const controllerQueue = 48
+
+// passWrites times a read that comes at cycle at, before the write-backs that wait in the bank: from there, both go in turn.
+func (c *controller) passWrites(at uint64) uint64 {
+	c.latest = max(at+controllerQueue, c.latest+2)
+	c.slot = max(c.slot, c.latest) + 1
+	return c.latest + uint64(c.spec.Latency)
 }
 
 // write times a write-back and returns when the controller acknowledges it.

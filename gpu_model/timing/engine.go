@@ -198,7 +198,7 @@ func (g *GPU) waitForUnits(r *run, to uint64) error {
 			b := &g.banks[w.bank]
 			at := max(x.Ready, w.at) + b.timing.hit
 			if g.narrow {
-				at = b.out.pass(at, replyBytes(&g.spec.Link, w.kind))
+				at = b.outLink.pass(at, replyBytes(&g.spec.Link, w.kind))
 			}
 			b.counters.LatencySum += at - w.at
 			b.counters.Completed++

@@ -53,7 +53,7 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	for i := range g.banks {
 		g.banks[i] = l2Bank{spec: &g.spec.L2, tags: newTags(spec.L2.BankBytes, spec.L2.Ways, 0), timing: timing,
 			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, bankHead: bankHead{due: never, replied: never},
-			in: newLink(spec.Link.BytesPerCycleBank, 0), out: newLink(spec.Link.BytesPerCycleBank, 0)}
+			inLink: newLink(spec.Link.BytesPerCycleBank, 0), outLink: newLink(spec.Link.BytesPerCycleBank, 0)}
 	}
 	for i := range spec.Core.ShaderArrays {
 		g.arrays = append(g.arrays, newShaderArray(g, i))
@@ -136,7 +136,8 @@ func (g *GPU) Cool() {
 	for i := range g.banks {
 		b := &g.banks[i]
 		b.tags.clear()
-		b.dram.closeRows()
+		b.dram.cool()
+		b.mshrs, b.out, b.next = b.mshrs[:0], writeBuffer{}, 0
 	}
 	for i := range g.kept.d.rooms {
 		g.kept.d.rooms[i].next = 0

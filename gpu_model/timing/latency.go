@@ -65,5 +65,5 @@ func (l *latencies) shortestGroup() uint64 {
 
 func newL2Timing(s *gpuconfig.Spec) l2Timing {
 	hit := uint64(s.L2.BankLatency) + 3
-	return l2Timing{hit: hit, fullWrite: hit, toDRAM: 3, fromDRAM: 14}
+	return l2Timing{hit: hit, array: hit - 1, toDRAM: 2, answer: 2}
 }

@@ -240,6 +240,10 @@ func (g *GPU) translate(r *run, to uint64) {
 	g.mmu.replies = g.mmu.replies[:0]
 }
 
+// crowdedBacklog is how far a bank's directory is behind when its queues are full: they hold 64 requests, which take some eight cycles each
+// when most wait for the lines of those before (source: transpose_naive_256x256).
+const crowdedBacklog = 64 * 8
+
 // runBank carries out the requests that reach a bank before to.
 func (g *GPU) runBank(index int, to uint64) {
 	b := &g.banks[index]
@@ -257,15 +261,21 @@ func (g *GPU) runBank(index int, to uint64) {
 	}
 	b.arrived, b.served = list, len(list)
 	b.order.reset()
+	// While the bank has no room for them, requests wait in their senders' ports, which are emptied in turn.
+	crowded := b.next >= to+crowdedBacklog
 	for i := range list {
-		b.order.add(list[i].at)
+		if x := &list[i]; crowded {
+			b.order.add(uint64(x.from.index)<<3 | uint64(x.request.from&7))
+		} else {
+			b.order.add(x.at)
+		}
 	}
 	b.replied = never
 	units := g.run.options.Units
 	for _, i := range b.order.sorted() {
 		x := &list[i]
 		if g.narrow && x.from != &g.engine {
-			x.at = b.in.pass(x.at, requestBytes(&g.spec.Link, x.kind, x.mask))
+			x.at = b.inLink.pass(x.at, requestBytes(&g.spec.Link, x.kind, x.mask))
 		}
 		at, extra := never, uint64(0)
 		if units != nil {
@@ -278,7 +288,7 @@ func (g *GPU) runBank(index int, to uint64) {
 			at = b.perform(&x.request, extra)
 		}
 		if g.narrow && x.from != &g.engine {
-			at = b.out.pass(at, replyBytes(&g.spec.Link, x.kind))
+			at = b.outLink.pass(at, replyBytes(&g.spec.Link, x.kind))
 		}
 		b.bytes += lineBytes
 		b.replied = min(b.replied, at)

@@ -11,11 +11,12 @@ const (
 
 // tagLine is one line of a cache. A line that is being fetched is there from its miss on, with ready in the future or never.
 type tagLine struct {
-	line  uint64 // address / 64, noLine when invalid
-	ready uint64 // cycle from which the data is there; never while its fill is not timed yet
-	used  uint64 // stamp of the latest use, for LRU
-	miss  int32  // entry of the miss table while ready is never
-	dirty bool
+	line    uint64 // address / 64, noLine when invalid
+	ready   uint64 // cycle from which the data is there; never while its fill is not timed yet
+	used    uint64 // stamp of the latest use, for LRU
+	miss    int32  // L1: entry of the miss table while ready is never; L2: cycle until which it is being read, modulo 2³²
+	dirty   bool
+	fetched bool // it comes from DRAM (L2)
 }
 
 // tags is the directory of a set-associative cache with LRU replacement.

@@ -18,10 +18,11 @@ import (
 var known = map[string]float64{
 	// The shared vector decode queue locks in or not by the order in which four compute units' fetches come back.
 	"vadd_dep_512x256_i4": 53, "vadd_dep_384x256_i4": 36,
-	// Write-backs.
-	"wr4_4096KB_512wg_x2": 16, "cp4_2048KB_512wg": 10, "rd4_8192KB_512wg": 10, "rd4_8192KB_2048wg": 10, "eltadd_262144_wg256": 10,
+	// The order in which pages are missed.
+	"cp1_2048KB_1024wg": 11, "cp4_2048KB_512wg": 10, "eltadd_262144_wg256": 10, "rd4_8192KB_512wg": 10, "rd4_8192KB_2048wg": 10,
+	"wr4_4096KB_512wg_x2": 10,
 	// L2 requests depend on the order in which work-groups end.
-	"occ_vgpr128": 10, "occ_lds65536": 10,
+	"occ_vgpr128": 10, "occ_lds32768": 10, "occ_lds65536": 10,
 }
 
 // TestAccuracy runs every case measured on upstream MGPUSim: outputs and instruction counts equal, L2 and DRAM transactions within 2 %, kernel
