@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 
 from bridge import _stop
-from bridge._binary import gpusim
 from bridge._errors_from_rpc import CONNECTION_LOST, error_of
 from bridge._process import Child, ChildError
 from bridge._unit_server import UnitServer
@@ -42,13 +41,13 @@ class ModelConnection:
         self.model: Child | None = None
         self.stub: Any = None
 
-    def start(self, socket: Path, log: Path) -> None:
-        """Start the process, and listen for it on `socket`.
+    def start(self, program: Path, socket: Path, log: Path) -> None:
+        """Start the process of a model, and listen for it on `socket`.
 
         Raises:
             ModelFailedError: where it does not get ready.
         """
-        command = [str(gpusim()), "serve", "--socket", str(socket), "--private", str(socket.parent)]
+        command = [str(program), "serve", "--socket", str(socket), "--private", str(socket.parent)]
         try:
             self.model = Child(command, log=log)
             self.model.wait_ready(START_TIMEOUT_S)

@@ -18,7 +18,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["KernelDescription", "catalogue", "describe_kernel", "kernel_folder"]
+__all__ = ["KernelDescription", "catalogue", "describe_kernel", "kernel_folder", "kernel_object"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,16 @@ def kernel_folder() -> Path:
         return Path(os.environ["SPARTAN_KERNELS"])
     inside = Path(__file__).parent / "_kernels"
     return inside if inside.is_dir() else Path(__file__).parents[1] / "kernels"
+
+
+def kernel_object(name: str, *, portable: bool = False) -> Path:
+    """Return the path of a code object; with `portable` the one whose kernels every back end executes, if there is one.
+
+    Portable objects are built from the same sources (kernels/Makefile).
+    """
+    folder = kernel_folder()
+    alternative = folder / "portable" / name
+    return alternative if portable and alternative.is_file() else folder / name
 
 
 @functools.cache

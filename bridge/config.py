@@ -125,6 +125,8 @@ class RunConfig(_Section):
     name: str
     seed: int = 1
     mode: Literal["timing", "functional"] = "timing"
+    backend: Literal["embedded", "mgpusim"] = "embedded"
+    kernels: Literal["best", "portable"] = "best"
     warmup: int = Field(default=1, ge=0, le=10)
     host_threads: int = Field(default=0, ge=0)
     reply_deadline_s: float = Field(default=30.0, gt=0)

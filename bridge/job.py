@@ -292,6 +292,8 @@ def run_job(
         gpu=config.gpu.preset,
         gpu_set=config.gpu.set,
         mode=config.mode,
+        backend=config.backend,
+        kernels=config.kernels,
         units=config.choices(units),
         host_threads=config.host_threads,
         reply_deadline_s=config.reply_deadline_s,

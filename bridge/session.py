@@ -22,8 +22,9 @@ from bridge._process import ChildError
 from bridge._unit_server import UnitServer, start_unit_server
 from bridge._version import __version__
 from bridge.array import DeviceArray
+from bridge.backend import BACKENDS, model_program
 from bridge.capsule import LaunchRecorder
-from bridge.catalogue import describe_kernel, kernel_folder
+from bridge.catalogue import describe_kernel, kernel_object
 from bridge.errors import ConfigurationError, ModelFailedError
 from bridge.kernel import Kernel, LaunchProgress, LaunchResult, loaded_kernel, pack_arguments
 from bridge.metrics import LaunchMetrics, MetricNames
@@ -54,6 +55,9 @@ class CoSimulation:
         gpu: preset name (`spartan gpu list`).
         gpu_set: parameters that differ from the preset, dotted key to value.
         mode: "timing" counts cycles, "functional" only computes.
+        backend: "embedded", or "mgpusim": upstream MGPUSim through mgpusim-bridge (docs/mgpusim.md).
+        kernels: "best", or "portable": layers use only kernels that every back end executes. The back end mgpusim
+            always takes these.
         units: the units to attach at once; `attach` adds others.
         host_threads: cores that the model may use, 0 for all. The result does not depend on it.
         max_instructions: wavefront instructions that a launch may execute, 0 for any number.
@@ -76,6 +80,8 @@ class CoSimulation:
         gpu: str = "r9nano",
         gpu_set: Mapping[str, Any] | None = None,
         mode: str = "timing",
+        backend: str = BACKENDS[0],
+        kernels: str = "best",
         units: Sequence[UnitChoice] = (),
         host_threads: int = 0,
         max_instructions: int = 0,
@@ -85,8 +91,13 @@ class CoSimulation:
     ) -> None:
         if mode not in _MODES:
             raise ConfigurationError(f"the mode is timing or functional, got {mode!r}")
+        if kernels not in ("best", "portable"):
+            raise ConfigurationError(f"the kernels are best or portable, got {kernels!r}")
         self.mode = mode
         self.gpu = gpu
+        self.backend = backend
+        self.portable = kernels == "portable" or backend != BACKENDS[0]
+        program = model_program(backend)
         self.units: dict[UnitKind, AttachedUnit] = {}
         self.launches: list[LaunchResult] = []
         self.layers: list[LayerSpan] = []
@@ -112,7 +123,7 @@ class CoSimulation:
         try:
             for choice in units:  # their processes start while the model does
                 self._serve(choice)
-            self._start(gpu_set or {}, host_threads, max_instructions)
+            self._start(program, gpu_set or {}, host_threads, max_instructions)
             for choice in units:
                 self.attach(choice)
         except BaseException:
@@ -131,8 +142,8 @@ class CoSimulation:
 
     # Processes
 
-    def _start(self, gpu_set: Mapping[str, Any], host_threads: int, max_instructions: int) -> None:
-        self._connection.start(self._directory / "gpu", self._log)
+    def _start(self, program: Path, gpu_set: Mapping[str, Any], host_threads: int, max_instructions: int) -> None:
+        self._connection.start(program, self._directory / "gpu", self._log)
         self._stub = self._connection.stub
         reply = self._call(
             self._stub.Handshake,
@@ -325,7 +336,7 @@ class CoSimulation:
             ConfigurationError: for an unknown name.
         """
         description = describe_kernel(name)
-        loaded = self.load(kernel_folder() / description.object)[name]
+        loaded = self.load(kernel_object(description.object, portable=self.portable))[name]
         # Code objects of version 2 may leave out names and types; the catalogue has them.
         arguments = zip(loaded.arguments, description.arguments, strict=False)
         named = [replace(argument, name=called, type_name=_TYPES[kind]) for argument, (called, kind) in arguments]

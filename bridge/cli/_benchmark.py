@@ -39,6 +39,8 @@ def run_and_print(
     gpu: str,
     gpu_set: Sequence[str],
     mode: str,
+    backend: str,
+    kernels: str,
     spartan: bool,
     cores: int,
     resume: Path | None = None,
@@ -65,7 +67,8 @@ def run_and_print(
         raise ConfigurationError(f"--json: the folder {json_file.parent} does not exist")
     width = max(len("layer"), *(len(node.name) for node in network.nodes))
     units = list(default_choices().values()) if spartan and _has_convolution(network) else []
-    typer.echo(f"{title} on {gpu}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
+    where = "" if backend == "embedded" else f" of {backend}"
+    typer.echo(f"{title} on {gpu}{where}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
     typer.echo(_line("primitive", "layer", "cycles", "ms", "density", "verified", _HEADINGS, width))
 
     def show(row: Row) -> None:
@@ -77,6 +80,8 @@ def run_and_print(
             gpu=gpu,
             gpu_set=gpu_assignments(gpu_set),
             mode=wanted or mode,
+            backend="embedded" if functional else backend,
+            kernels=kernels if backend == "embedded" else "portable",
             units=[] if functional else units,
             host_threads=cores,
         )
@@ -89,6 +94,8 @@ def run_and_print(
             )
         job = {**(options or {}), "gpu": gpu, "gpu_set": list(gpu_set), "mode": mode, "spartan": spartan, "seed": seed}
         job |= {"iterations": iterations, "warmup": warmup}
+        if (backend, kernels) != ("embedded", "best"):  # states of older versions stay valid
+            job |= {"backend": backend, "kernels": kernels}
         rows = run_resumable(
             resume, network, open_session=open_session, options=job, iterations=iterations, warmup=warmup, seed=seed,
             draw=draw, on_row=show,

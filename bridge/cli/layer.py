@@ -58,6 +58,8 @@ def layer(
     gpu: str = typer.Option("r9nano", help="GPU preset."),
     gpu_set: list[str] = typer.Option([], help="KEY=VALUE: a GPU parameter that differs from the preset."),
     mode: str = typer.Option("timing", help="timing, or functional: verify without counting cycles."),
+    backend: str = typer.Option("embedded", help="embedded or mgpusim."),
+    kernels: str = typer.Option("best", help="best, or portable: only kernels that every back end executes."),
     spartan: bool = typer.Option(True, help="Run a convolution with the three units, too."),
     cores: int = typer.Option(0, min=0, help="Host cores for the GPU model, 0 for all."),
 ) -> None:
@@ -94,6 +96,8 @@ def layer(
         gpu=gpu,
         gpu_set=gpu_set,
         mode=mode,
+        backend=backend,
+        kernels=kernels,
         spartan=spartan,
         cores=cores,
     )

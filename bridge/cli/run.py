@@ -10,6 +10,7 @@ import rich.progress
 import rich.table
 import typer
 
+from bridge.backend import BACKENDS
 from bridge.cli._report import print_results, print_times
 from bridge.config import load_config
 from bridge.errors import ConfigurationError, VerificationError
@@ -30,6 +31,10 @@ def run(
     config: Path = typer.Argument(help="Configuration file, TOML."),
     out: Path | None = typer.Option(None, help="Folder for results.json and the log; runs/NAME by default."),
     mode: str | None = typer.Option(None, help="timing or functional, instead of what the file says."),
+    backend: str | None = typer.Option(None, help="embedded or mgpusim, instead of what the file says."),
+    kernels: str | None = typer.Option(
+        None, help="best, or portable: only kernels that every back end executes; instead of what the file says."
+    ),
     gpu: str | None = typer.Option(None, help="GPU preset, instead of what the file says."),
     gpu_set: list[str] = typer.Option([], help="KEY=VALUE: a GPU parameter that differs from the preset."),
     unit: list[str] = typer.Option(
@@ -56,6 +61,11 @@ def run(
         if mode not in ("timing", "functional"):
             raise ConfigurationError(f"--mode is timing or functional, got {mode!r}")
         changes["mode"] = mode
+    for option, value, known in (("backend", backend, BACKENDS), ("kernels", kernels, ("best", "portable"))):
+        if value is not None:
+            if value not in known:
+                raise ConfigurationError(f"--{option} is {' or '.join(known)}, got {value!r}")
+            changes[option] = value
     if cores is not None:
         changes["host_threads"] = cores
     loaded = loaded.model_copy(update=changes).with_gpu(gpu, gpu_set)

@@ -32,6 +32,9 @@ __all__ = [
     "workgroup_tiles",
 ]
 
+_PORTABLE = "sparse_gemm_lds"
+"""The sparse GEMM of which every back end executes all instructions: one wavefront for 32 × 64 outputs."""
+
 _WAVES = 4
 """Wavefronts of a work-group: one for each SIMD of a compute unit."""
 
@@ -68,6 +71,8 @@ class GemmPlan:
     @property
     def full_kernel(self) -> str:
         """Name of the kernel in the catalogue."""
+        if self.kernel == _PORTABLE:
+            return self.kernel
         return f"{self.kernel}_{self.rows}x{self.columns}"
 
     def slices(self, K: int) -> int:
@@ -173,8 +178,13 @@ def _estimate(plan: GemmPlan, M: int, N: int, K: int) -> float:
     return factor * (plan.k_slice * plan.rows * plan.columns / 16 + 400) + sums
 
 
-def plan_sparse(M: int, N: int, K: int) -> GemmPlan:
-    """Choose block, work-group and slices for a sparse GEMM: as measured, or by rule."""
+def plan_sparse(M: int, N: int, K: int, *, portable: bool = False) -> GemmPlan:
+    """Choose block, work-group and slices for a sparse GEMM: as measured, or by rule.
+
+    With `portable` it is the plain kernel, whose C has no image stride.
+    """
+    if portable:
+        return GemmPlan(_PORTABLE, 32, 64, 1, 0, 0, _ceil_div(K, 32) * 32)
     plan = tuned(f"sparse_gemm {M}x{N}x{K}")
     if plan is not None:
         return GemmPlan(**plan)
@@ -270,16 +280,13 @@ def add_sparse_gemm(
     M, N, K = size
     session = operation.session
     slot = slot_bytes("ellpack_dib", matrix.tile_rows, matrix.tile_columns)
-    args = {
-        "b": b,
-        "ldb": ldb,
-        "bias": bias,
-        "dense": dense,
-        "lda": lda,
-        "slot_bytes": slot,
-        **target.arguments(layout),
-        **_shape(plan, size),
-    }
+    args = {"b": b, "ldb": ldb, "bias": bias, "dense": dense, "slot_bytes": slot}
+    place = target.arguments(layout)
+    if plan.kernel == _PORTABLE:
+        args |= {name: place[name] for name in ("c", "c_row_stride", "c_column_stride")}
+        args |= {"M": M, "N": N, "K": K, "dense_row_stride": lda, "dense_column_stride": 1}
+    else:
+        args |= {"lda": lda, **place, **_shape(plan, size)}
     scheduled = UnitKind.SCHEDULER in session.units
     compacted = UnitKind.COMPACTION in session.units
     tiles_of_groups = workgroup_tiles(plan, M, N, K, matrix.tile_rows) if scheduled or compacted else None

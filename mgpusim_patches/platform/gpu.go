@@ -21,9 +21,9 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/server"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/upstream"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 	"github.com/spartan-cosim/spartan-cosim/mgpusim_patches/attach"
-	"github.com/spartan-cosim/spartan-cosim/mgpusim_patches/opcodes"
 )
 
 // Version is what a driver is told: upstream's version.
@@ -132,7 +132,7 @@ func (g *GPU) Load(k *codeobject.Kernel) (*emu.Program, error) {
 		return nil, err
 	}
 	if !g.options.AllowAll {
-		if err := opcodes.Check(k, p); err != nil {
+		if err := upstream.Check(k, p.Base+uint64(p.Entry)*4); err != nil {
 			return nil, err
 		}
 	}
@@ -166,7 +166,7 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o server.LaunchOptions)
 // Execute runs a launch of a capsule.
 func (g *GPU) Execute(ctx context.Context, l *emu.Launch) (timing.Result, error) {
 	if !g.options.AllowAll {
-		if err := opcodes.Check(l.Kernel, l.Program); err != nil {
+		if err := upstream.Check(l.Kernel, l.Program.Base+uint64(l.Program.Entry)*4); err != nil {
 			return timing.Result{}, err
 		}
 	}

@@ -22,6 +22,10 @@ def test_kernels_rebuild_byte_for_byte(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.glob("*.hsaco")) == committed
     _, differ, errors = filecmp.cmpfiles(KERNELS, tmp_path, committed, shallow=False)
     assert (differ, errors) == ([], [])
+    portable = sorted(p.name for p in (KERNELS / "portable").glob("*.hsaco"))
+    assert sorted(p.name for p in (tmp_path / "portable").glob("*.hsaco")) == portable
+    _, differ, errors = filecmp.cmpfiles(KERNELS / "portable", tmp_path / "portable", portable, shallow=False)
+    assert (differ, errors) == ([], [])
 
 
 @pytest.mark.parametrize("source", sorted(p.name for p in (KERNELS / "src").glob("*.s")))

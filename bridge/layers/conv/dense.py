@@ -58,7 +58,7 @@ def _forward(
 ) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     y = operation.output = operation.empty(shape.output_shape, "y")
-    if F < _LEAST_ROWS:
+    if F < _LEAST_ROWS or operation.session.portable:
         _narrow_forward(operation, shape, x, layouts, bias, y)
         return
     bordered = bordered_input(operation, x, shape.pad_h, shape.pad_w, "bordered x")
@@ -103,7 +103,8 @@ def _data_gradient(operation: Operation, shape: ConvolutionShape, dy: DeviceArra
     border_h = shape.dilation_h * (shape.filter_height - 1) - shape.pad_h
     border_w = shape.dilation_w * (shape.filter_width - 1) - shape.pad_w
     strided = shape.stride_h > 1 or shape.stride_w > 1
-    if strided or border_h < 0 or border_w < 0 or shape.group_channels < _LEAST_ROWS:
+    narrow = shape.group_channels < _LEAST_ROWS or operation.session.portable
+    if strided or border_h < 0 or border_w < 0 or narrow:
         _data_gradient_by_col2im(operation, shape, dy, layouts)
         return
     C, F, K = shape.group_channels, shape.group_filters, shape.group_filters * shape.window
@@ -138,7 +139,7 @@ def _data_gradient_by_col2im(
         b = _gradient_rows(operation, shape, dy, group)
         dcol = operation.empty((T, J), f"dcol {group}")
         a = layouts.filters.address + group * F * T * 4
-        if T >= 8:
+        if T >= 8 and not operation.session.portable:
             plan = plan_dense(T, J, F, gather=False)
             target = Target(operation, plan, F, dcol)
             add_dense_gemm(operation, plan, (T, J, F), a, T, {"b": b, "ldb": J}, target, Layout(J, 1, 0, J))
@@ -159,7 +160,7 @@ def _gradient_rows(operation: Operation, shape: ConvolutionShape, dy: DeviceArra
 def _filter_gradient(operation: Operation, shape: ConvolutionShape, x: DeviceArray, dy: DeviceArray) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     dw = operation.output = operation.empty(shape.filter_shape, "dw")
-    if F < 8:
+    if F < 8 or operation.session.portable:
         _narrow_filter_gradient(operation, shape, x, dy, dw)
         return
     gather = F >= _LEAST_ROWS

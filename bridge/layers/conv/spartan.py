@@ -64,6 +64,8 @@ def spartan(
         raise ConfigurationError(f"algorithm: expected best, direct or gemm, got {algorithm!r}")
     operation = Operation(session, f"{name} {phase} spartan")
     problem = {"forward": forward_problem, "data_gradient": data_gradient_problem}.get(phase, lambda _: None)(shape)
+    if session.portable:
+        algorithm = "gemm"
     if problem is not None and algorithm != "gemm":
         if phase == "forward":
             operation.output = operation.empty(shape.output_shape, "y")
@@ -97,18 +99,44 @@ def _forward(
 ) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     y = operation.output = operation.empty(shape.output_shape, "y")
-    plan = plan_sparse(J, F, T)
+    portable = operation.session.portable
+    plan = plan_sparse(J, F, T, portable=portable)
     target = Target(operation, plan, T, y)
     for group in range(shape.groups):
         col = im2col(operation, shape, x, group)
         matrix = Matrix(col, T, J, J, 1, 32, plan.rows)
         layout = Layout(1, shape.pixels, shape.filters * shape.pixels, shape.pixels, group * F * shape.pixels)
+        if portable and shape.images > 1:  # its C has no images
+            _forward_by_product(operation, shape, matrix, layouts, bias, y, group)
+            continue
         add_sparse_gemm(
             operation, plan, (J, F, T), matrix, _watch(operation, matrix),
             layouts.taps_first.address + group * T * F * 4, F, target, layout,
             bias=None if bias is None else bias.address + group * F * 4, dense=col, lda=J,
         )  # fmt: skip
     target.finish()
+
+
+def _forward_by_product(
+    operation: Operation,
+    shape: ConvolutionShape,
+    matrix: Matrix,
+    layouts: FilterLayouts,
+    bias: DeviceArray | None,
+    y: DeviceArray,
+    group: int,
+) -> None:
+    """Compute one group of y of several images as a product of its own, put into place by the epilogue."""
+    F, J, T = shape.group_filters, shape.outputs, shape.taps
+    product = operation.empty((F, J), f"product {group}")
+    plan = plan_sparse(J, F, T, portable=True)
+    add_sparse_gemm(
+        operation, plan, (J, F, T), matrix, _watch(operation, matrix), layouts.taps_first.address + group * T * F * 4,
+        F, Target(operation, plan, T, product), Layout(1, J, 0, J), dense=matrix.array, lda=J,
+    )  # fmt: skip
+    args = {"gemm": product, "bias": bias, "y": y, "columns": J, "pixels": shape.pixels, "row_stride": J}
+    args |= {"column_stride": 1, "filter0": group * F, "all_filters": shape.filters, "relu": 0}
+    operation.launch("conv_epilogue", args, filters=F)
 
 
 def _data_gradient(
@@ -120,7 +148,7 @@ def _data_gradient(
 ) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     dx = operation.output = operation.empty(shape.input_shape, "dx")
-    plan = plan_sparse(J, T, F)
+    plan = plan_sparse(J, T, F, portable=operation.session.portable)
     direct = shape.images == 1 and shape.groups == 1 and plan.rows == 32
     for group in range(shape.groups):
         if direct:
@@ -148,7 +176,7 @@ def _filter_gradient(
     dw = operation.output = operation.empty(shape.filter_shape, "dw")
     skip_x = sparse_operand == "x"
     M, N = (T, F) if skip_x else (F, T)
-    plan = plan_sparse(M, N, J)
+    plan = plan_sparse(M, N, J, portable=operation.session.portable)
     target = Target(operation, plan, J, dw)
     for group in range(shape.groups):
         gradient = gradient_matrix(operation, shape, dy, group, transposed=True)

@@ -19,6 +19,8 @@ const isaUsage = `usage: gpusim isa disasm    read one instruction a line (hex d
        gpusim isa dump [--kernel NAME] FILE
                            list the instructions of a code object, as llvm-objdump -d does
        gpusim isa list      print every instruction of the opcode table
+       gpusim isa upstream [--json] FILE...
+                           tell which kernels upstream MGPUSim executes properly, and what keeps it from the others
        gpusim isa --json    print how many instructions LLVM knows, how many are decoded and executed, and the refused ones
 `
 
@@ -26,6 +28,9 @@ const isaUsage = `usage: gpusim isa disasm    read one instruction a line (hex d
 func runISA(arguments []string) int {
 	if len(arguments) > 0 && arguments[0] == "dump" {
 		return dumpObject(arguments[1:])
+	}
+	if len(arguments) > 0 && arguments[0] == "upstream" {
+		return checkUpstream(arguments[1:])
 	}
 	if len(arguments) == 1 {
 		switch arguments[0] {

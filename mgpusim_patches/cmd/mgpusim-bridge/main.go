@@ -18,6 +18,7 @@ const usage = `usage: mgpusim-bridge COMMAND [ARGUMENTS]
   serve --socket PATH        serve upstream's GPU on a Unix socket until standard input closes
   capsule run [--json] [--results DIR] [--verify] [--stuck SECONDS] [--all] DIR...
                              execute recorded kernel launches on upstream
+  opcodes [--name PART]      measure which instructions upstream executes as the ISA documentation says
   version [--json]           print the versions
 
 Environment: SPARTAN_MGPUSIM_STUCK_S is the wall time in seconds without a completed instruction after which serve gives a launch up
@@ -29,6 +30,7 @@ Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage,
 var commands = map[string]func(arguments []string) int{
 	"serve":   serve,
 	"capsule": runCapsule,
+	"opcodes": opcodes,
 	"version": version,
 }
 
