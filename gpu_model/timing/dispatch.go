@@ -78,6 +78,21 @@ func (r *room) place(n need, simds []uint8, count int) bool {
 	return true
 }
 
+// fitsInTurn reports whether a work-group fits with each of its wavefronts on the SIMD whose turn it is.
+func (r *room) fitsInTurn(n need, count int) bool {
+	if r.lds < n.lds || r.sgprs < n.waves*n.sgprs {
+		return false
+	}
+	for i := range count { // the i-th SIMD from the next one on takes one wavefront of every count
+		s := (r.next + i) % count
+		waves := (n.waves - i + count - 1) / count
+		if r.slots[s] < waves || r.vgprs[s] < waves*n.vgprs {
+			return false
+		}
+	}
+	return true
+}
+
 func (r *room) release(n need, simds []uint8) {
 	r.lds += n.lds
 	r.sgprs += n.waves * n.sgprs
@@ -103,6 +118,8 @@ type dispatcher struct {
 	done   int
 	turn   int    // compute unit whose turn it is
 	cycle  uint64 // cycles before are over
+	ahead  uint64 // work-groups of the cycles before have been sent
+	sent   int    // those of this cycle that have been sent
 	asleep bool   // nothing happened in the latest cycle: the next work-group found no room
 
 	completions  []finishedGroup // in order of time; those from first on are not taken yet
@@ -122,9 +139,37 @@ func (d *dispatcher) nextEvent() uint64 {
 		at = max(d.completions[d.first].at, d.cycle)
 	}
 	if d.next < d.total && !d.asleep {
-		at = min(at, d.cycle)
+		at = min(at, max(d.cycle, d.ahead))
 	}
 	return at
+}
+
+// runAhead sends the work-groups of the cycles before to whose place does not depend on what ends until then: those that go to the compute
+// unit and the SIMDs whose turn it is. They get there in time; others may come as late as a window is long.
+func (d *dispatcher) runAhead(to uint64) error {
+	if d.place != nil || d.asleep {
+		return nil
+	}
+	d.beginAhead(max(d.cycle, d.ahead))
+	for d.ahead < to && d.next < d.total {
+		for ; d.sent < d.gpu.spec.Dispatcher.Dispatchers && d.next < d.total; d.sent++ {
+			if !d.rooms[d.turn].fitsInTurn(d.need, d.gpu.spec.Core.SIMDs) {
+				return nil
+			}
+			if _, err := d.dispatch(d.ahead); err != nil {
+				return err
+			}
+		}
+		d.beginAhead(d.ahead + 1)
+	}
+	return nil
+}
+
+// beginAhead makes cycle c the one in which work-groups are being sent.
+func (d *dispatcher) beginAhead(c uint64) {
+	if c != d.ahead {
+		d.ahead, d.sent = c, 0
+	}
 }
 
 // run carries out the cycles before to.
@@ -136,19 +181,21 @@ func (d *dispatcher) run(to uint64) error {
 			d.cycle = max(d.cycle, to)
 			return nil
 		}
-		active := false
-		for range width {
-			if d.next == d.total {
-				break
+		active := c < d.ahead
+		if !active {
+			d.beginAhead(c)
+			active = d.sent > 0
+			for ; d.sent < width && d.next < d.total; d.sent++ {
+				placed, err := d.dispatch(c)
+				if err != nil {
+					return err
+				}
+				if !placed {
+					break
+				}
+				active = true
 			}
-			placed, err := d.dispatch(c)
-			if err != nil {
-				return err
-			}
-			if !placed {
-				break
-			}
-			active = true
+			d.beginAhead(c + 1)
 		}
 		for range width {
 			if d.first == len(d.completions) || d.completions[d.first].at > c {

@@ -58,11 +58,6 @@ func newLatencies(s *gpuconfig.Spec) latencies {
 	}
 }
 
-// shortestGroup is the least time from a work-group's dispatch to its end: that of fetching one instruction.
-func (l *latencies) shortestGroup() uint64 {
-	return l.dispatch + l.dispatchToFetch + l.l1iHit + l.fetchToIssue
-}
-
 func newL2Timing(s *gpuconfig.Spec) l2Timing {
 	hit := uint64(s.L2.BankLatency) + 3
 	return l2Timing{hit: hit, array: hit - 1, toDRAM: 2, answer: 2}

@@ -44,7 +44,7 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	}
 	d := &r.d
 	*d = dispatcher{gpu: g, launch: l, need: newNeed(l, &g.spec), order: o.Order, place: o.Placement, total: total,
-		cycle: g.now, turn: g.turn, rooms: d.rooms, lastDone: g.now, completions: d.completions[:0], free: d.free, fresh: d.fresh}
+		cycle: g.now, ahead: g.now, turn: g.turn, rooms: d.rooms, lastDone: g.now, completions: d.completions[:0], free: d.free, fresh: d.fresh}
 	if d.rooms == nil {
 		d.rooms = make([]room, g.unitCount())
 	}
@@ -93,11 +93,10 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		if err := g.waitForUnits(r, to); err != nil {
 			return err
 		}
-		known := from
-		if round == 0 { // no work-group can end in the first cycles, so that the first ones come in time
-			known = min(to, from+g.lat.shortestGroup())
+		if err := r.d.run(from); err != nil {
+			return err
 		}
-		if err := r.d.run(known); err != nil {
+		if err := r.d.runAhead(to); err != nil {
 			return err
 		}
 		w.arrays(from, to)
