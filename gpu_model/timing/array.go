@@ -78,9 +78,13 @@ type shaderArray struct {
 	l1sOrder         reorderBuffer
 	l1iOrder         reorderBuffer
 	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
-	l1iTaken         uint64   // cycle in which it took the latest fetch in
-	l1iCount         int      // fetches taken in then
-	l1iSent          int      // answers that left the reorder buffer in the cycle of the latest one
+	connection       ticks    // cycles in which the connection between the compute units and the instruction path works
+	sending          bool     // fetches in the compute units' ports may find room
+	crowded          bool     // fetches in the compute units' ports have found none
+	admitting        bool
+	l1iTaken         uint64 // cycle in which it took the latest fetch in
+	l1iCount         int    // fetches taken in then
+	l1iSent          int    // answers that left the reorder buffer in the cycle of the latest one
 	transactions     transactions
 	misses           []miss
 	freeMisses       []int32
@@ -172,6 +176,9 @@ func (a *shaderArray) run(from, to uint64) {
 				u.step(t)
 				a.steps++
 			}
+		}
+		if a.sending {
+			a.moveFetches(t)
 		}
 	}
 }

@@ -125,8 +125,8 @@ func (u *computeUnit) longestUnanswered() int {
 
 // arbitrateFetch lets one wavefront send a fetch and reports whether it did.
 func (u *computeUnit) arbitrateFetch(t uint64) bool {
-	if u.inPort >= instructionPort {
-		u.fetchRetry = never
+	if u.inPort == instructionPort {
+		u.fetchRetry = never // until there is room
 		return false
 	}
 	u.fetchRetry = t + 1
@@ -146,7 +146,9 @@ func (u *computeUnit) sendFetch(t uint64, slot int) {
 	a.fetches++
 	line := (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift
 	f.want += lineDwords
-	a.fetch(t+1, line, u, slot, w)
+	u.port[u.inPort] = fetchRequest{line: line, gen: w.gen, slot: uint8(slot)}
+	u.inPort++
+	a.sending = true
 }
 
 // answerFetch hands a fetch that the reorder buffer can send at cycle at to its wavefront, and returns when it is sent. A compute unit
@@ -162,6 +164,7 @@ func (u *computeUnit) answerFetch(slot int, w *wave, at uint64) uint64 {
 	if taken-(sent+way) >= instructionPort {
 		u.array.wakeOthers(u, sent+way+2)
 	}
+	u.array.connection.mark(sent+way, 2)
 	w.fetch.ready = taken + 1
 	u.markAwake(taken, 2)
 	u.wakeFetch(slot, taken+1)

@@ -6,8 +6,55 @@ const (
 	sharedPorts     = 20 // the ports between a compute unit's and the instruction cache
 )
 
+// fetchRequest is a fetch in its compute unit's port.
+type fetchRequest struct {
+	line uint64
+	gen  uint32
+	slot uint8
+}
+
+// moveFetches lets the connection to the instruction path move what is in the compute units' ports in cycle t: from each of the ports in turn all
+// that finds room, beginning with another one in every cycle in which it works.
+func (a *shaderArray) moveFetches(t uint64) {
+	r := &a.l1iOrder
+	a.sending, a.crowded = false, false
+	a.connection.count(t)
+	ports := uint64(len(a.units)) + 1
+	moved := false
+	for i, p := uint64(0), a.connection.n%ports; i < ports; i, p = i+1, (p+1)%ports {
+		if p == 0 { // the answers' side
+			continue
+		}
+		u := &a.units[p-1]
+		n := 0
+		for ; n < u.inPort && r.tail-r.admitted < sharedPorts; n++ {
+			f := &u.port[n]
+			w := &u.waves[f.slot]
+			if w.gen != f.gen {
+				w = nil
+			}
+			a.fetch(t+1, f.line, u, int(f.slot), w, f.gen)
+		}
+		if n == 0 {
+			a.crowded = a.crowded || u.inPort > 0
+			continue
+		}
+		moved = true
+		copy(u.port[:], u.port[n:u.inPort])
+		u.inPort -= n
+		a.crowded = a.crowded || u.inPort > 0
+		if at := max(t+1, a.clock); u.wantFetch != 0 && at < u.fetchRetry && u.fetchRetry == never {
+			u.fetchRetry = at
+			u.next = min(u.next, at)
+		}
+	}
+	if moved {
+		a.connection.mark(t, 2)
+	}
+}
+
 // fetch sends a compute unit's request for a line of code to the instruction cache, where it arrives at cycle t if nothing holds it up.
-func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave) {
+func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave, gen uint32) {
 	r := &a.l1iOrder
 	if r.empty() {
 		// What admitFetches and drainFetch come to for a hit while no other fetch is under way.
@@ -26,10 +73,7 @@ func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave) {
 		}
 	}
 	tx := a.transactions.get()
-	a.transactions.all[tx] = transaction{ready: never, enter: t, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine, line: line}
-	if r.tail-r.admitted >= sharedPorts {
-		u.inPort++
-	}
+	a.transactions.all[tx] = transaction{ready: never, enter: t, next: -1, gen: gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine, line: line}
 	r.push(tx)
 	a.admitFetches()
 	a.drainFetch()
@@ -66,6 +110,11 @@ func (a *shaderArray) fetchRoom(t uint64) (room int, at uint64) {
 // admitFetches lets the instruction cache take fetches in, in the order in which they were sent, as far as it is known when it has room. It
 // holds as many as it has MSHRs, from the one that it takes in until it answers it, be it a hit or a miss.
 func (a *shaderArray) admitFetches() {
+	if a.admitting {
+		return
+	}
+	a.admitting = true
+	defer func() { a.admitting = false }()
 	r := &a.l1iOrder
 	for r.admitted != r.tail && r.admitted-r.head < uint32(a.spec.L1I.ReorderEntries) {
 		tx := r.ring[r.admitted%uint32(len(r.ring))]
@@ -77,23 +126,14 @@ func (a *shaderArray) admitFetches() {
 		x.enter, x.room = at, uint8(room)
 		a.fetchSlots[room] = never
 		r.admitted++
-		if next := r.admitted + sharedPorts - 1; int32(r.tail-next) > 0 {
-			a.leavePort(&a.units[a.transactions.all[r.ring[next%uint32(len(r.ring))]].unit], at)
-		}
 		a.lookupL1I(tx, at)
-	}
-}
-
-// leavePort lets a fetch go on from its compute unit's port, when the instruction cache takes in another at cycle t. The room in the full
-// port behind wakes the other compute units as well.
-func (a *shaderArray) leavePort(u *computeUnit, t uint64) {
-	u.inPort--
-	for i := range a.units {
-		a.units[i].markAwake(t+2, 1)
-	}
-	if at := max(t+2, a.clock); u.wantFetch != 0 && at < u.fetchRetry {
-		u.fetchRetry = at
-		u.next = min(u.next, at)
+		if a.crowded {
+			// The room in the full port behind wakes all compute units.
+			a.moveFetches(at + 2)
+			for i := range a.units {
+				a.units[i].markAwake(at+3, 1)
+			}
+		}
 	}
 }
 

@@ -25,15 +25,16 @@ type computeUnit struct {
 	scalarFree uint64    // the same for the scalar unit
 	ldsStart   uint64    // cycle at which the latest LDS instruction began or will begin
 	ticks      ticks
-	ofSIMD     [4]uint64               // wavefront slots of each SIMD
-	wantFetch  uint64                  // wavefronts that want to fetch
-	lastFetch  uint64                  // cycle of the latest fetch
-	lastAnswer uint64                  // cycle at which the latest fetch's answer was taken
-	lastScalar uint64                  // the same of scalar memory
-	inPort     int                     // fetches that wait in its port for room behind it
-	answers    [instructionPort]uint64 // cycles at which the latest answers were taken
-	answered   uint64                  // how many there were
-	fetchRetry uint64                  // cycle from which another may be sent
+	ofSIMD     [4]uint64                     // wavefront slots of each SIMD
+	wantFetch  uint64                        // wavefronts that want to fetch
+	lastFetch  uint64                        // cycle of the latest fetch
+	lastAnswer uint64                        // cycle at which the latest fetch's answer was taken
+	lastScalar uint64                        // the same of scalar memory
+	port       [instructionPort]fetchRequest // fetches in its port, oldest first
+	inPort     int                           // how many there are
+	answers    [instructionPort]uint64       // cycles at which the latest answers were taken
+	answered   uint64                        // how many there were
+	fetchRetry uint64                        // cycle from which another may be sent
 
 	tlb       tlb
 	l1v       tags
@@ -220,8 +221,9 @@ func (u *computeUnit) receive(g *residentGroup) {
 		arriving |= 1 << slot
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
 		u.redirect(w)
-		if at := max(g.at+u.lat.dispatchToFetch, u.lastFetch+1); at < a.clock {
+		if at := max(g.at+u.lat.dispatchToFetch, u.lastFetch+1); at < a.clock && u.inPort < instructionPort {
 			u.sendFetch(at, slot)
+			a.moveFetches(at)
 		} else {
 			u.wakeFetch(slot, g.at+u.lat.dispatchToFetch)
 		}
