@@ -20,6 +20,7 @@ type latencies struct {
 	scalarToL1       uint64
 	l1ToScalar       uint64
 	l1vHit           uint64
+	l1vFill          uint64 // L1V's answer to a miss to the end of the line's lock
 	l1vToL2          uint64 // arrival at L1V to arrival at L2
 	l2ToL1V          uint64
 	l1sHit           uint64
@@ -47,6 +48,7 @@ func newLatencies(s *gpuconfig.Spec) latencies {
 		vectorToL1: uint64(v.InstructionStages+v.TransactionStages+s.L1VTLB.Latency) + 5, l1ToVector: 10,
 		scalarToL1: uint64(s.L1STLB.Latency) + 3, l1ToScalar: 11,
 		l1vHit:  uint64(s.L1V.BankLatency+s.L1V.DirectoryLatency) + 3,
+		l1vFill: uint64(s.L1V.BankLatency) - min(2, uint64(s.L1V.BankLatency)),
 		l1vToL2: uint64(s.L1V.DirectoryLatency) + 1, l2ToL1V: 2,
 		l1sHit:  uint64(s.L1S.BankLatency+s.L1S.DirectoryLatency) + 4,
 		l1sToL2: 2, l2ToL1S: 2,

@@ -89,71 +89,87 @@ func (u *computeUnit) enterL1V(tx int32, t uint64) {
 	} else {
 		u.countL1V.RequestsWrite++
 	}
-	if len(u.held) != 0 || !u.lookupL1V(tx, t) {
+	if len(u.held) != 0 || u.lookupL1V(tx, t) != t {
 		u.held = append(u.held, tx)
 		u.releaseL1V()
 	}
 }
 
-// lookupL1V looks a transaction up in L1V at cycle t. A miss in a set whose ways all wait for their data holds up everything behind
-// it, and is not carried out (source: eltadd and relu_65536_wg64, whose wavefronts meet in the same sets).
-func (u *computeUnit) lookupL1V(tx int32, t uint64) bool {
+// lookupL1V looks a transaction up in L1V at cycle t, and returns the cycle in which it can be carried out: t, or a later one until which it
+// holds up everything behind it and is not carried out; never if that is not known. A line is locked from its miss until its data has been
+// written: requests join its MSHR until the data comes and wait for the lock after that (source: occ_lds65536), and a miss waits for an
+// unlocked way in its set (source: eltadd and relu_65536_wg64, whose wavefronts meet in the same sets).
+func (u *computeUnit) lookupL1V(tx int32, t uint64) uint64 {
 	a := u.array
 	x := &a.transactions.all[tx]
 	c := &u.countL1V
+	read := x.kind == readLine
 	e := u.l1v.find(x.line)
-	switch {
-	case x.kind != readLine:
-		if e != nil {
-			c.WriteHit++
-		} else {
-			c.WriteMiss++
+	if e == nil {
+		if read {
+			now := t - min(t, u.lat.l1vFill)
+			if u.l1v.victim(x.line, now) < 0 {
+				if free := u.l1v.nextReady(x.line); free != never {
+					return free + u.lat.l1vFill
+				}
+				return never
+			}
+			c.ReadMiss++
+			id := a.allocateMiss(&u.l1v, x.line, now, uint8(u.index))
+			a.await(id, tx)
+			a.send(t+u.lat.l1vToL2, x.line, 0, id, readLine, uint8(u.index))
+			return t
 		}
+		c.WriteMiss++
 		a.send(t+u.lat.l1vToL2, x.line, x.mask, tx, x.kind, uint8(u.index))
-	case e == nil:
-		if u.l1v.victim(x.line, t) < 0 {
-			return false
-		}
-		c.ReadMiss++
-		id := a.allocateMiss(&u.l1v, x.line, t, uint8(u.index))
-		a.await(id, tx)
-		a.send(t+u.lat.l1vToL2, x.line, 0, id, readLine, uint8(u.index))
-	case e.ready <= t:
-		u.l1v.touch(e)
+		return t
+	}
+	missing := t+l1vJoin < e.ready
+	if free := e.ready + u.lat.l1vFill; !missing && t < free {
+		return free
+	}
+	if !read {
+		c.WriteHit++
+		a.send(t+u.lat.l1vToL2, x.line, x.mask, tx, x.kind, uint8(u.index))
+		return t
+	}
+	u.l1v.touch(e)
+	switch {
+	case !missing:
 		c.ReadHit++
 		x.ready = t + u.lat.l1vHit
 		c.LatencySum += x.ready - x.enter
 		c.Completed++
 	case e.ready != never:
-		u.l1v.touch(e)
 		c.ReadMSHRHit++
 		x.ready = e.ready
 		c.LatencySum += x.ready - x.enter
 		c.Completed++
 	default:
-		u.l1v.touch(e)
 		c.ReadMSHRHit++
 		a.await(e.miss, tx)
 	}
-	return true
+	return t
 }
 
-// releaseL1V carries out the transactions that are held up at L1V, in order, as far as it is known when a way becomes free.
+// l1vJoin is how long before a line's answer a request must come to join those that wait for it.
+const l1vJoin = 3
+
+// releaseL1V carries out the transactions that are held up at L1V, in order, as far as it is known until when they are.
 func (u *computeUnit) releaseL1V() {
 	n := 0
 	for n < len(u.held) {
 		tx := u.held[n]
-		x := &u.array.transactions.all[tx]
-		t := max(x.enter, u.heldUntil)
-		if u.lookupL1V(tx, t) {
+		t := max(u.array.transactions.all[tx].enter, u.heldUntil)
+		at := u.lookupL1V(tx, t)
+		if at == t {
 			n++
 			continue
 		}
-		free := u.l1v.nextReady(x.line)
-		if free == never {
+		if at == never {
 			break
 		}
-		u.heldUntil = free
+		u.heldUntil = at
 	}
 	if n > 0 {
 		u.held = u.held[:copy(u.held, u.held[n:])]
