@@ -50,11 +50,38 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+class Tls(_Section):
+    """What protects the way to `tcp://` units: PEM files for mutual TLS, or an authority and a file with the token.
+
+    Relative paths start at the configuration file. `insecure_loopback` allows a bare connection to a loopback address.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    token_file: Path | None = None
+    insecure_loopback: bool = False
+
+    def security(self, folder: Path) -> TcpSecurity:
+        """Return what the files hold; relative paths start at `folder`.
+
+        Raises:
+            ConfigurationError: where one can't be read.
+        """
+        ca, certificate, key, token = (
+            None if path is None else folder / path for path in (self.ca, self.certificate, self.key, self.token_file)
+        )
+        return TcpSecurity.from_files(
+            ca=ca, certificate=certificate, key=key, token=token, insecure_loopback=self.insecure_loopback
+        )
+
+
 class Unit(_Section):
-    """The unit for a seat, and its parameters."""
+    """The unit for a seat, its parameters, and for one on TCP what protects it, where that differs from the job's."""
 
     spec: str
     parameters: dict[str, Any] = Field(default_factory=dict)
+    tls: Tls | None = None
 
 
 class Input(_Section):

@@ -314,7 +314,7 @@ def run_job(
         times = session.unit_times()
         if out is not None:
             write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
-            run_timeline(session.launches, session.layers).write(out / "trace.json")
+            run_timeline(session.launches, session.layers, session.unit_spans()).write(out / "trace.json")
         total = time.perf_counter() - begin
         return Results(
             name=config.name,

@@ -56,7 +56,7 @@ class LaunchResult:
         posted_events, requests: what went to units.
         workgroups, workgroups_skipped: numbers of work-groups run and left out by the scheduler.
         busy_compute_units: mean busy share of the compute units, 0 to 1.
-        wall_s: wall time of the call.
+        wall_s: wall time of the call; `wall_begin_ns` when it began, in ns since 1970.
         cold: caches and TLBs were empty when the launch began.
         metrics: all metrics under MGPUSim's names, per component; empty in functional mode.
         profile: what each instruction's cycles went to, where the launch asked for it.
@@ -77,6 +77,7 @@ class LaunchResult:
     workgroups_skipped: int
     busy_compute_units: float
     wall_s: float
+    wall_begin_ns: int = 0
     cold: bool = False
     metrics: LaunchMetrics = field(default_factory=LaunchMetrics, repr=False, compare=False)
     profile: KernelProfile | None = field(default=None, repr=False, compare=False)

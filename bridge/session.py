@@ -33,6 +33,7 @@ from bridge.schedule import Prefetch, Schedule, prefetch_message, schedule_messa
 from bridge.statistics import SessionStatistics, UnitTimes, session_statistics, unit_times
 from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
 from bridge.trace import LayerSpan
+from bridge.unit_spans import UnitSpans, unit_spans
 from bridge.units import WIRE_KINDS, AttachedUnit, UnitChoice, UnitKey
 from spartan_units.shared import SharedPayloads
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
@@ -428,7 +429,7 @@ class CoSimulation:
 
     def _run(self, kernel: Kernel, request: Any) -> LaunchResult:
         self._check_open()
-        begin = time.perf_counter()
+        begin, began = time.perf_counter(), time.time_ns()
         result = None
         with self._connection.under_way(self._stub.Launch(request)) as updates:
             for update in updates:
@@ -465,6 +466,7 @@ class CoSimulation:
             workgroups_skipped=result.workgroups_skipped,
             busy_compute_units=result.busy_compute_units,
             wall_s=time.perf_counter() - begin,
+            wall_begin_ns=began,
             cold=result.cold,
             metrics=LaunchMetrics(result.metrics, self._metric_names),
             profile=KernelProfile.of_message(kernel.name, result) if result.HasField("profile") else None,
@@ -551,6 +553,11 @@ class CoSimulation:
         """Return what every unit did, detached ones first; they have handled all they were sent when this returns."""
         reply = self._call(self._stub.Statistics, gpu_model_pb2.StatisticsRequest())
         return [unit_times(seat) for seat in reply.seats]
+
+    def unit_spans(self) -> list[UnitSpans]:
+        """Return when every unit was sent what, detached ones first, and when the model stood still for it."""
+        reply = self._call(self._stub.Timeline, gpu_model_pb2.TimelineRequest())
+        return [unit_spans(seat) for seat in reply.seats]
 
     def detach(self, kind: UnitKind) -> dict[str, float]:
         """End a unit's stream and its process; return its counters."""

@@ -10,7 +10,7 @@ from bridge.units import WIRE_KINDS
 from spartan_units.types import UnitKind
 from spartan_units.wire import common_pb2
 
-__all__ = ["EventTimes", "SessionStatistics", "UnitTimes", "session_statistics", "unit_times"]
+__all__ = ["EventTimes", "SessionStatistics", "UnitTimes", "event_name", "session_statistics", "unit_times"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def unit_times(seat: Any) -> UnitTimes:
         placement=seat.placement,
         shadow=seat.shadow,
         events={
-            _event_name(event.kind): EventTimes(
+            event_name(event.kind): EventTimes(
                 events=event.events,
                 batches=event.batches,
                 nbytes=event.bytes,
@@ -126,6 +126,7 @@ def unit_times(seat: Any) -> UnitTimes:
     )
 
 
-def _event_name(kind: int) -> str:
+def event_name(kind: int) -> str:
+    """Return the name of the wire's number of a kind of event; 0 stands for messages that are no events."""
     name: str = common_pb2.EventKind.Name(kind)
     return name.removeprefix("EVENT_KIND_").lower() if kind else "lifecycle"

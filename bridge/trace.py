@@ -14,10 +14,12 @@ from bridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from bridge.kernel import LaunchResult
+    from bridge.unit_spans import UnitBatch, UnitSpans
 
 __all__ = ["LayerSpan", "Timeline", "run_timeline"]
 
 _PS_PER_US = 1_000_000
+_PS_PER_NS = 1_000
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,15 @@ class Timeline:
         return path
 
 
-def run_timeline(launches: Iterable[LaunchResult], layers: Iterable[LayerSpan]) -> Timeline:
-    """Return a timeline of layers and kernels; the launch tail of a kernel is a span inside the kernel's."""
-    timeline = Timeline()
+def run_timeline(
+    launches: Iterable[LaunchResult], layers: Iterable[LayerSpan], units: Iterable[UnitSpans] = ()
+) -> Timeline:
+    """Return a timeline of layers, kernels and units; the launch tail of a kernel is a span inside the kernel's.
+
+    Groups "GPU" and "units" are in virtual time. Where there are units, the group "wall time" shows the same launches
+    and batches as the host saw them, and the model's waits: who waits for whom. It begins at 0 with the first of these.
+    """
+    timeline, launches, units = Timeline(), list(launches), list(units)
     for layer in layers:
         timeline.add("GPU", "layers", layer.label, layer.begin_ps, layer.end_ps)
     for launch in launches:
@@ -106,4 +114,77 @@ def run_timeline(launches: Iterable[LaunchResult], layers: Iterable[LayerSpan]) 
         if launch.cycles:
             tail = round((launch.end_ps - launch.begin_ps) * launch.launch_tail_cycles / launch.cycles)
             timeline.add("GPU", "kernels", "launch tail", launch.end_ps - tail, launch.end_ps)
+    if units:
+        _add_units(timeline, units)
+        _add_wall_time(timeline, launches, units)
     return timeline
+
+
+def _add_units(timeline: Timeline, units: list[UnitSpans]) -> None:
+    """Add the batches of every unit in virtual time."""
+    for unit in units:
+        lanes = _Lanes(timeline, "units", _track(unit))
+        for batch in unit.batches:
+            lanes.add(_name(batch), batch.begin_ps, batch.end_ps, _details(batch))
+
+
+def _add_wall_time(timeline: Timeline, launches: list[LaunchResult], units: list[UnitSpans]) -> None:
+    """Add launches, batches and waits in wall time."""
+    begins = [launch.wall_begin_ns for launch in launches] + [b.sent_ns for unit in units for b in unit.batches]
+    if not begins:
+        return
+    zero = min(begins + [wait.from_ns for unit in units for wait in unit.waits])
+
+    def span(lanes: _Lanes, name: str, from_ns: int, took_ns: float, details: Mapping[str, Any]) -> None:
+        begin = (from_ns - zero) * _PS_PER_NS
+        lanes.add(name, begin, begin + round(took_ns * _PS_PER_NS), details)
+
+    track = _Lanes(timeline, "wall time", "launches")
+    for launch in launches:
+        span(track, launch.label, launch.wall_begin_ns, launch.wall_s * 1e9, {"cycles": launch.cycles})
+    track = _Lanes(timeline, "wall time", "the model waits")
+    waits = sorted(((wait, unit) for unit in units for wait in unit.waits), key=lambda pair: pair[0].from_ns)
+    for wait, unit in waits:
+        details = {"unit": unit.name, "event": wait.event, "virtual time ps": wait.time_ps}
+        span(track, f"for {unit.name}: {wait.event}", wait.from_ns, wait.took_ns, details)
+    for unit in units:
+        track = _Lanes(timeline, "wall time", _track(unit))
+        for batch in unit.batches:
+            span(track, _name(batch), batch.sent_ns, batch.took_ns, _details(batch))
+
+
+def _track(unit: UnitSpans) -> str:
+    left_out = f", {unit.left_out:,} more not shown" if unit.left_out else ""
+    return f"{unit.kind.value}: {unit.name}{left_out}"
+
+
+def _name(batch: UnitBatch) -> str:
+    return f"{batch.events} × {batch.event}{', ahead of time' if batch.ahead else ''}"
+
+
+def _details(batch: UnitBatch) -> dict[str, Any]:
+    return {
+        "event": batch.event,
+        "events": batch.events,
+        "virtual time ps": batch.begin_ps,
+        "wall µs to acknowledgement": batch.took_ns / 1000,
+        "wall µs in the unit": batch.unit_ns / 1000,
+    }
+
+
+class _Lanes:
+    """Spans that may overlap: on as many tracks as that takes."""
+
+    def __init__(self, timeline: Timeline, group: str, track: str) -> None:
+        self._timeline, self._group, self._track = timeline, group, track
+        self._ends: list[int] = []
+
+    def add(self, name: str, begin_ps: int, end_ps: int, details: Mapping[str, Any]) -> None:
+        """Add a span to the first track that is free then."""
+        lane = next((lane for lane, end in enumerate(self._ends) if end <= begin_ps), None)
+        if lane is None:
+            lane = len(self._ends)
+            self._ends.append(0)
+        self._ends[lane] = end_ps
+        track = self._track if lane == 0 else f"{self._track} ({lane + 1})"
+        self._timeline.add(self._group, track, name, begin_ps, end_ps, details)

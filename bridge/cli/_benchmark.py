@@ -113,7 +113,7 @@ def run_and_print(
             )  # fmt: skip
             if out is not None:
                 write_metrics(out / "metrics.sqlite3", session.launches, parameters=session.parameters)
-                run_timeline(session.launches, session.layers).write(out / "trace.json")
+                run_timeline(session.launches, session.layers, session.unit_spans()).write(out / "trace.json")
     cycles = sum(row.cycles for row in rows)
     ms = sum(row.ms for row in rows)
     best = sum(row.cycles if row.spartan is None else row.spartan.cycles for row in rows)

@@ -66,7 +66,10 @@ func (s *Seat) next(kind wire.EventKind, event string) (inbound, error) {
 		return inbound{}, s.failed
 	}
 	begin := time.Now()
-	defer func() { s.account[kind].Wait += time.Since(begin) }()
+	defer func() {
+		s.account[kind].Wait += time.Since(begin)
+		s.spans.waited(kind, s.now(), begin)
+	}()
 	for {
 		waited := time.Since(begin)
 		m, err := s.link.receive(min(time.Second, s.Options.Deadline-waited))
@@ -128,6 +131,7 @@ func (s *Seat) acknowledged(a *wire.Acknowledge, at time.Time) error {
 		return s.fail(event, "it acknowledged request %d without having answered it", s.outstanding[0].sequence)
 	}
 	s.inFlight = s.inFlight[:copy(s.inFlight, s.inFlight[1:])]
+	s.spans.handled(batch.span, at, time.Duration(a.BusyNs))
 	c := &s.account[batch.kind]
 	c.Unit += time.Duration(a.BusyNs)
 	c.Hook += time.Duration(a.HookNs)
@@ -218,10 +222,12 @@ func (s *Seat) sendBacklog() error {
 
 func (s *Seat) sendNow(q *queuedBatch) error {
 	now, count := time.Now(), uint64(q.batch.Count)
-	s.inFlight = append(s.inFlight, sent{q.batch.FirstSequence + count, q.kind, now})
+	place := s.spans.sent(q.kind, q.batch, now)
+	s.inFlight = append(s.inFlight, sent{q.batch.FirstSequence + count, q.kind, now, place})
 	if q.awaitsReply {
 		for i := range count {
-			s.outstanding = append(s.outstanding, request{q.batch.FirstSequence + i, q.kind, now, i+1 == count})
+			s.outstanding = append(s.outstanding, request{sequence: q.batch.FirstSequence + i, kind: q.kind,
+				time: binary.LittleEndian.Uint64(q.batch.TimePs[8*i:]), sent: now, last: i+1 == count, span: place})
 		}
 	}
 	s.Batches++
@@ -361,6 +367,7 @@ func (s *Seat) answered(sequence uint64, r *reply, tiles bool, at time.Time) (re
 		return asked, s.fail(name(), "its latency of %d ps is beyond %g ps", r.latency, float64(maxLatencyPS))
 	}
 	s.outstanding = s.outstanding[1:]
+	s.spans.answered(asked.span, asked.time+r.latency)
 	if asked.last {
 		s.account[asked.kind].RoundTrip += at.Sub(asked.sent)
 	}

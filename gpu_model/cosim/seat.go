@@ -93,6 +93,7 @@ type Seat struct {
 
 	Posted, Requests, Batches uint64
 	account                   [eventKinds]EventTimes
+	spans                     spans
 }
 
 // sent is a batch under way.
@@ -100,14 +101,17 @@ type sent struct {
 	through uint64 // sequence number behind its last event
 	kind    wire.EventKind
 	at      time.Time
+	span    int // in Seat.spans
 }
 
 // request is a request under way.
 type request struct {
 	sequence uint64
 	kind     wire.EventKind
+	time     uint64 // ps
 	sent     time.Time
 	last     bool // of its batch
+	span     int  // of its batch, in Seat.spans
 }
 
 // reply is the answer to one request.

@@ -142,6 +142,17 @@ func (s *Server) Statistics(context.Context, *wire.StatisticsRequest) (*wire.Sta
 	})
 }
 
+// Timeline tells when each unit was sent what, and when the model stood still for it.
+func (s *Server) Timeline(context.Context, *wire.TimelineRequest) (*wire.TimelineReply, error) {
+	return guarded(s, func() (*wire.TimelineReply, error) {
+		reply := &wire.TimelineReply{}
+		for _, seat := range append(append([]*cosim.Seat(nil), s.session.Ended()...), s.session.Seats()...) {
+			reply.Seats = append(reply.Seats, seat.Timeline())
+		}
+		return reply, nil
+	})
+}
+
 // seatStatistics tells what one seat did, and where its wall time went.
 func seatStatistics(seat *cosim.Seat) *wire.SeatStatistics {
 	x := &wire.SeatStatistics{Kind: seat.Options.Kind, Name: seat.Name(), Version: seat.Hello.Version, Placement: seat.Placement(), Seat: seat.Number,

@@ -3274,6 +3274,253 @@ func (x *EventStatistics) GetRoundTripS() float64 {
 	return 0
 }
 
+type TimelineRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimelineRequest) Reset() {
+	*x = TimelineRequest{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimelineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimelineRequest) ProtoMessage() {}
+
+func (x *TimelineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimelineRequest.ProtoReflect.Descriptor instead.
+func (*TimelineRequest) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{47}
+}
+
+type TimelineReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seats         []*SeatTimeline        `protobuf:"bytes,1,rep,name=seats,proto3" json:"seats,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimelineReply) Reset() {
+	*x = TimelineReply{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimelineReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimelineReply) ProtoMessage() {}
+
+func (x *TimelineReply) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimelineReply.ProtoReflect.Descriptor instead.
+func (*TimelineReply) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *TimelineReply) GetSeats() []*SeatTimeline {
+	if x != nil {
+		return x.Seats
+	}
+	return nil
+}
+
+// When a unit was sent what, and when the model stood still for it. Wall time is in ns since 1970.
+type SeatTimeline struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Kind   UnitKind               `protobuf:"varint,1,opt,name=kind,proto3,enum=spartan.cosim.v1.UnitKind" json:"kind,omitempty"`
+	Name   string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Shadow bool                   `protobuf:"varint,3,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	// Batches, in the order of sending.
+	EventKind []byte `protobuf:"bytes,4,opt,name=event_kind,json=eventKind,proto3" json:"event_kind,omitempty"` // uint32[n], EventKind
+	Events    []byte `protobuf:"bytes,5,opt,name=events,proto3" json:"events,omitempty"`                        // uint32[n]
+	Ahead     []byte `protobuf:"bytes,6,opt,name=ahead,proto3" json:"ahead,omitempty"`                          // uint8[n], 1: asked ahead of time
+	BeginPs   []byte `protobuf:"bytes,7,opt,name=begin_ps,json=beginPs,proto3" json:"begin_ps,omitempty"`       // uint64[n], virtual time of the first event
+	EndPs     []byte `protobuf:"bytes,8,opt,name=end_ps,json=endPs,proto3" json:"end_ps,omitempty"`             // uint64[n], of the last event, or of the latest answer
+	SentNs    []byte `protobuf:"bytes,9,opt,name=sent_ns,json=sentNs,proto3" json:"sent_ns,omitempty"`          // uint64[n], wall time
+	TookNs    []byte `protobuf:"bytes,10,opt,name=took_ns,json=tookNs,proto3" json:"took_ns,omitempty"`         // uint64[n], from then to the acknowledgement; 0: under way
+	UnitNs    []byte `protobuf:"bytes,11,opt,name=unit_ns,json=unitNs,proto3" json:"unit_ns,omitempty"`         // uint64[n], part of it in the unit's process
+	// Waits of the model.
+	WaitKind      []byte `protobuf:"bytes,12,opt,name=wait_kind,json=waitKind,proto3" json:"wait_kind,omitempty"`         // uint32[m], EventKind; unspecified: lifecycle messages
+	WaitPs        []byte `protobuf:"bytes,13,opt,name=wait_ps,json=waitPs,proto3" json:"wait_ps,omitempty"`               // uint64[m], virtual time
+	WaitFromNs    []byte `protobuf:"bytes,14,opt,name=wait_from_ns,json=waitFromNs,proto3" json:"wait_from_ns,omitempty"` // uint64[m], wall time
+	WaitNs        []byte `protobuf:"bytes,15,opt,name=wait_ns,json=waitNs,proto3" json:"wait_ns,omitempty"`               // uint64[m], duration
+	LeftOut       uint64 `protobuf:"varint,16,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`           // batches and waits beyond the first 32,768 of each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeatTimeline) Reset() {
+	*x = SeatTimeline{}
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeatTimeline) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeatTimeline) ProtoMessage() {}
+
+func (x *SeatTimeline) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeatTimeline.ProtoReflect.Descriptor instead.
+func (*SeatTimeline) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *SeatTimeline) GetKind() UnitKind {
+	if x != nil {
+		return x.Kind
+	}
+	return UnitKind_UNIT_KIND_UNSPECIFIED
+}
+
+func (x *SeatTimeline) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SeatTimeline) GetShadow() bool {
+	if x != nil {
+		return x.Shadow
+	}
+	return false
+}
+
+func (x *SeatTimeline) GetEventKind() []byte {
+	if x != nil {
+		return x.EventKind
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetEvents() []byte {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetAhead() []byte {
+	if x != nil {
+		return x.Ahead
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetBeginPs() []byte {
+	if x != nil {
+		return x.BeginPs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetEndPs() []byte {
+	if x != nil {
+		return x.EndPs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetSentNs() []byte {
+	if x != nil {
+		return x.SentNs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetTookNs() []byte {
+	if x != nil {
+		return x.TookNs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetUnitNs() []byte {
+	if x != nil {
+		return x.UnitNs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetWaitKind() []byte {
+	if x != nil {
+		return x.WaitKind
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetWaitPs() []byte {
+	if x != nil {
+		return x.WaitPs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetWaitFromNs() []byte {
+	if x != nil {
+		return x.WaitFromNs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetWaitNs() []byte {
+	if x != nil {
+		return x.WaitNs
+	}
+	return nil
+}
+
+func (x *SeatTimeline) GetLeftOut() uint64 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
 type ShutdownRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3282,7 +3529,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3294,7 +3541,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[47]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3307,7 +3554,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{47}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{50}
 }
 
 type ShutdownReply struct {
@@ -3318,7 +3565,7 @@ type ShutdownReply struct {
 
 func (x *ShutdownReply) Reset() {
 	*x = ShutdownReply{}
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[48]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3330,7 +3577,7 @@ func (x *ShutdownReply) String() string {
 func (*ShutdownReply) ProtoMessage() {}
 
 func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
-	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[48]
+	mi := &file_spartan_cosim_v1_gpu_model_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3343,7 +3590,7 @@ func (x *ShutdownReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownReply.ProtoReflect.Descriptor instead.
 func (*ShutdownReply) Descriptor() ([]byte, []int) {
-	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{48}
+	return file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP(), []int{51}
 }
 
 var File_spartan_cosim_v1_gpu_model_proto protoreflect.FileDescriptor
@@ -3615,12 +3862,35 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\fround_trip_s\x18\n" +
 	" \x01(\x01R\n" +
 	"roundTripS\"\x11\n" +
+	"\x0fTimelineRequest\"E\n" +
+	"\rTimelineReply\x124\n" +
+	"\x05seats\x18\x01 \x03(\v2\x1e.spartan.cosim.v1.SeatTimelineR\x05seats\"\xc0\x03\n" +
+	"\fSeatTimeline\x12.\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1a.spartan.cosim.v1.UnitKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06shadow\x18\x03 \x01(\bR\x06shadow\x12\x1d\n" +
+	"\n" +
+	"event_kind\x18\x04 \x01(\fR\teventKind\x12\x16\n" +
+	"\x06events\x18\x05 \x01(\fR\x06events\x12\x14\n" +
+	"\x05ahead\x18\x06 \x01(\fR\x05ahead\x12\x19\n" +
+	"\bbegin_ps\x18\a \x01(\fR\abeginPs\x12\x15\n" +
+	"\x06end_ps\x18\b \x01(\fR\x05endPs\x12\x17\n" +
+	"\asent_ns\x18\t \x01(\fR\x06sentNs\x12\x17\n" +
+	"\atook_ns\x18\n" +
+	" \x01(\fR\x06tookNs\x12\x17\n" +
+	"\aunit_ns\x18\v \x01(\fR\x06unitNs\x12\x1b\n" +
+	"\twait_kind\x18\f \x01(\fR\bwaitKind\x12\x17\n" +
+	"\await_ps\x18\r \x01(\fR\x06waitPs\x12 \n" +
+	"\fwait_from_ns\x18\x0e \x01(\fR\n" +
+	"waitFromNs\x12\x17\n" +
+	"\await_ns\x18\x0f \x01(\fR\x06waitNs\x12\x19\n" +
+	"\bleft_out\x18\x10 \x01(\x04R\aleftOut\"\x11\n" +
 	"\x0fShutdownRequest\"\x0f\n" +
 	"\rShutdownReply*B\n" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMODE_TIMING\x10\x01\x12\x13\n" +
-	"\x0fMODE_FUNCTIONAL\x10\x022\xc2\f\n" +
+	"\x0fMODE_FUNCTIONAL\x10\x022\x92\r\n" +
 	"\bGpuModel\x12Q\n" +
 	"\tHandshake\x12\".spartan.cosim.v1.HandshakeRequest\x1a .spartan.cosim.v1.HandshakeReply\x12`\n" +
 	"\x0eLoadCodeObject\x12'.spartan.cosim.v1.LoadCodeObjectRequest\x1a%.spartan.cosim.v1.LoadCodeObjectReply\x12N\n" +
@@ -3645,6 +3915,7 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\x06Launch\x12\x1f.spartan.cosim.v1.LaunchRequest\x1a\x1e.spartan.cosim.v1.LaunchUpdate0\x01\x12T\n" +
 	"\n" +
 	"Statistics\x12#.spartan.cosim.v1.StatisticsRequest\x1a!.spartan.cosim.v1.StatisticsReply\x12N\n" +
+	"\bTimeline\x12!.spartan.cosim.v1.TimelineRequest\x1a\x1f.spartan.cosim.v1.TimelineReply\x12N\n" +
 	"\bShutdown\x12!.spartan.cosim.v1.ShutdownRequest\x1a\x1f.spartan.cosim.v1.ShutdownReplyB7Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wireb\x06proto3"
 
 var (
@@ -3660,7 +3931,7 @@ func file_spartan_cosim_v1_gpu_model_proto_rawDescGZIP() []byte {
 }
 
 var file_spartan_cosim_v1_gpu_model_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_spartan_cosim_v1_gpu_model_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_spartan_cosim_v1_gpu_model_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_spartan_cosim_v1_gpu_model_proto_goTypes = []any{
 	(Mode)(0),                     // 0: spartan.cosim.v1.Mode
 	(*HandshakeRequest)(nil),      // 1: spartan.cosim.v1.HandshakeRequest
@@ -3710,35 +3981,38 @@ var file_spartan_cosim_v1_gpu_model_proto_goTypes = []any{
 	(*StatisticsReply)(nil),       // 45: spartan.cosim.v1.StatisticsReply
 	(*SeatStatistics)(nil),        // 46: spartan.cosim.v1.SeatStatistics
 	(*EventStatistics)(nil),       // 47: spartan.cosim.v1.EventStatistics
-	(*ShutdownRequest)(nil),       // 48: spartan.cosim.v1.ShutdownRequest
-	(*ShutdownReply)(nil),         // 49: spartan.cosim.v1.ShutdownReply
-	nil,                           // 50: spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
-	(*Version)(nil),               // 51: spartan.cosim.v1.Version
-	(*Payload)(nil),               // 52: spartan.cosim.v1.Payload
-	(UnitKind)(0),                 // 53: spartan.cosim.v1.UnitKind
-	(*UnitHello)(nil),             // 54: spartan.cosim.v1.UnitHello
-	(*Tensor)(nil),                // 55: spartan.cosim.v1.Tensor
-	(*View)(nil),                  // 56: spartan.cosim.v1.View
-	(*CountsReply)(nil),           // 57: spartan.cosim.v1.CountsReply
-	(EventKind)(0),                // 58: spartan.cosim.v1.EventKind
+	(*TimelineRequest)(nil),       // 48: spartan.cosim.v1.TimelineRequest
+	(*TimelineReply)(nil),         // 49: spartan.cosim.v1.TimelineReply
+	(*SeatTimeline)(nil),          // 50: spartan.cosim.v1.SeatTimeline
+	(*ShutdownRequest)(nil),       // 51: spartan.cosim.v1.ShutdownRequest
+	(*ShutdownReply)(nil),         // 52: spartan.cosim.v1.ShutdownReply
+	nil,                           // 53: spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
+	(*Version)(nil),               // 54: spartan.cosim.v1.Version
+	(*Payload)(nil),               // 55: spartan.cosim.v1.Payload
+	(UnitKind)(0),                 // 56: spartan.cosim.v1.UnitKind
+	(*UnitHello)(nil),             // 57: spartan.cosim.v1.UnitHello
+	(*Tensor)(nil),                // 58: spartan.cosim.v1.Tensor
+	(*View)(nil),                  // 59: spartan.cosim.v1.View
+	(*CountsReply)(nil),           // 60: spartan.cosim.v1.CountsReply
+	(EventKind)(0),                // 61: spartan.cosim.v1.EventKind
 }
 var file_spartan_cosim_v1_gpu_model_proto_depIdxs = []int32{
-	51, // 0: spartan.cosim.v1.HandshakeRequest.protocol:type_name -> spartan.cosim.v1.Version
+	54, // 0: spartan.cosim.v1.HandshakeRequest.protocol:type_name -> spartan.cosim.v1.Version
 	0,  // 1: spartan.cosim.v1.HandshakeRequest.mode:type_name -> spartan.cosim.v1.Mode
-	50, // 2: spartan.cosim.v1.HandshakeRequest.gpu_overrides:type_name -> spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
-	51, // 3: spartan.cosim.v1.HandshakeReply.protocol:type_name -> spartan.cosim.v1.Version
+	53, // 2: spartan.cosim.v1.HandshakeRequest.gpu_overrides:type_name -> spartan.cosim.v1.HandshakeRequest.GpuOverridesEntry
+	54, // 3: spartan.cosim.v1.HandshakeReply.protocol:type_name -> spartan.cosim.v1.Version
 	2,  // 4: spartan.cosim.v1.HandshakeReply.parameters:type_name -> spartan.cosim.v1.GpuParameter
 	5,  // 5: spartan.cosim.v1.Kernel.arguments:type_name -> spartan.cosim.v1.KernelArgument
 	6,  // 6: spartan.cosim.v1.LoadCodeObjectReply.kernels:type_name -> spartan.cosim.v1.Kernel
-	52, // 7: spartan.cosim.v1.WriteRequest.data:type_name -> spartan.cosim.v1.Payload
-	52, // 8: spartan.cosim.v1.ReadReply.data:type_name -> spartan.cosim.v1.Payload
-	53, // 9: spartan.cosim.v1.AttachUnitRequest.kind:type_name -> spartan.cosim.v1.UnitKind
-	54, // 10: spartan.cosim.v1.AttachUnitReply.unit:type_name -> spartan.cosim.v1.UnitHello
+	55, // 7: spartan.cosim.v1.WriteRequest.data:type_name -> spartan.cosim.v1.Payload
+	55, // 8: spartan.cosim.v1.ReadReply.data:type_name -> spartan.cosim.v1.Payload
+	56, // 9: spartan.cosim.v1.AttachUnitRequest.kind:type_name -> spartan.cosim.v1.UnitKind
+	57, // 10: spartan.cosim.v1.AttachUnitReply.unit:type_name -> spartan.cosim.v1.UnitHello
 	46, // 11: spartan.cosim.v1.DetachUnitReply.statistics:type_name -> spartan.cosim.v1.SeatStatistics
-	55, // 12: spartan.cosim.v1.WatchTensorRequest.tensor:type_name -> spartan.cosim.v1.Tensor
-	55, // 13: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
-	56, // 14: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
-	57, // 15: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
+	58, // 12: spartan.cosim.v1.WatchTensorRequest.tensor:type_name -> spartan.cosim.v1.Tensor
+	58, // 13: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
+	59, // 14: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
+	60, // 15: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
 	36, // 16: spartan.cosim.v1.LaunchRequest.schedule:type_name -> spartan.cosim.v1.Schedule
 	38, // 17: spartan.cosim.v1.LaunchRequest.prefetch:type_name -> spartan.cosim.v1.Prefetch
 	40, // 18: spartan.cosim.v1.LaunchUpdate.progress:type_name -> spartan.cosim.v1.Progress
@@ -3746,52 +4020,56 @@ var file_spartan_cosim_v1_gpu_model_proto_depIdxs = []int32{
 	43, // 20: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
 	42, // 21: spartan.cosim.v1.LaunchResult.profile:type_name -> spartan.cosim.v1.KernelProfile
 	46, // 22: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
-	53, // 23: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
+	56, // 23: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
 	47, // 24: spartan.cosim.v1.SeatStatistics.events:type_name -> spartan.cosim.v1.EventStatistics
-	58, // 25: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
-	1,  // 26: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
-	4,  // 27: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
-	8,  // 28: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
-	10, // 29: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
-	12, // 30: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
-	14, // 31: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
-	16, // 32: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
-	18, // 33: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
-	20, // 34: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
-	22, // 35: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
-	24, // 36: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
-	26, // 37: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
-	28, // 38: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
-	30, // 39: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
-	32, // 40: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
-	34, // 41: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
-	37, // 42: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
-	44, // 43: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
-	48, // 44: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
-	3,  // 45: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
-	7,  // 46: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
-	9,  // 47: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
-	11, // 48: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
-	13, // 49: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
-	15, // 50: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
-	17, // 51: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
-	19, // 52: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
-	21, // 53: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
-	23, // 54: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
-	25, // 55: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
-	27, // 56: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
-	29, // 57: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
-	31, // 58: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
-	33, // 59: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
-	35, // 60: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
-	39, // 61: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
-	45, // 62: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
-	49, // 63: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
-	45, // [45:64] is the sub-list for method output_type
-	26, // [26:45] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	61, // 25: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
+	50, // 26: spartan.cosim.v1.TimelineReply.seats:type_name -> spartan.cosim.v1.SeatTimeline
+	56, // 27: spartan.cosim.v1.SeatTimeline.kind:type_name -> spartan.cosim.v1.UnitKind
+	1,  // 28: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
+	4,  // 29: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
+	8,  // 30: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
+	10, // 31: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
+	12, // 32: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
+	14, // 33: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
+	16, // 34: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
+	18, // 35: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
+	20, // 36: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
+	22, // 37: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
+	24, // 38: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
+	26, // 39: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
+	28, // 40: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
+	30, // 41: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
+	32, // 42: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
+	34, // 43: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
+	37, // 44: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
+	44, // 45: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
+	48, // 46: spartan.cosim.v1.GpuModel.Timeline:input_type -> spartan.cosim.v1.TimelineRequest
+	51, // 47: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
+	3,  // 48: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
+	7,  // 49: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
+	9,  // 50: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
+	11, // 51: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
+	13, // 52: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
+	15, // 53: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
+	17, // 54: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
+	19, // 55: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
+	21, // 56: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
+	23, // 57: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
+	25, // 58: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
+	27, // 59: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
+	29, // 60: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
+	31, // 61: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
+	33, // 62: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
+	35, // 63: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
+	39, // 64: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
+	45, // 65: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
+	49, // 66: spartan.cosim.v1.GpuModel.Timeline:output_type -> spartan.cosim.v1.TimelineReply
+	52, // 67: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
+	48, // [48:68] is the sub-list for method output_type
+	28, // [28:48] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_spartan_cosim_v1_gpu_model_proto_init() }
@@ -3811,7 +4089,7 @@ func file_spartan_cosim_v1_gpu_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spartan_cosim_v1_gpu_model_proto_rawDesc), len(file_spartan_cosim_v1_gpu_model_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   50,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

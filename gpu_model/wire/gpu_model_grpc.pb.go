@@ -39,6 +39,7 @@ const (
 	GpuModel_MarkLayer_FullMethodName      = "/spartan.cosim.v1.GpuModel/MarkLayer"
 	GpuModel_Launch_FullMethodName         = "/spartan.cosim.v1.GpuModel/Launch"
 	GpuModel_Statistics_FullMethodName     = "/spartan.cosim.v1.GpuModel/Statistics"
+	GpuModel_Timeline_FullMethodName       = "/spartan.cosim.v1.GpuModel/Timeline"
 	GpuModel_Shutdown_FullMethodName       = "/spartan.cosim.v1.GpuModel/Shutdown"
 )
 
@@ -69,6 +70,7 @@ type GpuModelClient interface {
 	// Runs one kernel to completion; progress first, the result last.
 	Launch(ctx context.Context, in *LaunchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LaunchUpdate], error)
 	Statistics(ctx context.Context, in *StatisticsRequest, opts ...grpc.CallOption) (*StatisticsReply, error)
+	Timeline(ctx context.Context, in *TimelineRequest, opts ...grpc.CallOption) (*TimelineReply, error)
 	Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownReply, error)
 }
 
@@ -269,6 +271,16 @@ func (c *gpuModelClient) Statistics(ctx context.Context, in *StatisticsRequest, 
 	return out, nil
 }
 
+func (c *gpuModelClient) Timeline(ctx context.Context, in *TimelineRequest, opts ...grpc.CallOption) (*TimelineReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TimelineReply)
+	err := c.cc.Invoke(ctx, GpuModel_Timeline_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gpuModelClient) Shutdown(ctx context.Context, in *ShutdownRequest, opts ...grpc.CallOption) (*ShutdownReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ShutdownReply)
@@ -306,6 +318,7 @@ type GpuModelServer interface {
 	// Runs one kernel to completion; progress first, the result last.
 	Launch(*LaunchRequest, grpc.ServerStreamingServer[LaunchUpdate]) error
 	Statistics(context.Context, *StatisticsRequest) (*StatisticsReply, error)
+	Timeline(context.Context, *TimelineRequest) (*TimelineReply, error)
 	Shutdown(context.Context, *ShutdownRequest) (*ShutdownReply, error)
 	mustEmbedUnimplementedGpuModelServer()
 }
@@ -370,6 +383,9 @@ func (UnimplementedGpuModelServer) Launch(*LaunchRequest, grpc.ServerStreamingSe
 }
 func (UnimplementedGpuModelServer) Statistics(context.Context, *StatisticsRequest) (*StatisticsReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Statistics not implemented")
+}
+func (UnimplementedGpuModelServer) Timeline(context.Context, *TimelineRequest) (*TimelineReply, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Timeline not implemented")
 }
 func (UnimplementedGpuModelServer) Shutdown(context.Context, *ShutdownRequest) (*ShutdownReply, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Shutdown not implemented")
@@ -712,6 +728,24 @@ func _GpuModel_Statistics_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GpuModel_Timeline_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TimelineRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GpuModelServer).Timeline(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GpuModel_Timeline_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GpuModelServer).Timeline(ctx, req.(*TimelineRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GpuModel_Shutdown_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ShutdownRequest)
 	if err := dec(in); err != nil {
@@ -804,6 +838,10 @@ var GpuModel_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Statistics",
 			Handler:    _GpuModel_Statistics_Handler,
+		},
+		{
+			MethodName: "Timeline",
+			Handler:    _GpuModel_Timeline_Handler,
 		},
 		{
 			MethodName: "Shutdown",

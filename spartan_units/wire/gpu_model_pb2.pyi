@@ -580,6 +580,52 @@ class EventStatistics(_message.Message):
     round_trip_s: float
     def __init__(self, kind: _Optional[_Union[_common_pb2.EventKind, str]] = ..., events: _Optional[int] = ..., batches: _Optional[int] = ..., bytes: _Optional[int] = ..., serialise_s: _Optional[float] = ..., unit_s: _Optional[float] = ..., hook_s: _Optional[float] = ..., transport_s: _Optional[float] = ..., wait_s: _Optional[float] = ..., round_trip_s: _Optional[float] = ...) -> None: ...
 
+class TimelineRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TimelineReply(_message.Message):
+    __slots__ = ("seats",)
+    SEATS_FIELD_NUMBER: _ClassVar[int]
+    seats: _containers.RepeatedCompositeFieldContainer[SeatTimeline]
+    def __init__(self, seats: _Optional[_Iterable[_Union[SeatTimeline, _Mapping]]] = ...) -> None: ...
+
+class SeatTimeline(_message.Message):
+    __slots__ = ("kind", "name", "shadow", "event_kind", "events", "ahead", "begin_ps", "end_ps", "sent_ns", "took_ns", "unit_ns", "wait_kind", "wait_ps", "wait_from_ns", "wait_ns", "left_out")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    EVENT_KIND_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_PS_FIELD_NUMBER: _ClassVar[int]
+    END_PS_FIELD_NUMBER: _ClassVar[int]
+    SENT_NS_FIELD_NUMBER: _ClassVar[int]
+    TOOK_NS_FIELD_NUMBER: _ClassVar[int]
+    UNIT_NS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_KIND_FIELD_NUMBER: _ClassVar[int]
+    WAIT_PS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FROM_NS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_NS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    kind: _common_pb2.UnitKind
+    name: str
+    shadow: bool
+    event_kind: bytes
+    events: bytes
+    ahead: bytes
+    begin_ps: bytes
+    end_ps: bytes
+    sent_ns: bytes
+    took_ns: bytes
+    unit_ns: bytes
+    wait_kind: bytes
+    wait_ps: bytes
+    wait_from_ns: bytes
+    wait_ns: bytes
+    left_out: int
+    def __init__(self, kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., name: _Optional[str] = ..., shadow: bool = ..., event_kind: _Optional[bytes] = ..., events: _Optional[bytes] = ..., ahead: _Optional[bytes] = ..., begin_ps: _Optional[bytes] = ..., end_ps: _Optional[bytes] = ..., sent_ns: _Optional[bytes] = ..., took_ns: _Optional[bytes] = ..., unit_ns: _Optional[bytes] = ..., wait_kind: _Optional[bytes] = ..., wait_ps: _Optional[bytes] = ..., wait_from_ns: _Optional[bytes] = ..., wait_ns: _Optional[bytes] = ..., left_out: _Optional[int] = ...) -> None: ...
+
 class ShutdownRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -127,6 +127,11 @@ class GpuModelStub(object):
                 request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.StatisticsRequest.SerializeToString,
                 response_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.StatisticsReply.FromString,
                 _registered_method=True)
+        self.Timeline = channel.unary_unary(
+                '/spartan.cosim.v1.GpuModel/Timeline',
+                request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.TimelineRequest.SerializeToString,
+                response_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.TimelineReply.FromString,
+                _registered_method=True)
         self.Shutdown = channel.unary_unary(
                 '/spartan.cosim.v1.GpuModel/Shutdown',
                 request_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.ShutdownRequest.SerializeToString,
@@ -249,6 +254,12 @@ class GpuModelServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Timeline(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Shutdown(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -347,6 +358,11 @@ def add_GpuModelServicer_to_server(servicer, server):
                     servicer.Statistics,
                     request_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.StatisticsRequest.FromString,
                     response_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.StatisticsReply.SerializeToString,
+            ),
+            'Timeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.Timeline,
+                    request_deserializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.TimelineRequest.FromString,
+                    response_serializer=spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.TimelineReply.SerializeToString,
             ),
             'Shutdown': grpc.unary_unary_rpc_method_handler(
                     servicer.Shutdown,
@@ -843,6 +859,33 @@ class GpuModel(object):
             '/spartan.cosim.v1.GpuModel/Statistics',
             spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.StatisticsRequest.SerializeToString,
             spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.StatisticsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Timeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/spartan.cosim.v1.GpuModel/Timeline',
+            spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.TimelineRequest.SerializeToString,
+            spartan_dot_cosim_dot_v1_dot_gpu__model__pb2.TimelineReply.FromString,
             options,
             channel_credentials,
             insecure,

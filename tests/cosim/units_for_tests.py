@@ -37,3 +37,9 @@ class CautiousEngine(EllpackCompactionEngine):
     """Never asked ahead of time."""
 
     stateless = False
+
+
+class PonderingScheduler(LongestFirstScheduler):
+    def schedule(self, query):
+        time.sleep(0.2)
+        return super().schedule(query)
