@@ -13,7 +13,7 @@ import pydantic
 from pydantic import Field
 
 from bridge.errors import ConfigurationError
-from bridge.units import UnitChoice, default_choices
+from bridge.units import TcpSecurity, UnitChoice, default_choices
 from spartan_units.types import UnitKind
 
 if sys.version_info >= (3, 11):
@@ -21,7 +21,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["ConvLayer", "Gpu", "Input", "Layer", "ReluLayer", "RunConfig", "Unit", "gpu_assignments", "load_config"]
+__all__ = [
+    "ConvLayer",
+    "Gpu",
+    "Input",
+    "Layer",
+    "ReluLayer",
+    "RunConfig",
+    "Tls",
+    "Unit",
+    "gpu_assignments",
+    "load_config",
+]
 
 Phase = Literal["forward", "data_gradient", "filter_gradient"]
 
@@ -62,17 +73,23 @@ class Tls(_Section):
     token_file: Path | None = None
     insecure_loopback: bool = False
 
-    def security(self, folder: Path) -> TcpSecurity:
-        """Return what the files hold; relative paths start at `folder`.
+    @pydantic.field_validator("ca", "certificate", "key", "token_file")
+    @classmethod
+    def _beside_the_file(cls, path: Path | None, info: pydantic.ValidationInfo) -> Path | None:
+        return path if path is None or info.context is None else info.context["folder"] / path
+
+    def security(self) -> TcpSecurity:
+        """Return what the files hold.
 
         Raises:
             ConfigurationError: where one can't be read.
         """
-        ca, certificate, key, token = (
-            None if path is None else folder / path for path in (self.ca, self.certificate, self.key, self.token_file)
-        )
         return TcpSecurity.from_files(
-            ca=ca, certificate=certificate, key=key, token=token, insecure_loopback=self.insecure_loopback
+            ca=self.ca,
+            certificate=self.certificate,
+            key=self.key,
+            token=self.token_file,
+            insecure_loopback=self.insecure_loopback,
         )
 
 
@@ -117,10 +134,10 @@ class ConvLayer(_Section):
     units: dict[UnitKind, Unit] = Field(default_factory=dict)
     phase_units: dict[Phase, dict[UnitKind, Unit]] = Field(default_factory=dict)
 
-    def choices(self, phase: str) -> tuple[UnitChoice, ...]:
-        """Return the units of a phase that differ from the job's."""
+    def choices(self, phase: str, tls: Tls) -> tuple[UnitChoice, ...]:
+        """Return the units of a phase that differ from the job's; `tls` is the job's."""
         of_phase = next((units for name, units in self.phase_units.items() if name == phase), {})
-        return _choices({**self.units, **of_phase})
+        return _choices({**self.units, **of_phase}, tls)
 
 
 class ReluLayer(_Section):
@@ -130,13 +147,19 @@ class ReluLayer(_Section):
     name: str
     units: dict[UnitKind, Unit] = Field(default_factory=dict)
 
-    def choices(self, phase: str) -> tuple[UnitChoice, ...]:
-        """Return the units that differ from the job's; they are the same in all phases."""
-        return _choices(self.units)
+    def choices(self, phase: str, tls: Tls) -> tuple[UnitChoice, ...]:
+        """Return the units that differ from the job's; they are the same in all phases. `tls` is the job's."""
+        return _choices(self.units, tls)
 
 
-def _choices(units: dict[UnitKind, Unit]) -> tuple[UnitChoice, ...]:
-    return tuple(UnitChoice(kind, unit.spec, unit.parameters) for kind, unit in units.items())
+def _choices(units: dict[UnitKind, Unit], tls: Tls) -> tuple[UnitChoice, ...]:
+    return tuple(
+        _secured(UnitChoice(kind, unit.spec, unit.parameters), unit.tls or tls) for kind, unit in units.items()
+    )
+
+
+def _secured(choice: UnitChoice, tls: Tls) -> UnitChoice:
+    return replace(choice, security=tls.security()) if choice.placement == "tcp" else choice
 
 
 Layer = Annotated[ConvLayer | ReluLayer, Field(discriminator="kind")]
@@ -159,6 +182,7 @@ class RunConfig(_Section):
     reply_deadline_s: float = Field(default=30.0, gt=0)
     gpu: Gpu = Gpu()
     input: Input = Input()
+    tls: Tls = Tls()
     units: dict[UnitKind, Unit] = Field(default_factory=dict)
     layers: tuple[Layer, ...] = Field(min_length=1)
 
@@ -183,9 +207,8 @@ class RunConfig(_Section):
         """Return the unit of every seat: as given on the command line, else as the file says, else the default."""
         found = default_choices()
         shadows: list[UnitChoice] = []
-        for kind, unit in self.units.items():
-            found[kind] = UnitChoice(kind, unit.spec, unit.parameters)
-        for choice in given:
+        found.update((choice.kind, choice) for choice in _choices(self.units, self.tls))
+        for choice in (_secured(choice, self.tls) for choice in given):
             if choice.shadow:
                 shadows.append(choice)
                 continue
@@ -233,7 +256,7 @@ def load_config(path: Path) -> RunConfig:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(f"the configuration {path} can't be read: {reason}") from None
     try:
-        return RunConfig.model_validate(tomllib.loads(text))
+        return RunConfig.model_validate(tomllib.loads(text), context={"folder": path.parent})
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
     except pydantic.ValidationError as error:
@@ -261,6 +284,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     sections: dict[str, type[_Section]] = {
         "gpu": Gpu,
         "input": Input,
+        "tls": Tls,
         "units": Unit,
         "conv": ConvLayer,
         "relu": ReluLayer,

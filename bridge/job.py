@@ -140,7 +140,7 @@ class Job:
         host_bias = None if stage.bias is None else stage.bias.numpy()
         reference = expected(phase, shape, x=host_x, w=layouts.filters.numpy(), dy=host_dy, bias=host_bias)
         operand = {"forward": "x", "data_gradient": "dy", "filter_gradient": layer.sparse_operand}[phase]
-        with self._session.changed(layer.choices(phase)), self._session.layer(label):
+        with self._session.changed(layer.choices(phase, self._config.tls)), self._session.layer(label):
             with conv.dense(phase, self._session, layer.name, shape, **operands) as operation:
                 dense = self._measure(operation)
                 dense_result = operation.output.numpy()
@@ -195,7 +195,7 @@ class Job:
         matrix = Matrix(output, images * channels, height * width, height * width, 1, _TILE, _TILE)
         watched: WatchedTensor | None = None
         read = 0
-        with self._session.changed(layer.choices(phase)), self._session.layer(label):
+        with self._session.changed(layer.choices(phase, self._config.tls)), self._session.layer(label):
             plain = spartan = self._measure(operation)
             if UnitKind.MONITOR in self._session.units:
                 watched = self._session.watch(matrix)

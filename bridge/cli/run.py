@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import rich.console
@@ -12,12 +11,12 @@ import typer
 
 from bridge.backend import BACKENDS
 from bridge.cli._report import print_results, print_times
-from bridge.config import load_config
+from bridge.config import Tls, load_config
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.job import Job, run_job
 from bridge.kernel import LaunchProgress
 from bridge.session import CoSimulation
-from bridge.units import TcpSecurity, parse_choice
+from bridge.units import parse_choice
 
 __all__ = ["register"]
 
@@ -46,7 +45,9 @@ def run(
     record: Path | None = typer.Option(
         None, help="New folder that receives all events and replies, for spartan replay."
     ),
-    tls_ca: Path | None = typer.Option(None, help="For tcp:// units, PEM: the authority of the servers' certificates."),
+    tls_ca: Path | None = typer.Option(
+        None, help="For tcp:// units, instead of the file's [tls]. PEM: the servers' authority."
+    ),
     tls_certificate: Path | None = typer.Option(None, help="PEM: certificate of this side, for mutual TLS."),
     tls_key: Path | None = typer.Option(None, help="PEM: its private key."),
     token_file: Path | None = typer.Option(None, help="File with the token to present over TLS."),
@@ -68,11 +69,13 @@ def run(
             changes[option] = value
     if cores is not None:
         changes["host_threads"] = cores
-    loaded = loaded.model_copy(update=changes).with_gpu(gpu, gpu_set)
-    security = TcpSecurity.from_files(
-        ca=tls_ca, certificate=tls_certificate, key=tls_key, token=token_file, insecure_loopback=insecure_loopback
+    tls = Tls(
+        ca=tls_ca, certificate=tls_certificate, key=tls_key, token_file=token_file, insecure_loopback=insecure_loopback
     )
-    choices = tuple(replace(parse_choice(text), security=security) for text in unit)
+    if tls != Tls():
+        changes["tls"] = tls
+    loaded = loaded.model_copy(update=changes).with_gpu(gpu, gpu_set)
+    choices = tuple(parse_choice(text) for text in unit)
     folder = out if out is not None else Path("runs") / loaded.name
     try:
         folder.mkdir(parents=True, exist_ok=True)

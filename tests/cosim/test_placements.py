@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from bridge import CoSimulation, UnitChoice
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
 from tests.cosim.jobs import Outcome, run
+from tests.cosim.tls import Files, security, server_options, serving
 
 HERE = Path(__file__).parent / "units_for_tests.py"
 SLOW = {
@@ -46,13 +48,32 @@ def everywhere(spec: str) -> dict[UnitKind, str]:
 
 
 @pytest.mark.parametrize("batch", [1, 64, 4096])
-@pytest.mark.parametrize("place", ["builtin", "thread:*", "*", "slow"])
+@pytest.mark.parametrize("place", ["builtin", "thread:*", "*", "slow", "slow thread"])
 def test_every_placement_and_batch_size_gives_the_same(recorded, place, batch):
     specs = everywhere(place)
     if place.startswith("slow"):
-        specs = SLOW
+        specs = {kind: f"thread:{spec}" for kind, spec in SLOW.items()} if "thread" in place else SLOW
     with CoSimulation(units=choices(specs, batch)) as session:
         assert run(session) == recorded[0]
+
+
+@pytest.mark.parametrize("how", ["mutual", "token", "bare"])
+@pytest.mark.parametrize("batch", [1, 64, 4096])
+def test_tcp_gives_the_same_for_every_batch_size_and_any_speed(recorded, tmp_path, batch, how):
+    files = Files(tmp_path)
+    with contextlib.ExitStack() as stack:
+        units = [
+            UnitChoice(
+                kind,
+                stack.enter_context(serving(kind, tmp_path / "log", *server_options(files, how), spec=SLOW[kind])),
+                max_batch_events=batch,
+                security=security(files, how),
+            )
+            for kind in UnitKind
+        ]
+        with CoSimulation(units=units) as session:
+            assert {unit.placement for unit in session.units.values()} == {"tcp"}
+            assert run(session) == recorded[0]
 
 
 def test_being_asked_ahead_of_time_changes_nothing(recorded):

@@ -3,77 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import trustme
 
 from bridge import CoSimulation, UnitChoice, UnitFailedError
-from bridge._process import Child, ChildError
-from bridge.units import TcpSecurity
+from bridge._process import ChildError
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
 from tests.cosim.jobs import run
-
-
-class Files:
-    """Certificates of an authority, a server on 127.0.0.1 and a client, and a token."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        authority, stranger = trustme.CA(), trustme.CA()
-        self.ca = self._write("ca.pem", authority.cert_pem.bytes())
-        self.server = self._pair("server", authority.issue_cert("127.0.0.1", "localhost"))
-        self.client = self._pair("client", authority.issue_cert("driver@example.org"))
-        self.stranger = self._pair("stranger", stranger.issue_cert("driver@example.org"))
-        self.token = self._write("token", b"s3same\n")
-
-    def _write(self, name: str, content: bytes) -> Path:
-        (self.folder / name).write_bytes(content)
-        return self.folder / name
-
-    def _pair(self, name: str, issued: trustme.LeafCert) -> tuple[Path, Path]:
-        chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
-        return self._write(f"{name}.pem", chain), self._write(f"{name}.key", issued.private_key_pem.bytes())
+from tests.cosim.test_jobs import DEFAULT, JOB, spartan
+from tests.cosim.tls import Files, security, server_options, serving
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Files:
     return Files(tmp_path_factory.mktemp("tls"))
-
-
-@contextlib.contextmanager
-def serving(kind: UnitKind, log: Path, *options: str, listen: str = "tcp://127.0.0.1:0") -> Iterator[str]:
-    command = [sys.executable, "-m", "spartan_units.serve", "--unit", DEFAULT_UNITS[kind], "--listen", listen, *options]
-    child = Child(command, log=log)
-    try:
-        child.wait_ready(30)
-        yield f"tcp://{child.address}"
-    finally:
-        child.stop()
-
-
-def server_options(files: Files, how: str) -> list[str]:
-    tls = ["--tls-certificate", str(files.server[0]), "--tls-key", str(files.server[1])]
-    return {
-        "mutual": [*tls, "--tls-client-ca", str(files.ca)],
-        "token": [*tls, "--token-file", str(files.token)],
-        "bare": ["--insecure-loopback"],
-    }[how]
-
-
-def security(files: Files, how: str) -> TcpSecurity:
-    return {
-        "mutual": TcpSecurity.from_files(ca=files.ca, certificate=files.client[0], key=files.client[1]),
-        "token": TcpSecurity.from_files(ca=files.ca, token=files.token),
-        "bare": TcpSecurity(insecure_loopback=True),
-        "stranger": TcpSecurity.from_files(ca=files.ca, certificate=files.stranger[0], key=files.stranger[1]),
-        "wrong token": TcpSecurity(ca=files.ca.read_bytes(), token="guess"),
-        "nothing": TcpSecurity(),
-    }[how]
 
 
 @pytest.mark.parametrize("how", ["mutual", "token", "bare"])
@@ -131,3 +78,62 @@ def test_a_server_on_tcp_without_protection_does_not_start(tmp_path):
     assert result.returncode == 2
     assert "needs mutual TLS" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+TLS = {
+    "mutual": 'ca = "ca.pem"\ncertificate = "client.pem"\nkey = "client.key"\n',
+    "token": 'ca = "ca.pem"\ntoken_file = "token"\n',
+    "bare": "insecure_loopback = true\n",
+}
+
+
+def job(addresses: dict[str, str], tables: str) -> str:
+    units = "".join(f'[units.{kind}]\nspec = "{address}"\n' for kind, address in addresses.items())
+    return JOB.replace("[input]", f"{units}{tables}[input]", 1)
+
+
+def test_a_job_file_says_how_tcp_is_protected(files, tmp_path):
+    """For all units or for one, in the file or on the command line; the result is that of the units built in."""
+    how = {"monitor": "mutual", "compaction": "token", "scheduler": "bare"}
+    with contextlib.ExitStack() as stack:
+        addresses = {
+            kind: stack.enter_context(serving(UnitKind(kind), tmp_path / "log", *server_options(files, protection)))
+            for kind, protection in how.items()
+        }
+        tables = "".join(f"[units.{kind}.tls]\n{TLS[how[kind]]}" for kind in ("compaction", "scheduler"))
+        (files.folder / "job.toml").write_text(job(addresses, f"{tables}[tls]\n{TLS['mutual']}"))
+        # From another folder: the paths in a file are relative to it.
+        ran = spartan("run", str(files.folder / "job.toml"), "--out", "out", cwd=tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        (files.folder / "bare.toml").write_text(job({"scheduler": addresses["scheduler"]}, f"[tls]\n{TLS['mutual']}"))
+        options = [f"--unit=monitor={addresses['monitor']}", "--tls-ca", str(files.ca)]
+        options += ["--tls-certificate", str(files.client[0]), "--tls-key", str(files.client[1])]
+        (files.folder / "plain.toml").write_text(JOB)
+        again = spartan("run", str(files.folder / "plain.toml"), "--out", "out2", *options, cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+        refused = spartan("run", str(files.folder / "bare.toml"), "--out", "out3", cwd=tmp_path)
+        assert refused.returncode == 3
+        assert "scheduler failed at the handshake" in refused.stderr
+    builtin = [f"--unit={kind}=builtin" for kind in DEFAULT]
+    alone = spartan("run", str(files.folder / "plain.toml"), "--out", "out4", *builtin, cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    results = [json.loads((tmp_path / out / "results.json").read_text()) for out in ("out", "out2", "out4")]
+    assert {unit["placement"] for unit in results[0]["units"]} == {"tcp"}
+    assert len({result["trace_hash"] for result in results}) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ('ca = "no.pem"', "no.pem can't be read: No such file or directory"),
+        ('certficate = "client.pem"', "there is no key units.monitor.tls.certficate; did you mean 'certificate'?"),
+        ("", "needs mutual TLS, or a token over TLS, or --insecure-loopback"),
+    ],
+)
+def test_what_a_job_file_says_wrong_of_tls_ends_in_one_sentence(files, tmp_path, table, sentence):
+    tables = f"[units.monitor.tls]\n{table}\n"
+    (tmp_path / "job.toml").write_text(job({"monitor": "tcp://127.0.0.1:9"}, tables))
+    ran = spartan("run", "job.toml", "--out", "out", cwd=tmp_path)
+    assert ran.returncode == (2 if table else 3)
+    assert sentence in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
