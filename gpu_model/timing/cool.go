@@ -37,7 +37,8 @@ func (u *computeUnit) cool() {
 	tlb.clear()
 	l1v.clear()
 	order.clear()
-	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held}
+	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held, linesDone: u.linesDone}
+	clear(u.linesDone)
 	u.coalescer.lines, u.stack.joins = lines, joins
 	u.start()
 }

@@ -25,7 +25,7 @@ func (e *DeadlockError) Error() string {
 }
 
 var waitNames = [...]string{waitNone: "ready to issue", waitFetch: "waits for instructions", waitVector: "waits for memory at s_waitcnt",
-	waitBarrier: "waits at s_barrier for the rest of its work-group"}
+	waitBarrier: "waits at s_barrier for the rest of its work-group", waitPort: "waits for room for its memory accesses"}
 
 // deadlock describes the wavefronts that are left.
 func (g *GPU) deadlock(r *run) error {

@@ -30,11 +30,13 @@ var effects = []struct{ key, value, name, scene string }{
 	{"fetch.buffer_bytes", "128", "icache_24KB_1x64_i1", ""},
 	{"vmem.instruction_stages", "12", "gchase_8KB_s64_h128", ""},
 	{"vmem.transaction_stages", "20", "gchase_8KB_s64_h128", ""},
+	{"vmem.in_flight", "64", "cp4_512KB_128wg", ""},
 	{"l1v.bytes", "4096", "gchase_8KB_s64_h512", ""},
 	{"l1v.ways", "1", "conv3_16x28x28_16", ""},
 	{"l1v.bank_latency", "40", "gchase_8KB_s64_h512", ""},
 	{"l1v.directory_latency", "8", "gchase_8KB_s64_h128", ""},
 	{"l1v.requests_per_cycle", "1", "strided_rd_s16", ""},
+	{"l1v.reorder_entries", "64", "cp4_512KB_128wg", ""},
 	{"l1s.bytes", "1024", "schase_8KB_h512", ""},
 	{"l1s.bank_latency", "10", "schase_64B_h256", ""},
 	{"l1s.directory_latency", "10", "schase_64B_h256", ""},
@@ -43,6 +45,9 @@ var effects = []struct{ key, value, name, scene string }{
 	{"l1i.bank_latency", "10", "icache_24KB_1x64_i4", ""},
 	{"l1i.directory_latency", "10", "icache_24KB_1x64_i4", ""},
 	{"l1i.mshrs", "1", "icache_36KB_16x64_i2", ""},
+	{"l1i.requests_per_cycle", "1", "rd4_512KB_128wg", ""},
+	{"l1i.reorder_entries", "4", "rd4_512KB_128wg", ""},
+	{"l1i.reorder_per_cycle", "1", "rd4_512KB_128wg", ""},
 	{"l2.banks", "4", "rd4_512KB_128wg", ""},
 	{"l2.bank_bytes", "2048", "gchase_255KB_s320_h1632", ""},
 	{"l2.ways", "1", "gchase_255KB_s320_h1632", "l2.bank_bytes=2048"},
@@ -62,8 +67,10 @@ var effects = []struct{ key, value, name, scene string }{
 	{"l2_tlb.sets", "1", "gchase_page_1024_h2048", ""},
 	{"l2_tlb.ways", "4", "gchase_page_1024_h2048", "l2_tlb.sets=16"},
 	{"l2_tlb.mshrs", "1", "rd4_512KB_128wg", ""},
+	{"l2_tlb.requests_per_cycle", "1", "cp4_512KB_128wg", ""},
 	{"l2_tlb.latency", "20", "gchase_page_512_h1024", ""},
 	{"mmu.walk_cycles", "200", "gchase_page_64_h64", ""},
+	{"mmu.walks_in_flight", "1", "rd4_512KB_128wg", ""},
 	{"dram.kind", "banked", "gchase_1MB_s320_h3272", ""},
 	{"dram.latency", "200", "gchase_1MB_s320_h3272", ""},
 	{"dram.requests_per_cycle", "2", "wr4_4096KB_512wg_x2", ""},
@@ -88,7 +95,7 @@ var effects = []struct{ key, value, name, scene string }{
 }
 
 // noCycles are the parameters that change something else than cycles, can't be changed, or bind only in patterns that no case has.
-var noCycles = []string{"name", "clock_hz", "fetch.line_bytes", "dram.bytes", "l1s.ways", "l1s.requests_per_cycle", "l1i.requests_per_cycle"}
+var noCycles = []string{"name", "clock_hz", "fetch.line_bytes", "dram.bytes", "l1s.ways", "l1s.requests_per_cycle"}
 
 // TestParametersTakeEffect checks that every parameter does what it says where it says so: it changes the cycles or misses of a case, or is
 // marked as having no effect.

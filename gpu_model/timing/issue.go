@@ -183,9 +183,11 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	case portVMem:
 		u.counts.VMem++
 		u.queues[portVMem].enter(t + 1)
-		u.vectorMemory(t, slot, w, op)
+		at := u.vectorMemory(t, slot, w, op)
 		w.fault = w.emu.Fault
-		u.follow(t, slot, w, t+lat.vectorMemory)
+		if at != never {
+			u.follow(t, slot, w, at)
+		}
 	case portLDS:
 		u.counts.LDS++
 		latch := max(t+1, u.ldsStart)

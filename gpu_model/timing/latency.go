@@ -15,7 +15,7 @@ type latencies struct {
 	vectorMemory     uint64 // issue to next issue, FLAT: its lines are known
 	fetchToIssue     uint64 // instruction bytes from L1I to the first issue from them
 	dispatchToFetch  uint64 // work-group at the compute unit to the first fetch request
-	vectorToL1       uint64 // issue to the first transaction's arrival at L1V (TLB hit)
+	vectorToL1       uint64 // lines known to the first transaction's arrival at L1V (TLB hit)
 	l1ToVector       uint64 // L1V's answer to the completion in the wavefront's counter
 	scalarToL1       uint64
 	l1ToScalar       uint64
@@ -45,7 +45,7 @@ func newLatencies(s *gpuconfig.Spec) latencies {
 		scalar: 3, scalarMemory: 2, branch: 3, special: 1,
 		lds: uint64(c.LDSCycles) + 1, ldsNext: uint64(c.LDSCycles) + 2,
 		vectorMemory: uint64(v.InstructionStages) + 2, fetchToIssue: 5, dispatchToFetch: 1,
-		vectorToL1: uint64(v.InstructionStages+v.TransactionStages+s.L1VTLB.Latency) + 5, l1ToVector: 10,
+		vectorToL1: uint64(v.TransactionStages+s.L1VTLB.Latency) + 3, l1ToVector: 10,
 		scalarToL1: uint64(s.L1STLB.Latency) + 3, l1ToScalar: 11,
 		l1vHit:  uint64(s.L1V.BankLatency+s.L1V.DirectoryLatency) + 3,
 		l1vFill: uint64(s.L1V.BankLatency) - min(2, uint64(s.L1V.BankLatency)),

@@ -11,8 +11,9 @@ type transaction struct {
 	unit  uint8  // compute unit of the shader array
 	slot  uint8  // wavefront slot
 	kind  accessKind
-	last  bool  // last transaction of its instruction
-	room  uint8 // place that it takes in L1S or L1I
+	last  bool   // last transaction of its instruction
+	room  uint8  // place that it takes in L1S or L1I
+	lines uint16 // of a vector memory instruction, at its first one
 }
 
 // accessKind tells what a request asks of a cache.

@@ -40,9 +40,13 @@ type computeUnit struct {
 	l1v       tags
 	order     reorderBuffer
 	coalescer coalescer
-	held      []int32 // transactions held up at L1V by a full set, oldest first
-	heldUntil uint64  // cycle before which none of them can go on
-	pipeFree  uint64  // transaction pipeline: cycle of the next transaction
+	held      []int32  // transactions held up at L1V by a full set, oldest first
+	heldUntil uint64   // cycle before which none of them can go on
+	linesIn   uint64   // lines that have left the coalescer
+	linesLeft uint64   // cycle in which the latest ones did
+	linesOut  uint64   // those of them that were answered
+	linesDone []uint64 // cycles of the latest answers; as many lines may be under way
+	pipeFree  uint64   // transaction pipeline: cycle of the next transaction
 
 	stack     cycleStack
 	counts    InstructionCounts
@@ -60,7 +64,7 @@ type computeUnit struct {
 
 func (u *computeUnit) init(a *shaderArray, index int) {
 	s := a.spec
-	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
+	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, linesDone: make([]uint64, min(s.VMem.InFlight, s.L1V.ReorderEntries)), tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
 	u.start()
 }
 
@@ -82,6 +86,7 @@ const (
 	waitFetch             // instruction bytes
 	waitVector            // s_waitcnt
 	waitBarrier           // s_barrier
+	waitPort              // room for the lines of a vector memory instruction
 )
 
 // wave is a wavefront slot.

@@ -6,16 +6,18 @@ import (
 )
 
 // vectorMemory issues a FLAT or buffer instruction at cycle t: its addresses are known at once, its lines go through the
-// coalescer, the transaction pipeline and the TLB to L1V.
-func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
+// coalescer, the transaction pipeline and the TLB to L1V. It returns the cycle from which the wavefront goes on, when its lines have left the
+// coalescer; never while they find no room behind it.
+func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) uint64 {
 	e, a := w.emu, u.array
 	w.executeAlone(op)
+	leave := t + u.lat.vectorMemory
 	if op.Address == nil || w.fault != nil {
-		return
+		return leave
 	}
 	op.Address(e, op)
 	if w.fault = e.Fault; w.fault != nil {
-		return
+		return leave
 	}
 	x := &a.workspace.Access
 	c := &u.coalescer
@@ -46,36 +48,75 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) {
 	case emu.AccessAtomic, emu.AccessAtomicReturn:
 		kind = atomicLine
 	}
-	at := max(t+u.lat.vectorToL1, u.pipeFree)
 	if len(c.lines) == 0 { // no lane takes part in memory behind the LDS
-		w.vm.completeEmpty(at + u.lat.l1ToVector)
-		return
+		w.vm.completeEmpty(max(leave+u.lat.vectorToL1, u.pipeFree) + u.lat.l1ToVector)
+		return leave
 	}
 	for i := range c.lines {
 		l := &c.lines[i]
 		tx := a.transactions.get()
 		n := &a.transactions.all[tx]
-		*n = transaction{ready: never, line: l.line, mask: l.mask, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot),
+		*n = transaction{ready: never, enter: leave, line: l.line, mask: l.mask, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot),
 			kind: kind, last: i == len(c.lines)-1}
-		n.enter = at
+		if i == 0 {
+			n.lines = uint16(len(c.lines))
+		}
 		u.order.push(tx)
-		at++
 	}
-	u.admitVector(0)
-	u.pipeFree = at
-	u.markAwake(t+1, at-2-t)
+	u.markAwake(t+1, u.lat.vectorMemory+1)
+	u.admitVector()
 	u.drainVector()
+	if u.order.admitted != u.order.tail {
+		w.state = waitPort
+		return never
+	}
+	return u.linesLeft
 }
 
-// admitVector sends the transactions that the reorder buffer has room for to the TLB, not before cycle free.
-func (u *computeUnit) admitVector(free uint64) {
+// admitVector lets instructions' lines leave the coalescer, in the order of issue, as far as it is known when there is room for all the
+// lines of one, and sends them through the transaction pipeline to the TLB, one a cycle.
+func (u *computeUnit) admitVector() {
 	a, r := u.array, &u.order
-	for last := min(r.tail, r.head+uint32(a.spec.L1V.ReorderEntries)); r.admitted != last; r.admitted++ {
-		tx := r.ring[r.admitted%uint32(len(r.ring))]
-		x := &a.transactions.all[tx]
-		ready := a.translate(&u.tlb, int32(u.index), max(x.enter, free), x.line>>(pageShift-lineShift), tx)
-		if ready != never {
-			u.enterL1V(tx, ready)
+	for r.admitted != r.tail {
+		ring := r.ring
+		mask := uint32(len(ring) - 1)
+		first := &a.transactions.all[ring[r.admitted&mask]]
+		n := uint64(first.lines)
+		leave := max(first.enter, u.linesLeft)
+		if room := uint64(len(u.linesDone)); u.linesIn+n > room { // the line in whose place the last one goes, or all before
+			i := u.linesIn + min(n, room) - room
+			if n > room {
+				i = u.linesIn
+			}
+			if i > u.linesOut {
+				return
+			}
+			if i > 0 {
+				leave = max(leave, u.linesDone[(i-1)%room])
+			}
+		}
+		u.linesLeft = leave
+		u.linesIn += n
+		at := max(leave+u.lat.vectorToL1, u.pipeFree)
+		w, slot, gen := &u.waves[first.slot], int(first.slot), first.gen
+		for range n {
+			tx := ring[r.admitted&mask]
+			x := &a.transactions.all[tx]
+			r.admitted++
+			x.enter = at
+			if ready := a.translate(&u.tlb, int32(u.index), at, x.line>>(pageShift-lineShift), tx); ready != never {
+				u.enterL1V(tx, ready)
+			}
+			at++
+		}
+		u.pipeFree = at
+		u.markAwake(leave, at-2-leave)
+		if w.gen == gen && w.state == waitPort {
+			w.state = waitNone
+			if leave > a.clock+u.lat.vectorMemory {
+				w.cause = CausePort
+			}
+			u.follow(a.clock, slot, w, leave)
 		}
 	}
 }
@@ -189,8 +230,11 @@ func (u *computeUnit) drainVector() {
 		at := max(x.ready+u.lat.l1ToVector, r.last)
 		r.last = at
 		u.markAwake(at-1, 2)
+		u.linesDone[u.linesOut%uint64(len(u.linesDone))] = at
+		u.linesOut++
 		if r.admitted != r.tail {
-			u.admitVector(at)
+			u.admitVector()
+			x = &a.transactions.all[tx]
 		}
 		slot := int(x.slot)
 		w := &u.waves[slot]
