@@ -24,9 +24,10 @@ class GpuModelBuildHook(BuildHookInterface):  # type: ignore[misc]
             return
         build_gpusim.build(Path(self.root))
         if version == "standard":  # an editable install reads them from the source tree
-            for path in sorted((Path(self.root) / "kernels").glob("*")):
+            kernels = Path(self.root) / "kernels"
+            for path in sorted([*kernels.glob("*"), *(kernels / "portable").glob("*")]):
                 if path.suffix in (".hsaco", ".toml"):
-                    build_data["force_include"][str(path)] = f"bridge/_kernels/{path.name}"
+                    build_data["force_include"][str(path)] = f"bridge/_kernels/{path.relative_to(kernels)}"
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"py3-none-{platform}"

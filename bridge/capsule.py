@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bridge.kernel import Kernel, LaunchResult
     from bridge.session import CoSimulation
 
-__all__ = ["LaunchRecorder", "Region", "write_capsule"]
+__all__ = ["EachKernelRecorder", "LaunchRecorder", "Region", "write_capsule"]
 
 FORMAT = "spartan-capsule"
 VERSION = 1
@@ -204,3 +204,37 @@ class LaunchRecorder:
         raise ConfigurationError(
             f"kernel {kernel.name} can't be recorded: argument {argument} is {address:#x}, which lies in no array"
         )
+
+
+class EachKernelRecorder(LaunchRecorder):
+    """Writes the first launch of every kernel as a capsule in a folder of the kernel's name.
+
+    Launches whose arguments point to what is no array, such as a compacted view, are left out.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        """Write below `directory`."""
+        super().__init__(Path(directory) / "none")
+        self._root = Path(directory)
+        self.made: list[str] = []
+
+    def wants(self, kernel: str) -> bool:
+        """Tell whether the kernel has no capsule yet."""
+        self.seen.append(kernel)
+        return kernel not in self.made
+
+    def record(
+        self, session: CoSimulation, kernel: Kernel, request: Any, run: Callable[[], LaunchResult]
+    ) -> LaunchResult:
+        """Run a launch and write it, where it can be recorded."""
+        for argument in kernel.arguments:
+            address = int.from_bytes(request.arguments[argument.offset : argument.offset + 8], "little")
+            if argument.kind == "global_buffer" and address:
+                try:
+                    self._array_at(session, kernel, argument.name, address)
+                except ConfigurationError:
+                    return run()
+        result = LaunchRecorder(self._root / kernel.name).record(session, kernel, request, run)
+        self.made.append(kernel.name)
+        self.done = True
+        return result

@@ -105,6 +105,7 @@ class CoSimulation:
         self.profiled: Callable[[str], bool] = lambda _: False
         self._metric_names = MetricNames()
         self.on_progress: Callable[[LaunchProgress], None] | None = None
+        self.on_read: Callable[[bytes], None] = lambda _: None
         self._deadline_s = reply_deadline_s
         self._seats: dict[UnitKind, int] = {}
         self._servers: dict[UnitKey, UnitServer] = {}
@@ -303,7 +304,9 @@ class CoSimulation:
             count = min(_CHUNK, nbytes - start)
             request = gpu_model_pb2.ReadRequest(address=address + start, bytes=count)
             parts.append(self._payloads.read(self._call(self._stub.Read, request).data).data)
-        return b"".join(parts)
+        content = b"".join(parts)
+        self.on_read(content)
+        return content
 
     def _free(self, address: int) -> None:
         self._allocations.pop(address, None)

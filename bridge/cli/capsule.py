@@ -10,7 +10,7 @@ import sys
 import typer
 
 from bridge._binary import gpusim
-from bridge.capsule import LaunchRecorder
+from bridge.capsule import EachKernelRecorder, LaunchRecorder
 from bridge.errors import ConfigurationError
 from bridge.session import CoSimulation
 
@@ -48,9 +48,14 @@ def _record_script(arguments: list[str]) -> None:
     parser.add_argument("--script", required=True)
     parser.add_argument("--kernel")
     parser.add_argument("--number", type=int, default=1)
+    parser.add_argument("--each-kernel", action="store_true")
     parser.add_argument("rest", nargs="*")
     options = parser.parse_intermixed_args(arguments)
-    recorder = LaunchRecorder(options.directory, kernel=options.kernel, number=options.number)
+    recorder = (
+        EachKernelRecorder(options.directory)
+        if options.each_kernel
+        else LaunchRecorder(options.directory, kernel=options.kernel, number=options.number)
+    )
     CoSimulation.recorder = recorder
     sys.argv = [options.script, *options.rest]
     try:

@@ -137,6 +137,10 @@ class FullyConnectedLayer(DeviceLayer):
     @staticmethod
     def _gemm(operation: Operation, a: DeviceArray, b: DeviceArray, c: DeviceArray, M: int, N: int, K: int) -> None:
         """C (M × N) = Aᵀ · B with A K × M and B K × N, all row-major."""
+        if operation.session.portable:
+            sizes = {"M": M, "N": N, "K": K, "lda": M, "ldb": N, "ldc": N}
+            operation.launch("gemm_tn", {"a": a, "b": b, "c": c, **sizes})
+            return
         plan = plan_dense(M, N, K, gather=False)
         target = Target(operation, plan, K, c)
         add_dense_gemm(operation, plan, (M, N, K), a, M, {"b": b, "ldb": N}, target, Layout(N, 1, 0, N))

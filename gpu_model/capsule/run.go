@@ -3,6 +3,7 @@ package capsule
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/codeobject"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
@@ -29,7 +30,9 @@ type Options struct {
 type Outcome struct {
 	Instructions uint64 // wavefront instructions
 	Wavefronts   uint64
-	Cycles       uint64 // of the kernel; 0 in functional mode
+	Cycles       uint64         // of the kernel; 0 in functional mode
+	WallSeconds  float64        // of the launch alone
+	Result       *timing.Result // what a timing model counted; nil in functional mode
 	Profile      *profile.Kernel
 	Differences  []*Difference
 }
@@ -109,6 +112,16 @@ func (c *Capsule) launch(ctx context.Context, m *memory.Memory, kernel *codeobje
 		return nil, c.wrong(ManifestFile, "%v", err)
 	}
 	defer l.Close()
+	begin := time.Now()
+	outcome, err := execute(ctx, l, program, o)
+	if outcome != nil {
+		outcome.WallSeconds = time.Since(begin).Seconds()
+	}
+	return outcome, err
+}
+
+// execute runs a launch on the model that the options ask for.
+func execute(ctx context.Context, l *emu.Launch, program *emu.Program, o *Options) (*Outcome, error) {
 	if o.Execute != nil {
 		return o.Execute(ctx, l)
 	}
@@ -116,12 +129,12 @@ func (c *Capsule) launch(ctx context.Context, m *memory.Memory, kernel *codeobje
 		counts, err := emu.RunFunctional(ctx, l, o.Cores)
 		return &Outcome{Instructions: counts.Instructions, Wavefronts: counts.Wavefronts}, err
 	}
-	gpu, err := timing.New(o.GPU, m)
+	gpu, err := timing.New(o.GPU, l.Memory)
 	if err != nil {
 		return nil, err
 	}
 	result, err := gpu.Launch(ctx, l, timing.Options{Threads: o.Cores, Profile: o.Profile})
-	outcome := &Outcome{Instructions: result.Instructions.Total, Wavefronts: result.Wavefronts, Cycles: result.Cycles}
+	outcome := &Outcome{Instructions: result.Instructions.Total, Wavefronts: result.Wavefronts, Cycles: result.Cycles, Result: &result}
 	if err == nil && o.Profile {
 		outcome.Profile = profile.Of(program, &result)
 	}

@@ -186,6 +186,8 @@ type report struct {
 	Instructions   uint64                `json:"instructions"`
 	Cycles         uint64                `json:"cycles,omitempty"`
 	ExpectedCycles uint64                `json:"expected_cycles,omitempty"`
+	WallSeconds    float64               `json:"wall_s"`
+	Counters       map[string]any        `json:"counters,omitempty"`
 	Differences    []*capsule.Difference `json:"differences"`
 	Profile        *profile.Kernel       `json:"profile,omitempty"`
 
@@ -212,7 +214,8 @@ func (c *capsuleCommand) runOne(ctx context.Context, directory string) (r *repor
 	}
 	outcome, err := p.Run(ctx, options)
 	if outcome != nil {
-		r.Instructions, r.Cycles, r.Profile = outcome.Instructions, outcome.Cycles, outcome.Profile
+		r.Instructions, r.Cycles, r.Profile, r.WallSeconds = outcome.Instructions, outcome.Cycles, outcome.Profile, outcome.WallSeconds
+		r.Counters = outcome.Counters()
 	}
 	if err != nil {
 		var format *capsule.FormatError

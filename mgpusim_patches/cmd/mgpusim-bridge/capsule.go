@@ -15,23 +15,20 @@ import (
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/capsule"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
-	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
 	"github.com/spartan-cosim/spartan-cosim/mgpusim_patches/platform"
 )
 
 // report is what running one capsule gave. Its keys are those of gpusim capsule run --json, and upstream's counts.
 type report struct {
-	Capsule      string                    `json:"capsule"`
-	Kernel       string                    `json:"kernel,omitempty"`
-	Outcome      string                    `json:"outcome"` // same, differs, invalid or failed
-	Error        string                    `json:"error,omitempty"`
-	Instructions uint64                    `json:"instructions"`
-	Cycles       uint64                    `json:"cycles,omitempty"`
-	TailCycles   uint64                    `json:"launch_tail_cycles,omitempty"`
-	WallSeconds  float64                   `json:"wall_s"` // of the launch, upstream's construction left out
-	Counts       *timing.InstructionCounts `json:"instruction_counts,omitempty"`
-	Counters     map[string]any            `json:"counters,omitempty"`
-	Differences  []*capsule.Difference     `json:"differences"`
+	Capsule      string                `json:"capsule"`
+	Kernel       string                `json:"kernel,omitempty"`
+	Outcome      string                `json:"outcome"` // same, differs, invalid or failed
+	Error        string                `json:"error,omitempty"`
+	Instructions uint64                `json:"instructions"`
+	Cycles       uint64                `json:"cycles,omitempty"`
+	WallSeconds  float64               `json:"wall_s"` // of the launch, upstream's construction left out
+	Counters     map[string]any        `json:"counters,omitempty"`
+	Differences  []*capsule.Difference `json:"differences"`
 
 	status int
 }
@@ -97,16 +94,13 @@ func runOne(ctx context.Context, directory, results string, options platform.Opt
 		if err != nil {
 			return nil, err
 		}
-		r.TailCycles, r.Counts = result.TailCycles, &result.Instructions
-		r.Counters = map[string]any{"L1V": result.L1V, "L1S": result.L1S, "L1I": result.L1I, "L2": result.L2, "L1VTLB": result.L1VTLB, "L1STLB": result.L1STLB,
-			"L1ITLB": result.L1ITLB, "L2TLB": result.L2TLB, "DRAM": result.DRAM, "instruction_fetches": result.InstructionFetches,
-			"wavefronts": result.Wavefronts, "workgroups": result.Workgroups, "compute_units_used": result.ComputeUnitsUsed,
-			"first_workgroup_received_at": result.FirstWorkgroup, "first_instruction_issued_at": result.FirstInstruction,
-			"last_instruction_completed_at": result.LastInstruction, "last_workgroup_completed_at": result.LastWorkgroup}
-		return &capsule.Outcome{Instructions: result.Instructions.Total, Wavefronts: result.Wavefronts, Cycles: result.Cycles}, nil
+		return &capsule.Outcome{Instructions: result.Instructions.Total, Wavefronts: result.Wavefronts, Cycles: result.Cycles, Result: &result}, nil
 	}}
 	if results != "" {
 		o.After = func(region *capsule.Region, contents []byte) error {
+			if region.After == "" && !region.Ignore { // as gpusim does: it is compared in place
+				return nil
+			}
 			to := filepath.Join(results, filepath.Base(filepath.Clean(directory)))
 			if err := os.MkdirAll(to, 0o777); err != nil {
 				return err
@@ -121,7 +115,7 @@ func runOne(ctx context.Context, directory, results string, options platform.Opt
 		}
 		return r.fail(4, err)
 	}
-	r.Instructions, r.Cycles = outcome.Instructions, outcome.Cycles
+	r.Instructions, r.Cycles, r.Counters = outcome.Instructions, outcome.Cycles, outcome.Counters()
 	r.Differences = append(r.Differences, outcome.Differences...)
 	if len(r.Differences) > 0 {
 		r.status, r.Outcome = 1, "differs"
