@@ -31,7 +31,7 @@ from bridge.metrics import LaunchMetrics, MetricNames
 from bridge.profile import KernelProfile
 from bridge.schedule import Prefetch, Schedule, prefetch_message, schedule_message
 from bridge.statistics import SessionStatistics, UnitTimes, session_statistics, unit_times
-from bridge.tensors import CompactedView, Matrix, ViewTraffic, WatchedTensor, slot_bytes
+from bridge.tensors import CompactedView, Counts, Matrix, ViewTraffic, WatchedTensor, slot_bytes
 from bridge.trace import LayerSpan
 from bridge.unit_spans import UnitSpans, unit_spans
 from bridge.units import WIRE_KINDS, AttachedUnit, UnitChoice, UnitKey
@@ -489,8 +489,17 @@ class CoSimulation:
         view = self._call(self._stub.CreateView, request).view
         return CompactedView(self, matrix, view.id, view.address, view.slot_bytes)
 
-    def _read_counts(self, number: int) -> Any:
-        return self._call(self._stub.ReadCounts, gpu_model_pb2.ReadCountsRequest(tensor=number))
+    def read_counts(self, watched: Sequence[WatchedTensor], *, on_chip: bool = False) -> list[Counts]:
+        """Read the monitor's registers of tensors in one burst; what it takes passes in virtual time once.
+
+        Args:
+            watched: one or more tensors.
+            on_chip: another unit of the GPU reads, so that nothing goes over the host link.
+        """
+        numbers = [tensor.id for tensor in watched]
+        request = gpu_model_pb2.ReadCountsRequest(tensor=numbers[0], further=numbers[1:], on_chip=on_chip)
+        reply = self._call(self._stub.ReadCounts, request)
+        return [Counts.of_message(counts, reply.cycles) for counts in (reply.counts, *reply.further)]
 
     def _unwatch(self, number: int) -> None:
         if not self._closed:

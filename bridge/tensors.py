@@ -88,7 +88,7 @@ class Counts:
         elements, zeros: of the whole tensor.
         tile_nonzeros: uint32[tiles].
         sampled: False where the figures are older or predicted.
-        cycles: what reading them cost.
+        cycles: what reading them cost; of a burst, what the whole burst cost.
     """
 
     elements: int
@@ -101,6 +101,12 @@ class Counts:
     def density(self) -> float:
         """Fraction of non-zeros."""
         return 1.0 - self.zeros / self.elements if self.elements else 0.0
+
+    @classmethod
+    def of_message(cls, message: Any, cycles: int) -> Counts:
+        """Return the counts that a reply of the model carries."""
+        tiles = np.frombuffer(message.tile_nonzeros, "<u4")
+        return cls(message.elements, message.zeros, tiles, message.sampled, cycles)
 
 
 class WatchedTensor:
@@ -122,16 +128,13 @@ class WatchedTensor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read_counts(self) -> Counts:
-        """Read the monitor's registers; the read's latency passes in virtual time."""
-        reply = self._session._read_counts(self.id)
-        return Counts(
-            elements=reply.counts.elements,
-            zeros=reply.counts.zeros,
-            tile_nonzeros=np.frombuffer(reply.counts.tile_nonzeros, "<u4"),
-            sampled=reply.counts.sampled,
-            cycles=reply.cycles,
-        )
+    def read_counts(self, *, on_chip: bool = False) -> Counts:
+        """Read the monitor's registers; the read's latency passes in virtual time.
+
+        Args:
+            on_chip: another unit of the GPU reads, so that nothing goes over the host link.
+        """
+        return self._session.read_counts([self], on_chip=on_chip)[0]
 
     def close(self) -> None:
         """Stop watching; a second call does nothing."""

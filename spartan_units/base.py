@@ -48,8 +48,10 @@ class Costs:
         lookahead_ps: least latency the unit will ever answer a request with.
         elements_per_cycle: service rate of an instance in elements a GPU cycle; 0 stands for unlimited.
         instances: units of this kind on the GPU; 0 stands for one per L2 bank.
-        write_stall_cycles: monitor: cycles that an L2 bank is held longer for each line written to a watched tensor.
-        read_latency_ps: monitor: a register read over the host link.
+        write_stall_cycles: monitor: cycles that an L2 bank is held longer for each line that is written to a watched
+            tensor in part, and for every line where `full_line_stall_cycles` is None.
+        full_line_stall_cycles: monitor: the same for lines written as a whole.
+        read_latency_ps: monitor: a register read inside the GPU; the model adds its host link where the host reads.
         buffers_per_instance: compaction: converted tiles that an instance holds.
         prefetch_depth: compaction: tiles converted ahead of demand.
         line_requests_in_flight: compaction: dense lines that an instance may wait for at once.
@@ -59,6 +61,7 @@ class Costs:
     elements_per_cycle: float = 0.0
     instances: int = 0
     write_stall_cycles: float = 0.0
+    full_line_stall_cycles: float | None = None
     read_latency_ps: int = 0
     buffers_per_instance: int = 0
     prefetch_depth: int = 0

@@ -20,6 +20,7 @@ class MonitorParameters(Parameters):
     """Costs of the monitor; defaults and their sources stand in spartan.toml."""
 
     write_stall_cycles: float = Field(default=constant("monitor.write_stall_cycles"), ge=0, le=1000)
+    full_line_stall_cycles: float = Field(default=constant("monitor.full_line_stall_cycles"), ge=0, le=1000)
     read_latency_ns: float = Field(default=constant("monitor.read_latency_ns"), ge=0, le=1e6)
 
 
@@ -96,6 +97,7 @@ class LineCountingMonitor(SparsityMonitor):
         return Costs(
             lookahead_ps=read_ps,
             write_stall_cycles=self.parameters.write_stall_cycles,
+            full_line_stall_cycles=self.parameters.full_line_stall_cycles,
             read_latency_ps=read_ps,
         )
 

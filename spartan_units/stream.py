@@ -142,6 +142,7 @@ class UnitStream:
             elements_per_cycle=costs.elements_per_cycle,
             instances=costs.instances,
             write_stall_cycles=costs.write_stall_cycles,
+            full_line_stall_cycles=costs.full_line_stall_cycles,
             read_latency_ps=costs.read_latency_ps,
             buffers_per_instance=costs.buffers_per_instance,
             prefetch_depth=costs.prefetch_depth,

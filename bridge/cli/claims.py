@@ -17,9 +17,10 @@ from bridge._version import __version__
 from bridge.data import DensityTable, Network, load_densities, load_network
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.worth.cases import Case, cases_of, shape_of
-from bridge.worth.claims import Summary, geometric_mean, load_claims, reached_at, summarise
-from bridge.worth.measure import Store, measure, measure_profiling
+from bridge.worth.claims import Claim, Summary, geometric_mean, load_claims, reached_at, summarise
+from bridge.worth.measure import Store, measure
 from bridge.worth.plot import plot_sweep
+from bridge.worth.profiling import RATIOS, measure_profiling, measure_read_back, overheads
 
 __all__ = ["benchmarks_folder", "register"]
 
@@ -182,46 +183,46 @@ def _profiling(
     cores: int,
     wrong: list[str],
 ) -> dict[str, Any]:
-    table = rich.table.Table(
-        "layer", "elements", "stall", "register", "software", "copy", "fused adds", "software ÷ hardware", "no tail",
-        "fused ÷ hardware", title=f"{net.name}: profiling overhead (cycles)",
-    )  # fmt: skip
-    ratios: dict[str, list[float]] = {"software": [], "software_without_tail": [], "fused": []}
-    rows = []
-    for layer in net.layers:
-        if layers and layer.name not in layers:
-            continue
-        record = measure_profiling(records, gpu, shape_of(layer, images).output_shape, host_threads=cores)
-        if record is None:
-            continue
-        if not record["verified"]:
-            wrong.append(f"{net.name} {layer.name} profiling")
-        hardware = record["hardware"]["stall_cycles"] + record["hardware"]["register_cycles"]
-        software = record["software"]["kernel_cycles"] + record["software"]["copy_cycles"]
-        fused = record["fused"]["added_cycles"] + record["fused"]["copy_cycles"]
-        values = {
-            "software": software / hardware if hardware > 0 else math.inf,
-            "software_without_tail": (software - record["software"]["tail_cycles"]) / hardware
-            if hardware > 0
-            else math.inf,
-            "fused": fused / hardware if hardware > 0 else math.inf,
-        }
-        for key, value in values.items():
-            ratios[key].append(value)
-        rows.append({"layer": layer.name, **record, "ratios": {k: _number(v) for k, v in values.items()}})
-        table.add_row(
-            layer.name, f"{record['elements']:,}", f"{record['hardware']['stall_cycles']:,}",
-            f"{record['hardware']['register_cycles']:,}", f"{record['software']['kernel_cycles']:,}",
-            f"{record['software']['copy_cycles']:,.0f}", f"{record['fused']['added_cycles']:,}",
-            *(_ratio(values[key]) for key in ("software", "software_without_tail", "fused")),
+    chosen = [layer for layer in net.layers if not layers or layer.name in layers]
+    shapes = [shape_of(layer, images).output_shape for layer in chosen]
+    measured = [measure_profiling(records, gpu, shape, host_threads=cores) for shape in shapes]
+    read_back = measure_read_back(records, gpu, shapes, host_threads=cores)
+    means: dict[str, dict[str, float | str | None]] = {}
+    rows: list[dict[str, Any]] = []
+    if read_back is None or None in measured:
+        return {"layers": rows, "geometric_means": means}
+    if not read_back["verified"]:
+        wrong.append(f"{net.name} profiling, all tensors")
+    for treatment, burst in (("read tensor by tensor", None), ("read once an iteration", read_back)):
+        table = rich.table.Table(
+            "layer", "elements", "stall", "declared", "hardware", "software", "fused", "software ÷ hardware", "no tail",
+            "fused ÷ hardware", title=f"{net.name}: profiling overhead (cycles), {treatment}",
         )  # fmt: skip
-    means = {key: geometric_mean(values) for key, values in ratios.items()}
-    if rows:
+        ratios: dict[str, list[float]] = {name: [] for name in RATIOS}
+        for layer, record in zip(chosen, measured, strict=True):
+            assert record is not None
+            if not record["verified"]:
+                wrong.append(f"{net.name} {layer.name} profiling")
+            overhead = overheads(record, burst)
+            for key, value in overhead.ratios.items():
+                ratios[key].append(value)
+            rows.append(
+                {"layer": layer.name, "treatment": treatment, **record, **dataclasses.asdict(overhead)}
+                | {"ratios": {key: _number(value) for key, value in overhead.ratios.items()}}
+            )
+            table.add_row(
+                layer.name, f"{record['elements']:,}", f"{record['hardware']['stall_cycles']:,}",
+                f"{record['hardware']['declared_stall_cycles']:,.1f}", f"{overhead.hardware:,.0f}",
+                f"{overhead.software:,.0f}", f"{overhead.fused:,.0f}",
+                *(_ratio(overhead.ratios[key]) for key in RATIOS),
+            )  # fmt: skip
         console.print(table)
+        found = {key: geometric_mean(values) for key, values in ratios.items()}
+        means[treatment] = {key: _number(value) for key, value in found.items()}
         console.print(
-            f"{net.name}: geometric means {', '.join(f'{key} {_ratio(value)}' for key, value in means.items())}\n"
+            f"{net.name}, {treatment}: geometric means {', '.join(f'{k} {_ratio(v)}' for k, v in found.items())}\n"
         )
-    return {"layers": rows, "geometric_means": {key: _number(value) for key, value in means.items()}}
+    return {"layers": rows, "read_back": read_back, "geometric_means": means}
 
 
 def _number(value: float) -> float | str | None:
@@ -240,14 +241,7 @@ def _print_claims(console: rich.console.Console, folder: Path, output: dict[str,
         if not set(claim.networks) & set(output["networks"]):
             continue
         if claim.measured_as == "profiling":
-            ratios = [
-                row["ratios"]["software"]
-                for name in claim.networks
-                for row in output["networks"].get(name, {}).get("profiling", {}).get("layers", [])
-            ]
-            bounded = [ratio for ratio in ratios if ratio != "unbounded"]
-            measured = "unbounded" if len(bounded) < len(ratios) else _ratio(geometric_mean(bounded))
-            table.add_row(claim.id, f"{claim.value}", measured, f"{len(ratios)} tensors", "–", "–", claim.comparable)
+            _add_profiling(table, claim, output)
             continue
         points = output["networks"][claim.networks[0]]["points"]
         whole = {label: point["summary"] for label, point in points.items() if point["summary"]}
@@ -268,6 +262,24 @@ def _print_claims(console: rich.console.Console, folder: Path, output: dict[str,
                 "sweep", "–", f"{1 / claim.value:.3f}", "break-even " + ("–" if even is None else f"{even:.2f}"),
             )  # fmt: skip
     console.print(table)
+
+
+def _add_profiling(table: rich.table.Table, claim: Claim, output: dict[str, Any]) -> None:
+    """One line a treatment: the geometric mean over all tensors, and beside it those of the stronger comparisons."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for name in claim.networks:
+        for row in output["networks"].get(name, {}).get("profiling", {}).get("layers", []):
+            rows.setdefault(row["treatment"], []).append(row["ratios"])
+    for treatment, ratios in rows.items():
+        means = [_mean_ratio([row[key] for row in ratios]) for key in RATIOS]
+        table.add_row(
+            claim.id, f"{claim.value}", means[0], f"{len(ratios)} tensors, {treatment}", "–", "–",
+            f"without tails {means[1]}, over fused {means[2]}; {claim.comparable}",
+        )  # fmt: skip
+
+
+def _mean_ratio(ratios: list[Any]) -> str:
+    return "unbounded" if "unbounded" in ratios else _ratio(geometric_mean(ratios))
 
 
 def _is_number(text: str) -> bool:

@@ -117,8 +117,8 @@ class Operation:
         self._steps.append(step)
 
     def read_counts(self, watched: WatchedTensor) -> Counts:
-        """Read the monitor's registers inside a step; the cycles count for the operation."""
-        counts = watched.read_counts()
+        """Read the monitor's registers for the scheduler inside a step; the cycles count for the operation."""
+        counts = watched.read_counts(on_chip=True)
         self._register_cycles += counts.cycles
         return counts
 

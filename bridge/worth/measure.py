@@ -17,24 +17,22 @@ import numpy as np
 import bridge
 import spartan_units
 from bridge._binary import gpusim
-from bridge.array import DeviceArray
 from bridge.catalogue import kernel_folder
 from bridge.data import sparse_tensor
-from bridge.layers import conv, relu
+from bridge.layers import conv
 from bridge.layers.operation import Measurement, Operation
 from bridge.layers.tuned import TABLE
 from bridge.reference.convolution import compare, expected, useful_macs
 from bridge.session import CoSimulation
-from bridge.tensors import Matrix
 from bridge.units import default_choices
 from bridge.worth.bounds import bounds
 from bridge.worth.cases import Case
 
-__all__ = ["Store", "measure", "measure_profiling"]
+__all__ = ["Record", "Store", "measure"]
 
 Record = dict[str, Any]
 
-_METHOD = 2
+_METHOD = 4
 """Goes up when a record's figures come to mean something else."""
 
 _COLD_ABOVE = 400_000_000
@@ -150,64 +148,3 @@ def _costs(measured: Measurement) -> Record:
         "busy_compute_units": busy / measured.cycles if measured.cycles else 0.0,
         "kernels": [launch.kernel for launch in measured.launches],
     }
-
-
-def measure_profiling(
-    store: Store, gpu: str, shape: tuple[int, int, int, int], *, host_threads: int = 0
-) -> Record | None:
-    """Return what it costs to count the zeros of an activation tensor (NCHW) behind a ReLU, three ways, in cycles.
-
-    Hardware: what watching adds to the ReLU's launch, and the register read. Software: the zero-count kernel, and the
-    copy of its counts to the host by the preset's link. Fused: what a ReLU that counts adds to one that does not, and
-    the copy.
-    """
-    what = {"kind": "profiling", "gpu": gpu, "shape": list(shape)}
-    return store.get(what, lambda: _measure_profiling(gpu, shape, host_threads))
-
-
-def _measure_profiling(gpu: str, shape: tuple[int, int, int, int], host_threads: int) -> Record:
-    rng = np.random.default_rng(3)
-    x = rng.standard_normal(shape).astype(np.float32)
-    zeros = int((np.maximum(x, 0) == 0).sum())
-    monitor = [choice for kind, choice in default_choices().items() if kind.value == "monitor"]
-    with CoSimulation(gpu=gpu, units=monitor, host_threads=host_threads) as session:
-        array = session.array(x, name="x")
-        counts = session.empty(-(-x.size // 1024), np.uint32, name="counts")
-        with relu.relu_forward(session, "relu", array) as operation:
-            y = operation.output
-            plain = _warm(operation)
-            with relu.software_zero_count(session, "relu", y) as software:
-                counted = _warm(software)
-                in_software = int(software.output.numpy().sum())
-            fused_operation = Operation(session, "relu fused")
-            fused_operation.launch("relu_forward_count", {"x": array, "y": y, "counts": counts, "n": array.size})
-            fused = _warm(fused_operation)
-            in_fused = int(counts.numpy().sum())
-            images, channels, height, width = shape
-            with session.watch(Matrix(y, images * channels, height * width, height * width, 1, 32, 32)) as watched:
-                stalled = _warm(operation)
-                read = watched.read_counts()
-        copy = _copy_cycles(session, counts)
-        right = read.zeros == in_software == in_fused == zeros
-    tail = counted.tail_cycles
-    return {
-        "elements": x.size,
-        "verified": right,
-        "hardware": {"stall_cycles": stalled.cycles - plain.cycles, "register_cycles": read.cycles},
-        "software": {"kernel_cycles": counted.cycles, "tail_cycles": tail, "copy_cycles": copy},
-        "fused": {"added_cycles": fused.cycles - plain.cycles, "copy_cycles": copy},
-    }
-
-
-def _warm(operation: Operation) -> Measurement:
-    operation.run()
-    return operation.run()
-
-
-def _copy_cycles(session: CoSimulation, counts: DeviceArray) -> float:
-    """Return the cycles of a copy from the device: both ways over the link, the fixed cost, and the bytes."""
-    host = {key: float(session.parameters[f"host.{key}"]) for key in _HOST}
-    return 2 * host["link_cycles"] + host["copy_from_device_cycles"] + counts.nbytes / host["link_bytes_per_cycle"]
-
-
-_HOST = ("link_cycles", "copy_from_device_cycles", "link_bytes_per_cycle")

@@ -122,14 +122,18 @@ func (s *Session) Dispatched(now uint64, workgroup uint32, _ int) error {
 }
 
 // StoreStall implements timing.Units: the monitor's declared cycles a line, fractions carried over.
-func (s *Session) StoreStall(uint64) uint64 {
+func (s *Session) StoreStall(_ uint64, whole bool) uint64 {
 	if s.monitor == nil {
 		return 0
 	}
-	s.stall += s.monitor.Hello.WriteStallCycles
-	whole := math.Floor(s.stall)
-	s.stall -= whole
-	return uint64(whole)
+	cycles := s.monitor.Hello.WriteStallCycles
+	if whole && s.monitor.Hello.FullLineStallCycles != nil {
+		cycles = *s.monitor.Hello.FullLineStallCycles
+	}
+	s.stall += cycles
+	now := math.Floor(s.stall)
+	s.stall -= now
+	return uint64(now)
 }
 
 // ViewLine implements timing.Units.

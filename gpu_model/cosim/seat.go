@@ -212,6 +212,8 @@ func (s *Seat) checkHello() error {
 		return s.fail("the handshake", "expected a unit of kind %s, got kind %s", seatName(s.Options.Kind), seatName(h.Kind))
 	case !(h.ElementsPerCycle >= 0) || math.IsInf(h.ElementsPerCycle, 1) || !(h.WriteStallCycles >= 0 && h.WriteStallCycles <= 1e6):
 		return s.fail("the handshake", "its service rate must be a number from 0 on and its write stall 0 to 1e6 cycles, got %g and %g", h.ElementsPerCycle, h.WriteStallCycles)
+	case !(h.GetFullLineStallCycles() >= 0 && h.GetFullLineStallCycles() <= 1e6):
+		return s.fail("the handshake", "its write stall for full lines must be 0 to 1e6 cycles, got %g", h.GetFullLineStallCycles())
 	case h.LookaheadPs > maxLatencyPS:
 		return s.fail("the handshake", "its lookahead must be at most %g ps, got %d", float64(maxLatencyPS), h.LookaheadPs)
 	case h.Instances > 1<<16 || h.BuffersPerInstance > 1<<20 || h.PrefetchDepth > 1<<20 || h.LineRequestsInFlight > 1<<20:

@@ -19,6 +19,8 @@ type Machine struct {
 	ClockHz        uint64
 	ComputeUnits   int
 	L2Banks        int
+	HostLinkCycles int     // one way over the host link
+	HostLinkBytes  float64 // that it moves in a cycle
 
 	// Invalidate drops the lines of an address range from the L1 caches; nil where there are none.
 	Invalidate func(address, bytes uint64)

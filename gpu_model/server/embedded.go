@@ -67,7 +67,7 @@ func (embedded) Open(r *wire.HandshakeRequest) (GPU, error) {
 
 func (g *embeddedGPU) Machine() cosim.Machine {
 	return cosim.Machine{Model: "embedded", Version: Version, ClockHz: g.spec.ClockHz, ComputeUnits: g.spec.Core.ShaderArrays * g.spec.Core.UnitsPerArray,
-		L2Banks: g.spec.L2.Banks, Invalidate: g.gpu.Invalidate}
+		L2Banks: g.spec.L2.Banks, HostLinkCycles: g.spec.Host.LinkCycles, HostLinkBytes: g.spec.Host.LinkBytes, Invalidate: g.gpu.Invalidate}
 }
 
 func (g *embeddedGPU) Memory() *memory.Memory                          { return g.mem }

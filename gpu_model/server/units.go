@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/cosim"
@@ -103,14 +104,33 @@ func (s *Server) DestroyView(_ context.Context, r *wire.DestroyViewRequest) (*wi
 	})
 }
 
-// ReadCounts reads the monitor's registers; the read's latency passes in virtual time.
+// registerBytes is what the host reads of a tensor: its zeros as a 64-bit register.
+const registerBytes = 8
+
+// ReadCounts reads the monitor's registers, those of several tensors in one burst. What passes in virtual time is the slowest
+// answer of the unit, and for a read by the host one way there and back over its link, and the registers' bytes.
 func (s *Server) ReadCounts(_ context.Context, r *wire.ReadCountsRequest) (*wire.ReadCountsReply, error) {
 	return guarded(s, func() (*wire.ReadCountsReply, error) {
-		counts, latency, err := s.session.ReadCounts(r.Tensor)
+		counts, slowest, err := s.session.ReadCounts(r.Tensor)
 		if err != nil {
 			return nil, err
 		}
-		return &wire.ReadCountsReply{Counts: counts, Cycles: s.pass(latency)}, nil
+		reply := &wire.ReadCountsReply{Counts: counts}
+		for _, tensor := range r.Further {
+			further, latency, err := s.session.ReadCounts(tensor)
+			if err != nil {
+				return nil, err
+			}
+			reply.Further = append(reply.Further, further)
+			slowest = max(slowest, latency)
+		}
+		if !r.OnChip {
+			bytes := float64(registerBytes * (1 + len(r.Further)))
+			link := s.gpu.Machine()
+			slowest += s.picoseconds(2*uint64(link.HostLinkCycles) + uint64(math.Ceil(bytes/link.HostLinkBytes)))
+		}
+		reply.Cycles = s.pass(slowest)
+		return reply, nil
 	})
 }
 

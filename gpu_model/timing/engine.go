@@ -221,7 +221,7 @@ func (g *GPU) askUnits(bank int, x *arrival) (at, extra uint64) {
 	switch {
 	case x.kind != readLine:
 		if flags&memory.PageWatched != 0 {
-			extra = u.StoreStall(address)
+			extra = u.StoreStall(address, x.kind == writeLine && x.mask == ^uint64(0))
 		}
 		return never, extra
 	case flags&memory.PageView == 0:

@@ -18,8 +18,8 @@ type Units interface {
 	WantsDispatch() bool
 
 	// StoreStall returns the cycles that a store to the line, which lies in a watched page, keeps its L2 bank busy beyond an
-	// ordinary store's.
-	StoreStall(line uint64) uint64
+	// ordinary store's; whole tells that it writes all bytes of the line.
+	StoreStall(line uint64, whole bool) uint64
 
 	// ViewLine asks for a 64-byte line of a compacted view (a page with memory.PageView) that an L1 cache missed; the
 	// request reaches the L2 at cycle now. When the line's content is there, ready is the cycle from which the L2 can send it and

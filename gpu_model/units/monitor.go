@@ -11,9 +11,9 @@ import (
 
 // monitor counts zeros exactly: those in the new bytes of a line less those in the bytes they replace.
 type monitor struct {
-	stall, latency parameter
-	tensors        map[uint32]*watched
-	lines, reads   uint64
+	stall, fullStall, latency parameter
+	tensors                   map[uint32]*watched
+	lines, reads              uint64
 }
 
 type watched struct {
@@ -27,14 +27,15 @@ func (m *monitor) name() string { return "line-counting" }
 
 func (m *monitor) start(_ *wire.ModelHello, parameters []byte) (*wire.UnitHello, error) {
 	m.tensors = map[uint32]*watched{}
-	m.stall = parameter{value: 0.125, low: 0, high: 1000}
-	m.latency = parameter{value: 1000, low: 0, high: 1e6}
-	if err := parse(m.name(), parameters, map[string]*parameter{"write_stall_cycles": &m.stall, "read_latency_ns": &m.latency}); err != nil {
+	m.stall = parameter{value: 1, low: 0, high: 1000}
+	m.fullStall = parameter{value: 0.03125, low: 0, high: 1000}
+	m.latency = parameter{value: 16, low: 0, high: 1e6}
+	if err := parse(m.name(), parameters, map[string]*parameter{"write_stall_cycles": &m.stall, "full_line_stall_cycles": &m.fullStall, "read_latency_ns": &m.latency}); err != nil {
 		return nil, err
 	}
 	return &wire.UnitHello{Events: []wire.EventKind{wire.EventKind_EVENT_KIND_STORE, wire.EventKind_EVENT_KIND_MARK, wire.EventKind_EVENT_KIND_READ_COUNTS},
-		LookaheadPs: m.readPS(), WriteStallCycles: m.stall.value, ReadLatencyPs: m.readPS(),
-		ParametersJson: fmt.Sprintf(`{"write_stall_cycles":%s,"read_latency_ns":%s}`, decimal(m.stall.value), decimal(m.latency.value))}, nil
+		LookaheadPs: m.readPS(), WriteStallCycles: m.stall.value, FullLineStallCycles: &m.fullStall.value, ReadLatencyPs: m.readPS(),
+		ParametersJson: fmt.Sprintf(`{"write_stall_cycles":%s,"full_line_stall_cycles":%s,"read_latency_ns":%s}`, decimal(m.stall.value), decimal(m.fullStall.value), decimal(m.latency.value))}, nil
 }
 
 func (m *monitor) readPS() uint64 { return uint64(math.RoundToEven(m.latency.value * 1000)) }

@@ -1881,6 +1881,8 @@ func (x *DestroyViewReply) GetEncodedBytes() uint64 {
 type ReadCountsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tensor        uint32                 `protobuf:"varint,1,opt,name=tensor,proto3" json:"tensor,omitempty"`
+	Further       []uint32               `protobuf:"varint,2,rep,packed,name=further,proto3" json:"further,omitempty"`      // tensors whose counts the same burst reads
+	OnChip        bool                   `protobuf:"varint,3,opt,name=on_chip,json=onChip,proto3" json:"on_chip,omitempty"` // for another unit of the GPU: nothing goes over the host link
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1922,10 +1924,25 @@ func (x *ReadCountsRequest) GetTensor() uint32 {
 	return 0
 }
 
+func (x *ReadCountsRequest) GetFurther() []uint32 {
+	if x != nil {
+		return x.Further
+	}
+	return nil
+}
+
+func (x *ReadCountsRequest) GetOnChip() bool {
+	if x != nil {
+		return x.OnChip
+	}
+	return false
+}
+
 type ReadCountsReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Counts        *CountsReply           `protobuf:"bytes,1,opt,name=counts,proto3" json:"counts,omitempty"`
-	Cycles        uint64                 `protobuf:"varint,2,opt,name=cycles,proto3" json:"cycles,omitempty"` // what the read cost
+	Cycles        uint64                 `protobuf:"varint,2,opt,name=cycles,proto3" json:"cycles,omitempty"`  // what the read, or the whole burst, cost
+	Further       []*CountsReply         `protobuf:"bytes,3,rep,name=further,proto3" json:"further,omitempty"` // in the order of the request
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1972,6 +1989,13 @@ func (x *ReadCountsReply) GetCycles() uint64 {
 		return x.Cycles
 	}
 	return 0
+}
+
+func (x *ReadCountsReply) GetFurther() []*CountsReply {
+	if x != nil {
+		return x.Further
+	}
+	return nil
 }
 
 type MarkLayerRequest struct {
@@ -3728,12 +3752,15 @@ const file_spartan_cosim_v1_gpu_model_proto_rawDesc = "" +
 	"\vconversions\x18\x01 \x01(\x04R\vconversions\x12\x1f\n" +
 	"\vdense_bytes\x18\x02 \x01(\x04R\n" +
 	"denseBytes\x12#\n" +
-	"\rencoded_bytes\x18\x03 \x01(\x04R\fencodedBytes\"+\n" +
+	"\rencoded_bytes\x18\x03 \x01(\x04R\fencodedBytes\"^\n" +
 	"\x11ReadCountsRequest\x12\x16\n" +
-	"\x06tensor\x18\x01 \x01(\rR\x06tensor\"`\n" +
+	"\x06tensor\x18\x01 \x01(\rR\x06tensor\x12\x18\n" +
+	"\afurther\x18\x02 \x03(\rR\afurther\x12\x17\n" +
+	"\aon_chip\x18\x03 \x01(\bR\x06onChip\"\x99\x01\n" +
 	"\x0fReadCountsReply\x125\n" +
 	"\x06counts\x18\x01 \x01(\v2\x1d.spartan.cosim.v1.CountsReplyR\x06counts\x12\x16\n" +
-	"\x06cycles\x18\x02 \x01(\x04R\x06cycles\">\n" +
+	"\x06cycles\x18\x02 \x01(\x04R\x06cycles\x127\n" +
+	"\afurther\x18\x03 \x03(\v2\x1d.spartan.cosim.v1.CountsReplyR\afurther\">\n" +
 	"\x10MarkLayerRequest\x12\x14\n" +
 	"\x05begin\x18\x01 \x01(\bR\x05begin\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\")\n" +
@@ -4013,63 +4040,64 @@ var file_spartan_cosim_v1_gpu_model_proto_depIdxs = []int32{
 	58, // 13: spartan.cosim.v1.CreateViewRequest.tensor:type_name -> spartan.cosim.v1.Tensor
 	59, // 14: spartan.cosim.v1.CreateViewReply.view:type_name -> spartan.cosim.v1.View
 	60, // 15: spartan.cosim.v1.ReadCountsReply.counts:type_name -> spartan.cosim.v1.CountsReply
-	36, // 16: spartan.cosim.v1.LaunchRequest.schedule:type_name -> spartan.cosim.v1.Schedule
-	38, // 17: spartan.cosim.v1.LaunchRequest.prefetch:type_name -> spartan.cosim.v1.Prefetch
-	40, // 18: spartan.cosim.v1.LaunchUpdate.progress:type_name -> spartan.cosim.v1.Progress
-	41, // 19: spartan.cosim.v1.LaunchUpdate.result:type_name -> spartan.cosim.v1.LaunchResult
-	43, // 20: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
-	42, // 21: spartan.cosim.v1.LaunchResult.profile:type_name -> spartan.cosim.v1.KernelProfile
-	46, // 22: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
-	56, // 23: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
-	47, // 24: spartan.cosim.v1.SeatStatistics.events:type_name -> spartan.cosim.v1.EventStatistics
-	61, // 25: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
-	50, // 26: spartan.cosim.v1.TimelineReply.seats:type_name -> spartan.cosim.v1.SeatTimeline
-	56, // 27: spartan.cosim.v1.SeatTimeline.kind:type_name -> spartan.cosim.v1.UnitKind
-	1,  // 28: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
-	4,  // 29: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
-	8,  // 30: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
-	10, // 31: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
-	12, // 32: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
-	14, // 33: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
-	16, // 34: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
-	18, // 35: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
-	20, // 36: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
-	22, // 37: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
-	24, // 38: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
-	26, // 39: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
-	28, // 40: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
-	30, // 41: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
-	32, // 42: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
-	34, // 43: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
-	37, // 44: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
-	44, // 45: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
-	48, // 46: spartan.cosim.v1.GpuModel.Timeline:input_type -> spartan.cosim.v1.TimelineRequest
-	51, // 47: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
-	3,  // 48: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
-	7,  // 49: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
-	9,  // 50: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
-	11, // 51: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
-	13, // 52: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
-	15, // 53: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
-	17, // 54: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
-	19, // 55: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
-	21, // 56: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
-	23, // 57: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
-	25, // 58: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
-	27, // 59: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
-	29, // 60: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
-	31, // 61: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
-	33, // 62: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
-	35, // 63: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
-	39, // 64: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
-	45, // 65: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
-	49, // 66: spartan.cosim.v1.GpuModel.Timeline:output_type -> spartan.cosim.v1.TimelineReply
-	52, // 67: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
-	48, // [48:68] is the sub-list for method output_type
-	28, // [28:48] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	60, // 16: spartan.cosim.v1.ReadCountsReply.further:type_name -> spartan.cosim.v1.CountsReply
+	36, // 17: spartan.cosim.v1.LaunchRequest.schedule:type_name -> spartan.cosim.v1.Schedule
+	38, // 18: spartan.cosim.v1.LaunchRequest.prefetch:type_name -> spartan.cosim.v1.Prefetch
+	40, // 19: spartan.cosim.v1.LaunchUpdate.progress:type_name -> spartan.cosim.v1.Progress
+	41, // 20: spartan.cosim.v1.LaunchUpdate.result:type_name -> spartan.cosim.v1.LaunchResult
+	43, // 21: spartan.cosim.v1.LaunchResult.metrics:type_name -> spartan.cosim.v1.Metric
+	42, // 22: spartan.cosim.v1.LaunchResult.profile:type_name -> spartan.cosim.v1.KernelProfile
+	46, // 23: spartan.cosim.v1.StatisticsReply.seats:type_name -> spartan.cosim.v1.SeatStatistics
+	56, // 24: spartan.cosim.v1.SeatStatistics.kind:type_name -> spartan.cosim.v1.UnitKind
+	47, // 25: spartan.cosim.v1.SeatStatistics.events:type_name -> spartan.cosim.v1.EventStatistics
+	61, // 26: spartan.cosim.v1.EventStatistics.kind:type_name -> spartan.cosim.v1.EventKind
+	50, // 27: spartan.cosim.v1.TimelineReply.seats:type_name -> spartan.cosim.v1.SeatTimeline
+	56, // 28: spartan.cosim.v1.SeatTimeline.kind:type_name -> spartan.cosim.v1.UnitKind
+	1,  // 29: spartan.cosim.v1.GpuModel.Handshake:input_type -> spartan.cosim.v1.HandshakeRequest
+	4,  // 30: spartan.cosim.v1.GpuModel.LoadCodeObject:input_type -> spartan.cosim.v1.LoadCodeObjectRequest
+	8,  // 31: spartan.cosim.v1.GpuModel.Allocate:input_type -> spartan.cosim.v1.AllocateRequest
+	10, // 32: spartan.cosim.v1.GpuModel.Free:input_type -> spartan.cosim.v1.FreeRequest
+	12, // 33: spartan.cosim.v1.GpuModel.Write:input_type -> spartan.cosim.v1.WriteRequest
+	14, // 34: spartan.cosim.v1.GpuModel.Read:input_type -> spartan.cosim.v1.ReadRequest
+	16, // 35: spartan.cosim.v1.GpuModel.AttachUnit:input_type -> spartan.cosim.v1.AttachUnitRequest
+	18, // 36: spartan.cosim.v1.GpuModel.DetachUnit:input_type -> spartan.cosim.v1.DetachUnitRequest
+	20, // 37: spartan.cosim.v1.GpuModel.SnapshotUnit:input_type -> spartan.cosim.v1.SnapshotUnitRequest
+	22, // 38: spartan.cosim.v1.GpuModel.RestoreUnit:input_type -> spartan.cosim.v1.RestoreUnitRequest
+	24, // 39: spartan.cosim.v1.GpuModel.WatchTensor:input_type -> spartan.cosim.v1.WatchTensorRequest
+	26, // 40: spartan.cosim.v1.GpuModel.UnwatchTensor:input_type -> spartan.cosim.v1.UnwatchTensorRequest
+	28, // 41: spartan.cosim.v1.GpuModel.CreateView:input_type -> spartan.cosim.v1.CreateViewRequest
+	30, // 42: spartan.cosim.v1.GpuModel.DestroyView:input_type -> spartan.cosim.v1.DestroyViewRequest
+	32, // 43: spartan.cosim.v1.GpuModel.ReadCounts:input_type -> spartan.cosim.v1.ReadCountsRequest
+	34, // 44: spartan.cosim.v1.GpuModel.MarkLayer:input_type -> spartan.cosim.v1.MarkLayerRequest
+	37, // 45: spartan.cosim.v1.GpuModel.Launch:input_type -> spartan.cosim.v1.LaunchRequest
+	44, // 46: spartan.cosim.v1.GpuModel.Statistics:input_type -> spartan.cosim.v1.StatisticsRequest
+	48, // 47: spartan.cosim.v1.GpuModel.Timeline:input_type -> spartan.cosim.v1.TimelineRequest
+	51, // 48: spartan.cosim.v1.GpuModel.Shutdown:input_type -> spartan.cosim.v1.ShutdownRequest
+	3,  // 49: spartan.cosim.v1.GpuModel.Handshake:output_type -> spartan.cosim.v1.HandshakeReply
+	7,  // 50: spartan.cosim.v1.GpuModel.LoadCodeObject:output_type -> spartan.cosim.v1.LoadCodeObjectReply
+	9,  // 51: spartan.cosim.v1.GpuModel.Allocate:output_type -> spartan.cosim.v1.AllocateReply
+	11, // 52: spartan.cosim.v1.GpuModel.Free:output_type -> spartan.cosim.v1.FreeReply
+	13, // 53: spartan.cosim.v1.GpuModel.Write:output_type -> spartan.cosim.v1.WriteReply
+	15, // 54: spartan.cosim.v1.GpuModel.Read:output_type -> spartan.cosim.v1.ReadReply
+	17, // 55: spartan.cosim.v1.GpuModel.AttachUnit:output_type -> spartan.cosim.v1.AttachUnitReply
+	19, // 56: spartan.cosim.v1.GpuModel.DetachUnit:output_type -> spartan.cosim.v1.DetachUnitReply
+	21, // 57: spartan.cosim.v1.GpuModel.SnapshotUnit:output_type -> spartan.cosim.v1.SnapshotUnitReply
+	23, // 58: spartan.cosim.v1.GpuModel.RestoreUnit:output_type -> spartan.cosim.v1.RestoreUnitReply
+	25, // 59: spartan.cosim.v1.GpuModel.WatchTensor:output_type -> spartan.cosim.v1.WatchTensorReply
+	27, // 60: spartan.cosim.v1.GpuModel.UnwatchTensor:output_type -> spartan.cosim.v1.UnwatchTensorReply
+	29, // 61: spartan.cosim.v1.GpuModel.CreateView:output_type -> spartan.cosim.v1.CreateViewReply
+	31, // 62: spartan.cosim.v1.GpuModel.DestroyView:output_type -> spartan.cosim.v1.DestroyViewReply
+	33, // 63: spartan.cosim.v1.GpuModel.ReadCounts:output_type -> spartan.cosim.v1.ReadCountsReply
+	35, // 64: spartan.cosim.v1.GpuModel.MarkLayer:output_type -> spartan.cosim.v1.MarkLayerReply
+	39, // 65: spartan.cosim.v1.GpuModel.Launch:output_type -> spartan.cosim.v1.LaunchUpdate
+	45, // 66: spartan.cosim.v1.GpuModel.Statistics:output_type -> spartan.cosim.v1.StatisticsReply
+	49, // 67: spartan.cosim.v1.GpuModel.Timeline:output_type -> spartan.cosim.v1.TimelineReply
+	52, // 68: spartan.cosim.v1.GpuModel.Shutdown:output_type -> spartan.cosim.v1.ShutdownReply
+	49, // [49:69] is the sub-list for method output_type
+	29, // [29:49] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_spartan_cosim_v1_gpu_model_proto_init() }

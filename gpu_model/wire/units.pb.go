@@ -545,8 +545,8 @@ type UnitHello struct {
 	LookaheadPs          uint64                 `protobuf:"varint,6,opt,name=lookahead_ps,json=lookaheadPs,proto3" json:"lookahead_ps,omitempty"`                                 // least latency it will ever answer with
 	ElementsPerCycle     float64                `protobuf:"fixed64,7,opt,name=elements_per_cycle,json=elementsPerCycle,proto3" json:"elements_per_cycle,omitempty"`               // service rate per instance; 0: unlimited
 	Instances            uint32                 `protobuf:"varint,8,opt,name=instances,proto3" json:"instances,omitempty"`                                                        // 0: one per L2 bank
-	WriteStallCycles     float64                `protobuf:"fixed64,9,opt,name=write_stall_cycles,json=writeStallCycles,proto3" json:"write_stall_cycles,omitempty"`               // monitor: L2 bank cycles added per watched line written
-	ReadLatencyPs        uint64                 `protobuf:"varint,10,opt,name=read_latency_ps,json=readLatencyPs,proto3" json:"read_latency_ps,omitempty"`                        // monitor: register read over the host link
+	WriteStallCycles     float64                `protobuf:"fixed64,9,opt,name=write_stall_cycles,json=writeStallCycles,proto3" json:"write_stall_cycles,omitempty"`               // monitor: L2 bank cycles added per watched line written in part
+	ReadLatencyPs        uint64                 `protobuf:"varint,10,opt,name=read_latency_ps,json=readLatencyPs,proto3" json:"read_latency_ps,omitempty"`                        // monitor: register read inside the GPU; the model adds its host link
 	ParametersJson       string                 `protobuf:"bytes,11,opt,name=parameters_json,json=parametersJson,proto3" json:"parameters_json,omitempty"`                        // validated parameters, defaults filled in
 	BuffersPerInstance   uint32                 `protobuf:"varint,12,opt,name=buffers_per_instance,json=buffersPerInstance,proto3" json:"buffers_per_instance,omitempty"`         // compaction: finite tile buffers, in tiles; 0: the model's default
 	PrefetchDepth        uint32                 `protobuf:"varint,13,opt,name=prefetch_depth,json=prefetchDepth,proto3" json:"prefetch_depth,omitempty"`                          // compaction: tiles converted ahead of demand
@@ -554,9 +554,10 @@ type UnitHello struct {
 	Formats              []string               `protobuf:"bytes,15,rep,name=formats,proto3" json:"formats,omitempty"`                                                            // compaction: formats it converts to; empty: any, it will say so itself
 	// Compaction: an answer is a function of the parameters and the tile's content and shape alone. Then the model may ask
 	// ahead of time (CompactTileColumns.speculative) and tells what took effect with CompactTileColumns.confirmed.
-	Stateless     bool `protobuf:"varint,16,opt,name=stateless,proto3" json:"stateless,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Stateless           bool     `protobuf:"varint,16,opt,name=stateless,proto3" json:"stateless,omitempty"`
+	FullLineStallCycles *float64 `protobuf:"fixed64,17,opt,name=full_line_stall_cycles,json=fullLineStallCycles,proto3,oneof" json:"full_line_stall_cycles,omitempty"` // monitor: the same for lines written as a whole; absent: write_stall_cycles
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *UnitHello) Reset() {
@@ -699,6 +700,13 @@ func (x *UnitHello) GetStateless() bool {
 		return x.Stateless
 	}
 	return false
+}
+
+func (x *UnitHello) GetFullLineStallCycles() float64 {
+	if x != nil && x.FullLineStallCycles != nil {
+		return *x.FullLineStallCycles
+	}
+	return 0
 }
 
 type UnitFailure struct {
@@ -1978,7 +1986,7 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x10shared_directory\x18\n" +
 	" \x01(\tR\x0fsharedDirectory\x12#\n" +
 	"\rcompute_units\x18\v \x01(\rR\fcomputeUnits\x12\x19\n" +
-	"\bl2_banks\x18\f \x01(\rR\al2Banks\"\x8b\x05\n" +
+	"\bl2_banks\x18\f \x01(\rR\al2Banks\"\xe0\x05\n" +
 	"\tUnitHello\x125\n" +
 	"\bprotocol\x18\x01 \x01(\v2\x19.spartan.cosim.v1.VersionR\bprotocol\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1996,7 +2004,9 @@ const file_spartan_cosim_v1_units_proto_rawDesc = "" +
 	"\x0eprefetch_depth\x18\r \x01(\rR\rprefetchDepth\x125\n" +
 	"\x17line_requests_in_flight\x18\x0e \x01(\rR\x14lineRequestsInFlight\x12\x18\n" +
 	"\aformats\x18\x0f \x03(\tR\aformats\x12\x1c\n" +
-	"\tstateless\x18\x10 \x01(\bR\tstateless\"n\n" +
+	"\tstateless\x18\x10 \x01(\bR\tstateless\x128\n" +
+	"\x16full_line_stall_cycles\x18\x11 \x01(\x01H\x00R\x13fullLineStallCycles\x88\x01\x01B\x19\n" +
+	"\x17_full_line_stall_cycles\"n\n" +
 	"\vUnitFailure\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x16\n" +
@@ -2216,6 +2226,7 @@ func file_spartan_cosim_v1_units_proto_init() {
 		(*UnitMessage_Failure)(nil),
 		(*UnitMessage_Lifecycle)(nil),
 	}
+	file_spartan_cosim_v1_units_proto_msgTypes[3].OneofWrappers = []any{}
 	file_spartan_cosim_v1_units_proto_msgTypes[9].OneofWrappers = []any{
 		(*EventBatch_Store)(nil),
 		(*EventBatch_Mark)(nil),

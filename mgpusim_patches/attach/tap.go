@@ -3,6 +3,7 @@ package attach
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sarchlab/akita/v4/mem/mem"
 	"github.com/sarchlab/akita/v4/sim"
@@ -197,7 +198,8 @@ func (t *Tap) leavesL1(m sim.Msg) {
 	case *mem.WriteReq:
 		extra := uint64(0)
 		if line := t.Device(request.Address) &^ (memory.LineBytes - 1); t.units != nil && t.Memory.Flags(line)&memory.PageWatched != 0 {
-			extra = t.units.StoreStall(line)
+			whole := len(request.Data) == memory.LineBytes && (request.DirtyMask == nil || !slices.Contains(request.DirtyMask, false))
+			extra = t.units.StoreStall(line, whole)
 		}
 		t.gate.pass(m, request.Address, extra)
 	}

@@ -100,7 +100,7 @@ func (g *GPU) rebuild() error {
 // Machine implements server.GPU.
 func (g *GPU) Machine() cosim.Machine {
 	return cosim.Machine{Model: "mgpusim", Version: Version, ClockHz: g.spec.ClockHz, ComputeUnits: g.spec.Core.ShaderArrays * g.spec.Core.UnitsPerArray,
-		L2Banks: attach.L2Banks, Invalidate: g.invalidate}
+		L2Banks: attach.L2Banks, HostLinkCycles: g.spec.Host.LinkCycles, HostLinkBytes: g.spec.Host.LinkBytes, Invalidate: g.invalidate}
 }
 
 // Memory implements server.GPU.

@@ -71,7 +71,10 @@ class SamplingMonitor(SparsityMonitor):
         """Return the declared costs."""
         read_ps = round(self.parameters.read_latency_ns * 1000)
         return Costs(
-            lookahead_ps=read_ps, write_stall_cycles=self.parameters.write_stall_cycles, read_latency_ps=read_ps
+            lookahead_ps=read_ps,
+            write_stall_cycles=self.parameters.write_stall_cycles,
+            full_line_stall_cycles=self.parameters.full_line_stall_cycles,
+            read_latency_ps=read_ps,
         )
 
     def tensor_added(self, tensor: TensorInfo, tile_nonzeros: NDArray[np.uint32]) -> None:

@@ -321,18 +321,24 @@ class DestroyViewReply(_message.Message):
     def __init__(self, conversions: _Optional[int] = ..., dense_bytes: _Optional[int] = ..., encoded_bytes: _Optional[int] = ...) -> None: ...
 
 class ReadCountsRequest(_message.Message):
-    __slots__ = ("tensor",)
+    __slots__ = ("tensor", "further", "on_chip")
     TENSOR_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_FIELD_NUMBER: _ClassVar[int]
+    ON_CHIP_FIELD_NUMBER: _ClassVar[int]
     tensor: int
-    def __init__(self, tensor: _Optional[int] = ...) -> None: ...
+    further: _containers.RepeatedScalarFieldContainer[int]
+    on_chip: bool
+    def __init__(self, tensor: _Optional[int] = ..., further: _Optional[_Iterable[int]] = ..., on_chip: bool = ...) -> None: ...
 
 class ReadCountsReply(_message.Message):
-    __slots__ = ("counts", "cycles")
+    __slots__ = ("counts", "cycles", "further")
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     CYCLES_FIELD_NUMBER: _ClassVar[int]
+    FURTHER_FIELD_NUMBER: _ClassVar[int]
     counts: _units_pb2.CountsReply
     cycles: int
-    def __init__(self, counts: _Optional[_Union[_units_pb2.CountsReply, _Mapping]] = ..., cycles: _Optional[int] = ...) -> None: ...
+    further: _containers.RepeatedCompositeFieldContainer[_units_pb2.CountsReply]
+    def __init__(self, counts: _Optional[_Union[_units_pb2.CountsReply, _Mapping]] = ..., cycles: _Optional[int] = ..., further: _Optional[_Iterable[_Union[_units_pb2.CountsReply, _Mapping]]] = ...) -> None: ...
 
 class MarkLayerRequest(_message.Message):
     __slots__ = ("begin", "label")

@@ -77,7 +77,7 @@ class ModelHello(_message.Message):
     def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., unit: _Optional[str] = ..., parameters_json: _Optional[str] = ..., credit_window: _Optional[int] = ..., max_batch_events: _Optional[int] = ..., clock_hz: _Optional[int] = ..., shared_directory: _Optional[str] = ..., compute_units: _Optional[int] = ..., l2_banks: _Optional[int] = ...) -> None: ...
 
 class UnitHello(_message.Message):
-    __slots__ = ("protocol", "name", "version", "kind", "events", "lookahead_ps", "elements_per_cycle", "instances", "write_stall_cycles", "read_latency_ps", "parameters_json", "buffers_per_instance", "prefetch_depth", "line_requests_in_flight", "formats", "stateless")
+    __slots__ = ("protocol", "name", "version", "kind", "events", "lookahead_ps", "elements_per_cycle", "instances", "write_stall_cycles", "read_latency_ps", "parameters_json", "buffers_per_instance", "prefetch_depth", "line_requests_in_flight", "formats", "stateless", "full_line_stall_cycles")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class UnitHello(_message.Message):
     LINE_REQUESTS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
     STATELESS_FIELD_NUMBER: _ClassVar[int]
+    FULL_LINE_STALL_CYCLES_FIELD_NUMBER: _ClassVar[int]
     protocol: _common_pb2.Version
     name: str
     version: str
@@ -110,7 +111,8 @@ class UnitHello(_message.Message):
     line_requests_in_flight: int
     formats: _containers.RepeatedScalarFieldContainer[str]
     stateless: bool
-    def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., events: _Optional[_Iterable[_Union[_common_pb2.EventKind, str]]] = ..., lookahead_ps: _Optional[int] = ..., elements_per_cycle: _Optional[float] = ..., instances: _Optional[int] = ..., write_stall_cycles: _Optional[float] = ..., read_latency_ps: _Optional[int] = ..., parameters_json: _Optional[str] = ..., buffers_per_instance: _Optional[int] = ..., prefetch_depth: _Optional[int] = ..., line_requests_in_flight: _Optional[int] = ..., formats: _Optional[_Iterable[str]] = ..., stateless: bool = ...) -> None: ...
+    full_line_stall_cycles: float
+    def __init__(self, protocol: _Optional[_Union[_common_pb2.Version, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.UnitKind, str]] = ..., events: _Optional[_Iterable[_Union[_common_pb2.EventKind, str]]] = ..., lookahead_ps: _Optional[int] = ..., elements_per_cycle: _Optional[float] = ..., instances: _Optional[int] = ..., write_stall_cycles: _Optional[float] = ..., read_latency_ps: _Optional[int] = ..., parameters_json: _Optional[str] = ..., buffers_per_instance: _Optional[int] = ..., prefetch_depth: _Optional[int] = ..., line_requests_in_flight: _Optional[int] = ..., formats: _Optional[_Iterable[str]] = ..., stateless: bool = ..., full_line_stall_cycles: _Optional[float] = ...) -> None: ...
 
 class UnitFailure(_message.Message):
     __slots__ = ("message", "event", "detail", "time_ps")

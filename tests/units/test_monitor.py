@@ -103,12 +103,16 @@ def test_snapshot_makes_a_second_monitor_answer_the_same():
 
 
 def test_costs_come_from_the_parameters():
-    monitor = LineCountingMonitor(MACHINE, {"write_stall_cycles": 2.0, "read_latency_ns": 5.0})
-    assert monitor.costs() == Costs(lookahead_ps=5000, write_stall_cycles=2.0, read_latency_ps=5000)
+    parameters = {"write_stall_cycles": 2.0, "full_line_stall_cycles": 0.5, "read_latency_ns": 5.0}
+    monitor = LineCountingMonitor(MACHINE, parameters)
+    assert monitor.costs() == Costs(
+        lookahead_ps=5000, write_stall_cycles=2.0, full_line_stall_cycles=0.5, read_latency_ps=5000
+    )
 
 
 def test_an_unknown_parameter_is_refused_by_name():
     with pytest.raises(
-        ParameterError, match=r"unit line-counting: parameter stall: .*known parameters: read_latency_ns"
+        ParameterError,
+        match=r"unit line-counting: parameter stall: .*known parameters: full_line_stall_cycles, read_latency_ns",
     ):
         LineCountingMonitor(MACHINE, {"stall": 1})
