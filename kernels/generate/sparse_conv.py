@@ -576,11 +576,13 @@ class SparseConvolution:
             k(f"s_add_u32 s10, s10, {first % self.accumulators}")
             k("s_sub_u32 s10, s10, s9")
             self._store_quad(into, f"r{first}")
-            k("s_waitcnt vmcnt(0)")
             k.label(f"chunk{first}")
 
 
-SHAPES = [(3, 8, 1), (3, 8, 2), (3, 14, 1), (3, 14, 2), (3, 28, 1), (3, 28, 2), (3, 56, 1), (3, 112, 1), (5, 28, 1)]
+SHAPES = [
+    *((3, 8, 1), (3, 8, 2), (3, 14, 1), (3, 14, 2), (3, 28, 1), (3, 28, 2)),
+    *((3, 56, 1), (3, 112, 1), (3, 224, 1), (5, 28, 1)),
+]
 
 
 def main() -> None:

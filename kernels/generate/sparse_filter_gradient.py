@@ -8,9 +8,13 @@ SGPRs, and each costs one ``s_set_gpr_idx_idx``, which picks the columns of dY, 
 unrolled, so accumulators are named.
 
 dY comes with f contiguous: element (j, f) at j·F_stride + f, j = (image·P + p)·Q + q. The rows (image, p) are shared
-out among ``total_slices`` wavefronts; each four of a work-group (its size) add their sums through the LDS (16,384
-bytes, dynamic). Grid: x = 256 · ceil(F / 64), y = channel_tiles · R, z = total_slices / 4. dW element (f, c, r, s)
-at f·w_stride + (c·R + r)·S + s; partial results of the groups along z lie c_slice_stride apart.
+out among ``total_slices`` wavefronts; each four of a work-group add their sums through the LDS (16,384 bytes a filter
+row, dynamic). Where registers allow 12 wavefronts on a compute unit, a work-group holds all three filter rows, which
+read the same rows of dY at the same time: from L1V. Otherwise it holds one. Grid: x = work-group size · ceil(F / 64),
+y = channel_tiles (· R), z = total_slices / 4.
+
+Sums leave with f contiguous, so that a store fills lines: element (f, c, r, s) at ((c·R + r)·S + s)·F + f; partial
+results of the groups along z lie c_slice_stride apart. sum_slices_transposed makes dW of them.
 
 Per sum rows ascend, columns within a row, one rounding per product and one per sum; slices are added in ascending
 order.
@@ -26,7 +30,7 @@ from gcn3 import Kernel, module, s, v
 ARGUMENTS = [
     ("tiles", "buffer"),
     ("dy", "buffer"),
-    ("dw", "buffer"),
+    ("sums", "buffer"),
     ("F", "u32"),
     ("F_stride", "u32"),
     ("height", "u32"),
@@ -37,7 +41,6 @@ ARGUMENTS = [
     ("filter_height", "u32"),
     ("image_tiles", "u32"),  # channels of an image / 16
     ("slot_bytes", "u32"),
-    ("w_stride", "u32"),
     ("total_slices", "u32"),
     ("c_slice_stride", "u32"),
 ]
@@ -52,19 +55,19 @@ OVER = 96
 ROW, ROWS_END = "flat_scratch_lo", "flat_scratch_hi"
 DY_OFFSET, DY_STEP = 100, 101
 # Arguments while they are loaded as blocks.
-A_TILES, A_DY, A_DW = 32, 34, 36
+A_TILES, A_DY, A_SUMS = 32, 34, 36
 A_F, A_F_STRIDE, A_HEIGHT, A_P, A_Q, A_ROWS, A_PAD, A_R = range(40, 48)
-A_IMAGE_TILES, A_SLOT, A_W, A_SLICES, A_C_SLICE = range(48, 53)
+A_IMAGE_TILES, A_SLOT, A_SLICES, A_C_SLICE = range(48, 52)
 # Lanes of the vector register that keeps scalars.
 K_ARGS, K_F0, K_TILE, K_R, K_Z, K_SLICE, K_P, K_H, K_Q, K_SHIFT, K_JT, K_SB = 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 K_TILES = 13
 
 
 class FilterGradient:
-    """Generator of one kernel: S taps, rows of X of up to ``width`` pixels."""
+    """Generator of one kernel: S taps, rows of X of up to ``width`` pixels, one or all filter rows a work-group."""
 
-    def __init__(self, taps: int, width: int) -> None:
-        self.taps, self.width = taps, width
+    def __init__(self, taps: int, width: int, all_rows: bool) -> None:
+        self.taps, self.width, self.all_rows = taps, width, all_rows
         self.guard = (taps - 1) // 2
         self.dy = TILE_C * taps
         self.columns = width + taps - 1
@@ -92,10 +95,9 @@ class FilterGradient:
     def _arguments(self) -> None:
         k = self.k
         k.load(A_TILES, "tiles", 4)
-        k.load(A_DW, "dw", 2)
+        k.load(A_SUMS, "sums", 2)
         k.load(A_F, "F", 8)
         k.load(A_IMAGE_TILES, "image_tiles", 4)
-        k.load(A_C_SLICE, "c_slice_stride")
 
     def _keep(self, register: str, place: int) -> None:
         self.k(f"v_writelane_b32 {v(self.kept)}, {register}, {place}")
@@ -122,15 +124,20 @@ class FilterGradient:
         self._keep("s0", K_ARGS)
         self._keep("s1", K_ARGS + 1)
         self._keep("s4", K_Z)
-        self._keep("s5", K_SLICE)
         k("s_waitcnt lgkmcnt(0)")
         for register in range(self.dy + self.columns):
             k(f"v_mov_b32 {v(register)}, 0")
         k("s_lshl_b32 s2, s2, 6")
         self._keep("s2", K_F0)
-        self._divide(tile, "s3", s(A_R))
-        k(f"s_mul_i32 {s(r)}, {s(tile)}, {s(A_R)}")
-        k(f"s_sub_u32 {s(r)}, s3, {s(r)}")
+        if self.all_rows:
+            k(f"s_mov_b32 {s(tile)}, s3")
+            k(f"s_lshr_b32 {s(r)}, s5, 2")
+            k("s_and_b32 s5, s5, 3")
+        else:
+            self._divide(tile, "s3", s(A_R))
+            k(f"s_mul_i32 {s(r)}, {s(tile)}, {s(A_R)}")
+            k(f"s_sub_u32 {s(r)}, s3, {s(r)}")
+        self._keep("s5", K_SLICE)
         self._keep(s(tile), K_TILE)
         self._keep(s(r), K_R)
         k.comment("rows of outputs of this slice")
@@ -317,17 +324,21 @@ class FilterGradient:
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_mul_i32 s5, s5, {s(A_C_SLICE)}")
         k("s_lshl_b32 s5, s5, 2")
-        k(f"s_add_u32 {s(A_DW)}, {s(A_DW)}, s5")
-        k(f"s_addc_u32 {s(A_DW + 1)}, {s(A_DW + 1)}, 0")
-        buffer_resource(k, RESOURCE, A_DW)
+        k(f"s_add_u32 {s(A_SUMS)}, {s(A_SUMS)}, s5")
+        k(f"s_addc_u32 {s(A_SUMS + 1)}, {s(A_SUMS + 1)}, 0")
+        buffer_resource(k, RESOURCE, A_SUMS)
         k.comment("s7: element (c, r, 0) of the tile's first channel; s8: elements from channel to channel")
         k(f"s_mul_i32 s8, {s(A_R)}, {self.taps}")
         k("s_lshl_b32 s3, s3, 4")
         k("s_mul_i32 s7, s3, s8")
         k(f"s_mul_i32 s9, s4, {self.taps}")
         k("s_add_u32 s7, s7, s9")
+        k(f"s_lshl_b32 s14, {s(A_F)}, 2  ; bytes from tap to tap")
         k("s_mov_b32 m0, -1")
         k(f"v_lshlrev_b32 {v(write)}, 4, {v(self.lane)}")
+        if self.all_rows:
+            k("s_lshl_b32 s9, s4, 14")
+            k(f"v_add_u32 {v(write)}, vcc, s9, {v(write)}")
         k("s_lshl_b32 s9, s6, 10")
         k(f"v_add_u32 {v(read)}, vcc, s9, {v(write)}")
         k("s_lshl_b32 s9, s6, 12")
@@ -336,7 +347,6 @@ class FilterGradient:
         k(f"v_add_u32 {v(address)}, vcc, s2, {v(self.lane)}")
         k(f"v_cmp_gt_u32 vcc, {s(A_F)}, {v(address)}")
         k("s_mov_b64 s[10:11], vcc")
-        k(f"v_mul_lo_u32 {v(address)}, {v(address)}, {s(A_W)}")
         k(f"v_lshlrev_b32 {v(address)}, 2, {v(address)}")
         for first in range(0, TILE_C * self.taps, 16):
             if first:
@@ -364,13 +374,12 @@ class FilterGradient:
                 k("s_mul_i32 s12, s12, s8")
                 k("s_add_u32 s12, s12, s13")
                 k("s_add_u32 s12, s12, s7")
-                k("s_lshl_b32 s12, s12, 2")
+                k("s_mul_i32 s12, s12, s14")
                 k(f"buffer_store_dword {v(first + i)}, {v(address)}, {s(RESOURCE, 4)}, s12 offen")
                 k("s_add_u32 s9, s9, 1")
-            k("s_waitcnt vmcnt(0)")
 
 
-SHAPES = [(3, 8), (3, 14), (3, 28), (3, 56), (3, 112), (5, 28)]
+SHAPES = [(3, 8, True), (3, 14, True), (3, 28, True), (3, 56, False), (3, 112, False), (5, 28, False)]
 
 
 def main() -> None:

@@ -15,6 +15,24 @@ void transpose(__global const float *restrict x, __global float *restrict y, uin
     if (c0 + i < columns && r0 + a < rows) y[(c0 + i) * y_stride + r0 + a] = block[a][i];
 }
 
+/* transpose of one matrix for each image: y[(n · columns + c) · y_stride + r] = x[n · x_image + r · x_stride + c]. Grid as
+   transpose, and images along z. */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void transpose_images(__global const float *restrict x, __global float *restrict y, uint rows, uint columns,
+                      uint x_stride, uint x_image, uint y_stride) {
+  __local float block[32][33];
+  uint l = get_local_id(0), a = l & 31u, b = l >> 5, n = get_group_id(2);
+  uint r0 = get_group_id(1) * 32u, c0 = get_group_id(0) * 32u;
+  float v[4];
+  /* Lanes beyond the edges read the last row or column; nobody stores it. All loads leave before the first is waited for. */
+  for (uint i = 0; i < 4u; i++)
+    v[i] = x[n * x_image + min(r0 + b + 8u * i, rows - 1u) * x_stride + min(c0 + a, columns - 1u)];
+  for (uint i = 0; i < 4u; i++) block[b + 8u * i][a] = v[i];
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (uint i = b; i < 32u; i += 8u)
+    if (c0 + i < columns && r0 + a < rows) y[(n * columns + c0 + i) * y_stride + r0 + a] = block[a][i];
+}
+
 /* Convolution epilogue: a GEMM result that holds filter k of output pixel j = image · pixels + pq at
    k · row_stride + j · column_stride (elements) becomes NCHW, plus bias[k] (null: none), clipped at zero when relu is 1.
    filters are those of the group, filter0 the first of them, all_filters the channels of y. One work-item per output:
@@ -52,6 +70,36 @@ void sum_slices(__global const float *restrict x, __global float *restrict y, ui
   uint i = get_group_id(0) * 256u + get_local_id(0);
   if (i >= n) return;
   float sum = 0.0f;
-  for (uint s = 0; s < slices; s++) sum += x[s * stride + i];
+  uint s = 0;
+  for (; s + 4u <= slices; s += 4u) { /* four loads leave before the first is waited for */
+    float v[4];
+    for (uint j = 0; j < 4u; j++) v[j] = x[(s + j) * stride + i];
+    for (uint j = 0; j < 4u; j++) sum += v[j];
+  }
+  for (; s < slices; s++) sum += x[s * stride + i];
   y[i] = sum;
+}
+
+/* y[c · rows + r] = sum over s of x[s · stride + r · columns + c] in ascending s: the same, turned over on the way, for
+   partial results that were stored with the other index contiguous. Work-group 256 does a block of 16 × 16, whose rows
+   are lines; grid (ceil(columns / 16) · 256, ceil(rows / 16)). */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void sum_slices_transposed(__global const float *restrict x, __global float *restrict y, uint rows, uint columns,
+                           uint slices, uint stride) {
+  __local float block[16][17];
+  uint l = get_local_id(0), a = l & 15u, b = l >> 4;
+  uint r0 = get_group_id(1) * 16u, c0 = get_group_id(0) * 16u;
+  /* Lanes beyond the edges read the last row or column; nobody stores what they sum. */
+  uint at = min(r0 + b, rows - 1u) * columns + min(c0 + a, columns - 1u);
+  float sum = 0.0f;
+  uint s = 0;
+  for (; s + 4u <= slices; s += 4u) { /* four loads leave before the first is waited for */
+    float v[4];
+    for (uint j = 0; j < 4u; j++) v[j] = x[(s + j) * stride + at];
+    for (uint j = 0; j < 4u; j++) sum += v[j];
+  }
+  for (; s < slices; s++) sum += x[s * stride + at];
+  block[b][a] = sum;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  if (c0 + b < columns && r0 + a < rows) y[(c0 + b) * rows + r0 + a] = block[a][b];
 }

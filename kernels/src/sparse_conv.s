@@ -871,7 +871,6 @@ sparse_conv3_8x64:
   buffer_store_dword v3, v23, s[12:15], s11 offen
 .Lsparse_conv3_8x64_skipr0_3:
 .Lsparse_conv3_8x64_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_8x64_chunk0:
 .Lsparse_conv3_8x64_done:
   s_endpgm
@@ -2128,7 +2127,6 @@ sparse_conv3_8x128:
   buffer_store_dword v3, v45, s[12:15], s11 offen
 .Lsparse_conv3_8x128_skipr0_3:
 .Lsparse_conv3_8x128_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_8x128_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -2199,7 +2197,6 @@ sparse_conv3_8x128:
   buffer_store_dword v19, v45, s[12:15], s11 offen
 .Lsparse_conv3_8x128_skipr16_3:
 .Lsparse_conv3_8x128_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_8x128_chunk16:
 .Lsparse_conv3_8x128_done:
   s_endpgm
@@ -3339,7 +3336,6 @@ sparse_conv3_14x64:
   buffer_store_dword v3, v23, s[12:15], s11 offen
 .Lsparse_conv3_14x64_skipr0_3:
 .Lsparse_conv3_14x64_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_14x64_chunk0:
 .Lsparse_conv3_14x64_done:
   s_endpgm
@@ -5053,7 +5049,6 @@ sparse_conv3_14x128:
   buffer_store_dword v3, v45, s[12:15], s11 offen
 .Lsparse_conv3_14x128_skipr0_3:
 .Lsparse_conv3_14x128_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_14x128_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -5124,7 +5119,6 @@ sparse_conv3_14x128:
   buffer_store_dword v19, v45, s[12:15], s11 offen
 .Lsparse_conv3_14x128_skipr16_3:
 .Lsparse_conv3_14x128_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_14x128_chunk16:
 .Lsparse_conv3_14x128_done:
   s_endpgm
@@ -6700,7 +6694,6 @@ sparse_conv3_28x64:
   buffer_store_dword v3, v39, s[12:15], s11 offen
 .Lsparse_conv3_28x64_skipr0_3:
 .Lsparse_conv3_28x64_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_28x64_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -6770,7 +6763,6 @@ sparse_conv3_28x64:
   buffer_store_dword v19, v39, s[12:15], s11 offen
 .Lsparse_conv3_28x64_skipr16_3:
 .Lsparse_conv3_28x64_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_28x64_chunk16:
 .Lsparse_conv3_28x64_done:
   s_endpgm
@@ -9216,7 +9208,6 @@ sparse_conv3_28x128:
   buffer_store_dword v3, v77, s[12:15], s11 offen
 .Lsparse_conv3_28x128_skipr0_3:
 .Lsparse_conv3_28x128_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_28x128_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -9286,7 +9277,6 @@ sparse_conv3_28x128:
   buffer_store_dword v19, v77, s[12:15], s11 offen
 .Lsparse_conv3_28x128_skipr16_3:
 .Lsparse_conv3_28x128_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_28x128_chunk16:
   s_barrier
   s_mov_b64 exec, -1
@@ -9357,7 +9347,6 @@ sparse_conv3_28x128:
   buffer_store_dword v35, v77, s[12:15], s11 offen
 .Lsparse_conv3_28x128_skipr32_3:
 .Lsparse_conv3_28x128_storedr32:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_28x128_chunk32:
   s_barrier
   s_mov_b64 exec, -1
@@ -9428,7 +9417,6 @@ sparse_conv3_28x128:
   buffer_store_dword v51, v77, s[12:15], s11 offen
 .Lsparse_conv3_28x128_skipr48_3:
 .Lsparse_conv3_28x128_storedr48:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_28x128_chunk48:
 .Lsparse_conv3_28x128_done:
   s_endpgm
@@ -11270,7 +11258,6 @@ sparse_conv3_56x64:
   buffer_store_dword v3, v67, s[12:15], s11 offen
 .Lsparse_conv3_56x64_skipr0_3:
 .Lsparse_conv3_56x64_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_56x64_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -11340,7 +11327,6 @@ sparse_conv3_56x64:
   buffer_store_dword v19, v67, s[12:15], s11 offen
 .Lsparse_conv3_56x64_skipr16_3:
 .Lsparse_conv3_56x64_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_56x64_chunk16:
   s_barrier
   s_mov_b64 exec, -1
@@ -11410,7 +11396,6 @@ sparse_conv3_56x64:
   buffer_store_dword v35, v67, s[12:15], s11 offen
 .Lsparse_conv3_56x64_skipr32_3:
 .Lsparse_conv3_56x64_storedr32:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_56x64_chunk32:
   s_barrier
   s_mov_b64 exec, -1
@@ -11481,7 +11466,6 @@ sparse_conv3_56x64:
   buffer_store_dword v35, v67, s[12:15], s11 offen
 .Lsparse_conv3_56x64_skipr48_3:
 .Lsparse_conv3_56x64_storedr48:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_56x64_chunk48:
 .Lsparse_conv3_56x64_done:
   s_endpgm
@@ -13855,7 +13839,6 @@ sparse_conv3_112x64:
   buffer_store_dword v3, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr0_3:
 .Lsparse_conv3_112x64_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -13925,7 +13908,6 @@ sparse_conv3_112x64:
   buffer_store_dword v19, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr16_3:
 .Lsparse_conv3_112x64_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk16:
   s_barrier
   s_mov_b64 exec, -1
@@ -13995,7 +13977,6 @@ sparse_conv3_112x64:
   buffer_store_dword v35, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr32_3:
 .Lsparse_conv3_112x64_storedr32:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk32:
   s_barrier
   s_mov_b64 exec, -1
@@ -14065,7 +14046,6 @@ sparse_conv3_112x64:
   buffer_store_dword v51, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr48_3:
 .Lsparse_conv3_112x64_storedr48:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk48:
   s_barrier
   s_mov_b64 exec, -1
@@ -14135,7 +14115,6 @@ sparse_conv3_112x64:
   buffer_store_dword v67, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr64_3:
 .Lsparse_conv3_112x64_storedr64:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk64:
   s_barrier
   s_mov_b64 exec, -1
@@ -14205,7 +14184,6 @@ sparse_conv3_112x64:
   buffer_store_dword v83, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr80_3:
 .Lsparse_conv3_112x64_storedr80:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk80:
   s_barrier
   s_mov_b64 exec, -1
@@ -14275,7 +14253,6 @@ sparse_conv3_112x64:
   buffer_store_dword v99, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr96_3:
 .Lsparse_conv3_112x64_storedr96:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk96:
   s_barrier
   s_mov_b64 exec, -1
@@ -14344,12 +14321,4413 @@ sparse_conv3_112x64:
   buffer_store_dword v99, v123, s[12:15], s11 offen
 .Lsparse_conv3_112x64_skipr112_3:
 .Lsparse_conv3_112x64_storedr112:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv3_112x64_chunk112:
 .Lsparse_conv3_112x64_done:
   s_endpgm
 .Lsparse_conv3_112x64_end:
   .size sparse_conv3_112x64, .Lsparse_conv3_112x64_end-sparse_conv3_112x64
+
+  .protected sparse_conv3_224x64
+  .globl sparse_conv3_224x64
+  .p2align 8
+  .type sparse_conv3_224x64,@function
+  .amdgpu_hsa_kernel sparse_conv3_224x64
+sparse_conv3_224x64:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 59
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 108
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 238
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[32:39], s[0:1], 0x0
+  s_load_dwordx8 s[40:47], s[0:1], 0x20
+  s_load_dwordx8 s[48:55], s[0:1], 0x40
+  s_load_dwordx2 s[56:57], s[0:1], 0x60
+  s_load_dword s58, s[0:1], 0x68
+  v_lshrrev_b32 v234, 6, v0
+  v_readfirstlane_b32 s5, v234
+  v_and_b32 v234, 63, v0
+  s_waitcnt lgkmcnt(0)
+  v_writelane_b32 v237, s0, 0
+  v_writelane_b32 v237, s1, 1
+  v_writelane_b32 v237, s5, 6
+  s_bfm_b32 s60, s58, 0
+  s_and_b32 s61, s5, s60
+  v_writelane_b32 v237, s61, 7
+  v_writelane_b32 v237, s4, 5
+  ; slice of this wavefront among all, and row of outputs
+  s_lshl_b32 s4, s4, s58
+  s_add_u32 s61, s61, s4
+  s_lshr_b32 s5, s5, s58
+  s_lshr_b32 s62, s57, s58
+  s_mul_i32 s62, s62, s3
+  s_add_u32 s62, s62, s5
+  s_cmp_ge_u32 s62, s45
+  s_cbranch_scc1 .Lsparse_conv3_224x64_done
+  ; image and row in it
+  v_cvt_f32_u32 v228, s43
+  v_rcp_f32 v228, v228
+  v_cvt_f32_u32 v229, s62
+  v_add_f32 v229, 0.5, v229
+  v_mul_f32 v228, v228, v229
+  v_cvt_u32_f32 v228, v228
+  v_readfirstlane_b32 s63, v228
+  s_mul_i32 s64, s63, s43
+  s_sub_u32 s64, s62, s64
+  s_mul_i32 s2, s2, 64
+  s_cmp_ge_u32 s2, s40
+  s_cbranch_scc1 .Lsparse_conv3_224x64_done
+  v_writelane_b32 v237, s64, 3
+  v_writelane_b32 v237, s63, 4
+  v_writelane_b32 v237, s2, 2
+  v_add_u32 v234, vcc, s2, v234
+  v_lshlrev_b32 v234, 2, v234
+  v_mov_b32 v228, 0
+  s_cmp_eq_u64 s[38:39], 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_no_bias
+  s_cmp_eq_u32 s61, 0
+  s_cbranch_scc0 .Lsparse_conv3_224x64_no_bias
+  s_mov_b32 s12, s38
+  s_and_b32 s13, s39, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  s_lshl_b32 s14, s40, 2
+  buffer_load_dword v228, v234, s[12:15], 0 offen offset:0
+  s_waitcnt vmcnt(0)
+.Lsparse_conv3_224x64_no_bias:
+  v_mov_b32 v0, v228
+  v_mov_b32 v1, v228
+  v_mov_b32 v2, v228
+  v_mov_b32 v3, v228
+  v_mov_b32 v4, v228
+  v_mov_b32 v5, v228
+  v_mov_b32 v6, v228
+  v_mov_b32 v7, v228
+  v_mov_b32 v8, v228
+  v_mov_b32 v9, v228
+  v_mov_b32 v10, v228
+  v_mov_b32 v11, v228
+  v_mov_b32 v12, v228
+  v_mov_b32 v13, v228
+  v_mov_b32 v14, v228
+  v_mov_b32 v15, v228
+  v_mov_b32 v16, v228
+  v_mov_b32 v17, v228
+  v_mov_b32 v18, v228
+  v_mov_b32 v19, v228
+  v_mov_b32 v20, v228
+  v_mov_b32 v21, v228
+  v_mov_b32 v22, v228
+  v_mov_b32 v23, v228
+  v_mov_b32 v24, v228
+  v_mov_b32 v25, v228
+  v_mov_b32 v26, v228
+  v_mov_b32 v27, v228
+  v_mov_b32 v28, v228
+  v_mov_b32 v29, v228
+  v_mov_b32 v30, v228
+  v_mov_b32 v31, v228
+  v_mov_b32 v32, v228
+  v_mov_b32 v33, v228
+  v_mov_b32 v34, v228
+  v_mov_b32 v35, v228
+  v_mov_b32 v36, v228
+  v_mov_b32 v37, v228
+  v_mov_b32 v38, v228
+  v_mov_b32 v39, v228
+  v_mov_b32 v40, v228
+  v_mov_b32 v41, v228
+  v_mov_b32 v42, v228
+  v_mov_b32 v43, v228
+  v_mov_b32 v44, v228
+  v_mov_b32 v45, v228
+  v_mov_b32 v46, v228
+  v_mov_b32 v47, v228
+  v_mov_b32 v48, v228
+  v_mov_b32 v49, v228
+  v_mov_b32 v50, v228
+  v_mov_b32 v51, v228
+  v_mov_b32 v52, v228
+  v_mov_b32 v53, v228
+  v_mov_b32 v54, v228
+  v_mov_b32 v55, v228
+  v_mov_b32 v56, v228
+  v_mov_b32 v57, v228
+  v_mov_b32 v58, v228
+  v_mov_b32 v59, v228
+  v_mov_b32 v60, v228
+  v_mov_b32 v61, v228
+  v_mov_b32 v62, v228
+  v_mov_b32 v63, v228
+  v_mov_b32 v64, v228
+  v_mov_b32 v65, v228
+  v_mov_b32 v66, v228
+  v_mov_b32 v67, v228
+  v_mov_b32 v68, v228
+  v_mov_b32 v69, v228
+  v_mov_b32 v70, v228
+  v_mov_b32 v71, v228
+  v_mov_b32 v72, v228
+  v_mov_b32 v73, v228
+  v_mov_b32 v74, v228
+  v_mov_b32 v75, v228
+  v_mov_b32 v76, v228
+  v_mov_b32 v77, v228
+  v_mov_b32 v78, v228
+  v_mov_b32 v79, v228
+  v_mov_b32 v80, v228
+  v_mov_b32 v81, v228
+  v_mov_b32 v82, v228
+  v_mov_b32 v83, v228
+  v_mov_b32 v84, v228
+  v_mov_b32 v85, v228
+  v_mov_b32 v86, v228
+  v_mov_b32 v87, v228
+  v_mov_b32 v88, v228
+  v_mov_b32 v89, v228
+  v_mov_b32 v90, v228
+  v_mov_b32 v91, v228
+  v_mov_b32 v92, v228
+  v_mov_b32 v93, v228
+  v_mov_b32 v94, v228
+  v_mov_b32 v95, v228
+  v_mov_b32 v96, v228
+  v_mov_b32 v97, v228
+  v_mov_b32 v98, v228
+  v_mov_b32 v99, v228
+  v_mov_b32 v100, v228
+  v_mov_b32 v101, v228
+  v_mov_b32 v102, v228
+  v_mov_b32 v103, v228
+  v_mov_b32 v104, v228
+  v_mov_b32 v105, v228
+  v_mov_b32 v106, v228
+  v_mov_b32 v107, v228
+  v_mov_b32 v108, v228
+  v_mov_b32 v109, v228
+  v_mov_b32 v110, v228
+  v_mov_b32 v111, v228
+  v_mov_b32 v112, v228
+  v_mov_b32 v113, v228
+  v_mov_b32 v114, v228
+  v_mov_b32 v115, v228
+  v_mov_b32 v116, v228
+  v_mov_b32 v117, v228
+  v_mov_b32 v118, v228
+  v_mov_b32 v119, v228
+  v_mov_b32 v120, v228
+  v_mov_b32 v121, v228
+  v_mov_b32 v122, v228
+  v_mov_b32 v123, v228
+  v_mov_b32 v124, v228
+  v_mov_b32 v125, v228
+  v_mov_b32 v126, v228
+  v_mov_b32 v127, v228
+  v_mov_b32 v128, v228
+  v_mov_b32 v129, v228
+  v_mov_b32 v130, v228
+  v_mov_b32 v131, v228
+  v_mov_b32 v132, v228
+  v_mov_b32 v133, v228
+  v_mov_b32 v134, v228
+  v_mov_b32 v135, v228
+  v_mov_b32 v136, v228
+  v_mov_b32 v137, v228
+  v_mov_b32 v138, v228
+  v_mov_b32 v139, v228
+  v_mov_b32 v140, v228
+  v_mov_b32 v141, v228
+  v_mov_b32 v142, v228
+  v_mov_b32 v143, v228
+  v_mov_b32 v144, v228
+  v_mov_b32 v145, v228
+  v_mov_b32 v146, v228
+  v_mov_b32 v147, v228
+  v_mov_b32 v148, v228
+  v_mov_b32 v149, v228
+  v_mov_b32 v150, v228
+  v_mov_b32 v151, v228
+  v_mov_b32 v152, v228
+  v_mov_b32 v153, v228
+  v_mov_b32 v154, v228
+  v_mov_b32 v155, v228
+  v_mov_b32 v156, v228
+  v_mov_b32 v157, v228
+  v_mov_b32 v158, v228
+  v_mov_b32 v159, v228
+  v_mov_b32 v160, v228
+  v_mov_b32 v161, v228
+  v_mov_b32 v162, v228
+  v_mov_b32 v163, v228
+  v_mov_b32 v164, v228
+  v_mov_b32 v165, v228
+  v_mov_b32 v166, v228
+  v_mov_b32 v167, v228
+  v_mov_b32 v168, v228
+  v_mov_b32 v169, v228
+  v_mov_b32 v170, v228
+  v_mov_b32 v171, v228
+  v_mov_b32 v172, v228
+  v_mov_b32 v173, v228
+  v_mov_b32 v174, v228
+  v_mov_b32 v175, v228
+  v_mov_b32 v176, v228
+  v_mov_b32 v177, v228
+  v_mov_b32 v178, v228
+  v_mov_b32 v179, v228
+  v_mov_b32 v180, v228
+  v_mov_b32 v181, v228
+  v_mov_b32 v182, v228
+  v_mov_b32 v183, v228
+  v_mov_b32 v184, v228
+  v_mov_b32 v185, v228
+  v_mov_b32 v186, v228
+  v_mov_b32 v187, v228
+  v_mov_b32 v188, v228
+  v_mov_b32 v189, v228
+  v_mov_b32 v190, v228
+  v_mov_b32 v191, v228
+  v_mov_b32 v192, v228
+  v_mov_b32 v193, v228
+  v_mov_b32 v194, v228
+  v_mov_b32 v195, v228
+  v_mov_b32 v196, v228
+  v_mov_b32 v197, v228
+  v_mov_b32 v198, v228
+  v_mov_b32 v199, v228
+  v_mov_b32 v200, v228
+  v_mov_b32 v201, v228
+  v_mov_b32 v202, v228
+  v_mov_b32 v203, v228
+  v_mov_b32 v204, v228
+  v_mov_b32 v205, v228
+  v_mov_b32 v206, v228
+  v_mov_b32 v207, v228
+  v_mov_b32 v208, v228
+  v_mov_b32 v209, v228
+  v_mov_b32 v210, v228
+  v_mov_b32 v211, v228
+  v_mov_b32 v212, v228
+  v_mov_b32 v213, v228
+  v_mov_b32 v214, v228
+  v_mov_b32 v215, v228
+  v_mov_b32 v216, v228
+  v_mov_b32 v217, v228
+  v_mov_b32 v218, v228
+  v_mov_b32 v219, v228
+  v_mov_b32 v220, v228
+  v_mov_b32 v221, v228
+  v_mov_b32 v222, v228
+  v_mov_b32 v223, v228
+  v_mov_b32 v224, v228
+  v_mov_b32 v225, v228
+  v_mov_b32 v226, v228
+  v_mov_b32 v227, v228
+  ; filter rows that meet the image: first … last
+  s_sub_i32 s65, s46, s64
+  s_max_i32 s65, s65, 0
+  s_add_u32 s66, s42, s46
+  s_sub_u32 s66, s66, s64
+  s_min_i32 s66, s66, s48
+  s_sub_i32 s21, s66, s65
+  s_cmp_le_i32 s21, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_summed
+  s_mov_b32 flat_scratch_hi, s21
+  ; the slice's share of the row's pairs (channel tile, filter row)
+  s_mul_i32 s68, s49, s21
+  s_add_u32 s67, s68, s54
+  s_sub_u32 s67, s67, 1
+  v_cvt_f32_u32 v228, s54
+  v_rcp_f32 v228, v228
+  v_cvt_f32_u32 v229, s67
+  v_add_f32 v229, 0.5, v229
+  v_mul_f32 v228, v228, v229
+  v_cvt_u32_f32 v228, v228
+  v_readfirstlane_b32 s69, v228
+  s_mul_i32 s61, s61, s69
+  s_cmp_ge_u32 s61, s68
+  s_cbranch_scc1 .Lsparse_conv3_224x64_summed
+  s_sub_u32 s22, s68, s61
+  s_min_u32 s22, s22, s69
+  v_cvt_f32_u32 v228, s21
+  v_rcp_f32 v228, v228
+  v_cvt_f32_u32 v229, s61
+  v_add_f32 v229, 0.5, v229
+  v_mul_f32 v228, v228, v229
+  v_cvt_u32_f32 v228, v228
+  v_readfirstlane_b32 s67, v228
+  s_mul_i32 s68, s67, s21
+  s_sub_u32 s68, s61, s68
+  s_add_u32 s65, s65, s68
+  s_lshl_b32 s70, s41, 2
+  s_mul_i32 s71, s70, 3
+  s_mul_i32 s26, s71, s48
+  s_mov_b32 s12, s34
+  s_and_b32 s13, s35, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  ; bytes of B: rows that are loaded ahead beyond its end read as 0
+  s_mul_i32 s69, s26, s49
+  s_lshl_b32 s69, s69, 4
+  s_sub_u32 s69, s69, s70
+  s_lshl_b32 s72, s40, 2
+  s_add_u32 s14, s69, s72
+  ; tap s lies s lines on, or S − 1 − s when flipped
+  s_cmp_lg_u32 s56, 0
+  s_cselect_b32 s69, s70, 0
+  s_mul_i32 s69, s69, 2
+  v_add_u32 v234, vcc, s69, v234
+  s_sub_u32 s69, 0, s70
+  s_cmp_lg_u32 s56, 0
+  s_cselect_b32 s70, s69, s70
+  v_add_u32 v235, vcc, s70, v234
+  v_add_u32 v236, vcc, s70, v235
+  ; first filter row, and bytes from one to the next
+  s_sub_u32 s72, s48, 1
+  s_sub_u32 s72, s72, s65
+  s_cmp_lg_u32 s56, 0
+  s_cselect_b32 s72, s72, s65
+  s_mul_i32 s25, s72, s71
+  s_lshl_b32 s69, s67, 4
+  s_mul_i32 s69, s69, s26
+  s_add_u32 s25, s25, s69
+  s_sub_u32 s69, 0, s71
+  s_cmp_lg_u32 s56, 0
+  s_cselect_b32 s71, s69, s71
+  ; behind the 16th channel: back to the first, then a filter row on; or to the next tile's first row
+  s_lshl_b32 s69, s26, 4
+  s_sub_u32 s27, s71, s69
+  s_sub_u32 s69, 1, s21
+  s_mul_i32 s28, s69, s71
+  ; first tile: (image · image_tiles + tile) · height + p + first − pad_h
+  s_mul_i32 s69, s63, s50
+  s_add_u32 s69, s69, s67
+  s_mul_i32 s69, s69, s42
+  s_add_u32 s69, s69, s64
+  s_add_u32 s69, s69, s65
+  s_sub_u32 s69, s69, s46
+  s_mul_i32 s16, s69, s51
+  v_mov_b32 v233, s69
+  v_mul_hi_u32 v233, v233, s51
+  v_readfirstlane_b32 s17, v233
+  s_add_u32 s16, s16, s32
+  s_addc_u32 s17, s17, s33
+  s_mov_b32 s23, s51
+  s_sub_u32 s69, s42, s21
+  s_add_u32 s69, s69, 1
+  s_mul_i32 s24, s69, s51
+  s_sub_u32 s21, s21, s68
+  ; weights of the first two channels; the first tile
+  buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v230, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v233, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_add_u32 s6, s16, 128
+  s_addc_u32 s7, s17, 0
+  s_add_u32 s8, s6, 64
+  s_addc_u32 s9, s7, 0
+  s_mov_b32 s10, 0
+  s_load_dword s20, s[16:17], 0x0
+  s_load_dwordx4 s[0:3], s[16:17], 0x40
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_waitcnt lgkmcnt(0)
+.Lsparse_conv3_224x64_tile:
+  s_lshl_b32 s11, s20, 3
+  s_mov_b32 s10, s11
+  s_mov_b32 s29, 3
+  s_getpc_b64 s[4:5]
+.Lsparse_conv3_224x64_here_first:
+  s_add_u32 s30, s4, .Lsparse_conv3_224x64_end_first0-.Lsparse_conv3_224x64_here_first
+  s_add_u32 s31, s4, .Lsparse_conv3_224x64_end_first1-.Lsparse_conv3_224x64_here_first
+  s_add_u32 vcc_lo, s4, .Lsparse_conv3_224x64_end_first2-.Lsparse_conv3_224x64_here_first
+  s_add_u32 vcc_hi, s4, .Lsparse_conv3_224x64_end_first3-.Lsparse_conv3_224x64_here_first
+  .p2align 6
+.Lsparse_conv3_224x64_group:
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_sub_u32 s100, 4, s29
+  s_lshl_b32 s100, s100, 4
+  s_add_u32 s100, s100, 0x40
+  s_load_dwordx4 s[96:99], s[16:17], s100
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s0, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, s30, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_first0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v2, s62, v228, v2
+  v_mad_f32 v1, s62, v229, v1
+  v_mad_f32 v0, s62, v230, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v2, s60, v228, v2
+  v_mad_f32 v1, s60, v229, v1
+  v_mad_f32 v0, s60, v230, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v2, s58, v228, v2
+  v_mad_f32 v1, s58, v229, v1
+  v_mad_f32 v0, s58, v230, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v2, s56, v228, v2
+  v_mad_f32 v1, s56, v229, v1
+  v_mad_f32 v0, s56, v230, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v2, s54, v228, v2
+  v_mad_f32 v1, s54, v229, v1
+  v_mad_f32 v0, s54, v230, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v2, s52, v228, v2
+  v_mad_f32 v1, s52, v229, v1
+  v_mad_f32 v0, s52, v230, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v2, s50, v228, v2
+  v_mad_f32 v1, s50, v229, v1
+  v_mad_f32 v0, s50, v230, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v2, s48, v228, v2
+  v_mad_f32 v1, s48, v229, v1
+  v_mad_f32 v0, s48, v230, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v2, s46, v228, v2
+  v_mad_f32 v1, s46, v229, v1
+  v_mad_f32 v0, s46, v230, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v228, v2
+  v_mad_f32 v1, s44, v229, v1
+  v_mad_f32 v0, s44, v230, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v228, v2
+  v_mad_f32 v1, s42, v229, v1
+  v_mad_f32 v0, s42, v230, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v228, v2
+  v_mad_f32 v1, s40, v229, v1
+  v_mad_f32 v0, s40, v230, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v228, v2
+  v_mad_f32 v1, s38, v229, v1
+  v_mad_f32 v0, s38, v230, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v228, v2
+  v_mad_f32 v1, s36, v229, v1
+  v_mad_f32 v0, s36, v230, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v228, v2
+  v_mad_f32 v1, s34, v229, v1
+  v_mad_f32 v0, s34, v230, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v228, v2
+  v_mad_f32 v1, s32, v229, v1
+  v_mad_f32 v0, s32, v230, v0
+.Lsparse_conv3_224x64_end_first0:
+  buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v230, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s1, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, s31, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_first1
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v2, s94, v231, v2
+  v_mad_f32 v1, s94, v232, v1
+  v_mad_f32 v0, s94, v233, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v2, s92, v231, v2
+  v_mad_f32 v1, s92, v232, v1
+  v_mad_f32 v0, s92, v233, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v2, s90, v231, v2
+  v_mad_f32 v1, s90, v232, v1
+  v_mad_f32 v0, s90, v233, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v2, s88, v231, v2
+  v_mad_f32 v1, s88, v232, v1
+  v_mad_f32 v0, s88, v233, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v2, s86, v231, v2
+  v_mad_f32 v1, s86, v232, v1
+  v_mad_f32 v0, s86, v233, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v2, s84, v231, v2
+  v_mad_f32 v1, s84, v232, v1
+  v_mad_f32 v0, s84, v233, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v2, s82, v231, v2
+  v_mad_f32 v1, s82, v232, v1
+  v_mad_f32 v0, s82, v233, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v2, s80, v231, v2
+  v_mad_f32 v1, s80, v232, v1
+  v_mad_f32 v0, s80, v233, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v2, s78, v231, v2
+  v_mad_f32 v1, s78, v232, v1
+  v_mad_f32 v0, s78, v233, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v2, s76, v231, v2
+  v_mad_f32 v1, s76, v232, v1
+  v_mad_f32 v0, s76, v233, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v2, s74, v231, v2
+  v_mad_f32 v1, s74, v232, v1
+  v_mad_f32 v0, s74, v233, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v2, s72, v231, v2
+  v_mad_f32 v1, s72, v232, v1
+  v_mad_f32 v0, s72, v233, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v2, s70, v231, v2
+  v_mad_f32 v1, s70, v232, v1
+  v_mad_f32 v0, s70, v233, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v2, s68, v231, v2
+  v_mad_f32 v1, s68, v232, v1
+  v_mad_f32 v0, s68, v233, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v2, s66, v231, v2
+  v_mad_f32 v1, s66, v232, v1
+  v_mad_f32 v0, s66, v233, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v2, s64, v231, v2
+  v_mad_f32 v1, s64, v232, v1
+  v_mad_f32 v0, s64, v233, v0
+.Lsparse_conv3_224x64_end_first1:
+  buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v233, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s2, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, vcc_lo, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_first2
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v2, s62, v228, v2
+  v_mad_f32 v1, s62, v229, v1
+  v_mad_f32 v0, s62, v230, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v2, s60, v228, v2
+  v_mad_f32 v1, s60, v229, v1
+  v_mad_f32 v0, s60, v230, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v2, s58, v228, v2
+  v_mad_f32 v1, s58, v229, v1
+  v_mad_f32 v0, s58, v230, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v2, s56, v228, v2
+  v_mad_f32 v1, s56, v229, v1
+  v_mad_f32 v0, s56, v230, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v2, s54, v228, v2
+  v_mad_f32 v1, s54, v229, v1
+  v_mad_f32 v0, s54, v230, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v2, s52, v228, v2
+  v_mad_f32 v1, s52, v229, v1
+  v_mad_f32 v0, s52, v230, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v2, s50, v228, v2
+  v_mad_f32 v1, s50, v229, v1
+  v_mad_f32 v0, s50, v230, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v2, s48, v228, v2
+  v_mad_f32 v1, s48, v229, v1
+  v_mad_f32 v0, s48, v230, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v2, s46, v228, v2
+  v_mad_f32 v1, s46, v229, v1
+  v_mad_f32 v0, s46, v230, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v228, v2
+  v_mad_f32 v1, s44, v229, v1
+  v_mad_f32 v0, s44, v230, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v228, v2
+  v_mad_f32 v1, s42, v229, v1
+  v_mad_f32 v0, s42, v230, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v228, v2
+  v_mad_f32 v1, s40, v229, v1
+  v_mad_f32 v0, s40, v230, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v228, v2
+  v_mad_f32 v1, s38, v229, v1
+  v_mad_f32 v0, s38, v230, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v228, v2
+  v_mad_f32 v1, s36, v229, v1
+  v_mad_f32 v0, s36, v230, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v228, v2
+  v_mad_f32 v1, s34, v229, v1
+  v_mad_f32 v0, s34, v230, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v228, v2
+  v_mad_f32 v1, s32, v229, v1
+  v_mad_f32 v0, s32, v230, v0
+.Lsparse_conv3_224x64_end_first2:
+  buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v230, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s3, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, vcc_hi, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_first3
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v2, s94, v231, v2
+  v_mad_f32 v1, s94, v232, v1
+  v_mad_f32 v0, s94, v233, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v2, s92, v231, v2
+  v_mad_f32 v1, s92, v232, v1
+  v_mad_f32 v0, s92, v233, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v2, s90, v231, v2
+  v_mad_f32 v1, s90, v232, v1
+  v_mad_f32 v0, s90, v233, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v2, s88, v231, v2
+  v_mad_f32 v1, s88, v232, v1
+  v_mad_f32 v0, s88, v233, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v2, s86, v231, v2
+  v_mad_f32 v1, s86, v232, v1
+  v_mad_f32 v0, s86, v233, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v2, s84, v231, v2
+  v_mad_f32 v1, s84, v232, v1
+  v_mad_f32 v0, s84, v233, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v2, s82, v231, v2
+  v_mad_f32 v1, s82, v232, v1
+  v_mad_f32 v0, s82, v233, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v2, s80, v231, v2
+  v_mad_f32 v1, s80, v232, v1
+  v_mad_f32 v0, s80, v233, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v2, s78, v231, v2
+  v_mad_f32 v1, s78, v232, v1
+  v_mad_f32 v0, s78, v233, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v2, s76, v231, v2
+  v_mad_f32 v1, s76, v232, v1
+  v_mad_f32 v0, s76, v233, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v2, s74, v231, v2
+  v_mad_f32 v1, s74, v232, v1
+  v_mad_f32 v0, s74, v233, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v2, s72, v231, v2
+  v_mad_f32 v1, s72, v232, v1
+  v_mad_f32 v0, s72, v233, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v2, s70, v231, v2
+  v_mad_f32 v1, s70, v232, v1
+  v_mad_f32 v0, s70, v233, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v2, s68, v231, v2
+  v_mad_f32 v1, s68, v232, v1
+  v_mad_f32 v0, s68, v233, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v2, s66, v231, v2
+  v_mad_f32 v1, s66, v232, v1
+  v_mad_f32 v0, s66, v233, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v2, s64, v231, v2
+  v_mad_f32 v1, s64, v232, v1
+  v_mad_f32 v0, s64, v233, v0
+.Lsparse_conv3_224x64_end_first3:
+  buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v233, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt lgkmcnt(0)
+  s_mov_b64 s[0:1], s[96:97]
+  s_mov_b64 s[2:3], s[98:99]
+  s_sub_u32 s29, s29, 1
+  s_cmp_lg_u32 s29, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_group
+  s_getpc_b64 s[4:5]
+.Lsparse_conv3_224x64_here_last:
+  s_add_u32 s30, s4, .Lsparse_conv3_224x64_end_last0-.Lsparse_conv3_224x64_here_last
+  s_add_u32 s31, s4, .Lsparse_conv3_224x64_end_last1-.Lsparse_conv3_224x64_here_last
+  s_add_u32 vcc_lo, s4, .Lsparse_conv3_224x64_end_last2-.Lsparse_conv3_224x64_here_last
+  s_add_u32 vcc_hi, s4, .Lsparse_conv3_224x64_end_last3-.Lsparse_conv3_224x64_here_last
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_sub_u32 s21, s21, 1
+  s_cmp_eq_u32 s21, 0
+  s_cselect_b32 s21, flat_scratch_hi, s21
+  s_cselect_b32 s100, s24, s23
+  s_cmp_eq_u32 s22, 1
+  s_cselect_b32 s100, 0, s100
+  s_add_u32 s18, s16, s100
+  s_addc_u32 s19, s17, 0
+  s_load_dword s20, s[18:19], 0x0
+  s_load_dwordx4 s[96:99], s[18:19], 0x40
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s0, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, s30, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_last0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v2, s62, v228, v2
+  v_mad_f32 v1, s62, v229, v1
+  v_mad_f32 v0, s62, v230, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v2, s60, v228, v2
+  v_mad_f32 v1, s60, v229, v1
+  v_mad_f32 v0, s60, v230, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v2, s58, v228, v2
+  v_mad_f32 v1, s58, v229, v1
+  v_mad_f32 v0, s58, v230, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v2, s56, v228, v2
+  v_mad_f32 v1, s56, v229, v1
+  v_mad_f32 v0, s56, v230, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v2, s54, v228, v2
+  v_mad_f32 v1, s54, v229, v1
+  v_mad_f32 v0, s54, v230, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v2, s52, v228, v2
+  v_mad_f32 v1, s52, v229, v1
+  v_mad_f32 v0, s52, v230, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v2, s50, v228, v2
+  v_mad_f32 v1, s50, v229, v1
+  v_mad_f32 v0, s50, v230, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v2, s48, v228, v2
+  v_mad_f32 v1, s48, v229, v1
+  v_mad_f32 v0, s48, v230, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v2, s46, v228, v2
+  v_mad_f32 v1, s46, v229, v1
+  v_mad_f32 v0, s46, v230, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v228, v2
+  v_mad_f32 v1, s44, v229, v1
+  v_mad_f32 v0, s44, v230, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v228, v2
+  v_mad_f32 v1, s42, v229, v1
+  v_mad_f32 v0, s42, v230, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v228, v2
+  v_mad_f32 v1, s40, v229, v1
+  v_mad_f32 v0, s40, v230, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v228, v2
+  v_mad_f32 v1, s38, v229, v1
+  v_mad_f32 v0, s38, v230, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v228, v2
+  v_mad_f32 v1, s36, v229, v1
+  v_mad_f32 v0, s36, v230, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v228, v2
+  v_mad_f32 v1, s34, v229, v1
+  v_mad_f32 v0, s34, v230, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v228, v2
+  v_mad_f32 v1, s32, v229, v1
+  v_mad_f32 v0, s32, v230, v0
+.Lsparse_conv3_224x64_end_last0:
+  buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v230, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s1, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, s31, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_last1
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v2, s94, v231, v2
+  v_mad_f32 v1, s94, v232, v1
+  v_mad_f32 v0, s94, v233, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v2, s92, v231, v2
+  v_mad_f32 v1, s92, v232, v1
+  v_mad_f32 v0, s92, v233, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v2, s90, v231, v2
+  v_mad_f32 v1, s90, v232, v1
+  v_mad_f32 v0, s90, v233, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v2, s88, v231, v2
+  v_mad_f32 v1, s88, v232, v1
+  v_mad_f32 v0, s88, v233, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v2, s86, v231, v2
+  v_mad_f32 v1, s86, v232, v1
+  v_mad_f32 v0, s86, v233, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v2, s84, v231, v2
+  v_mad_f32 v1, s84, v232, v1
+  v_mad_f32 v0, s84, v233, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v2, s82, v231, v2
+  v_mad_f32 v1, s82, v232, v1
+  v_mad_f32 v0, s82, v233, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v2, s80, v231, v2
+  v_mad_f32 v1, s80, v232, v1
+  v_mad_f32 v0, s80, v233, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v2, s78, v231, v2
+  v_mad_f32 v1, s78, v232, v1
+  v_mad_f32 v0, s78, v233, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v2, s76, v231, v2
+  v_mad_f32 v1, s76, v232, v1
+  v_mad_f32 v0, s76, v233, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v2, s74, v231, v2
+  v_mad_f32 v1, s74, v232, v1
+  v_mad_f32 v0, s74, v233, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v2, s72, v231, v2
+  v_mad_f32 v1, s72, v232, v1
+  v_mad_f32 v0, s72, v233, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v2, s70, v231, v2
+  v_mad_f32 v1, s70, v232, v1
+  v_mad_f32 v0, s70, v233, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v2, s68, v231, v2
+  v_mad_f32 v1, s68, v232, v1
+  v_mad_f32 v0, s68, v233, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v2, s66, v231, v2
+  v_mad_f32 v1, s66, v232, v1
+  v_mad_f32 v0, s66, v233, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v2, s64, v231, v2
+  v_mad_f32 v1, s64, v232, v1
+  v_mad_f32 v0, s64, v233, v0
+.Lsparse_conv3_224x64_end_last1:
+  buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v233, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  ; the channels that are loaded from here on are the next tile's
+  s_cmp_eq_u32 s21, flat_scratch_hi
+  s_cselect_b32 s4, s28, s27
+  s_add_u32 s25, s25, s4
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  s_load_dwordx16 s[64:79], s[6:7], s10
+  s_load_dwordx16 s[80:95], s[8:9], s10
+  s_add_u32 s10, s10, s11
+  s_min_u32 s4, s2, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, vcc_lo, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_last2
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v2, s62, v228, v2
+  v_mad_f32 v1, s62, v229, v1
+  v_mad_f32 v0, s62, v230, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v2, s60, v228, v2
+  v_mad_f32 v1, s60, v229, v1
+  v_mad_f32 v0, s60, v230, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v2, s58, v228, v2
+  v_mad_f32 v1, s58, v229, v1
+  v_mad_f32 v0, s58, v230, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v2, s56, v228, v2
+  v_mad_f32 v1, s56, v229, v1
+  v_mad_f32 v0, s56, v230, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v2, s54, v228, v2
+  v_mad_f32 v1, s54, v229, v1
+  v_mad_f32 v0, s54, v230, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v2, s52, v228, v2
+  v_mad_f32 v1, s52, v229, v1
+  v_mad_f32 v0, s52, v230, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v2, s50, v228, v2
+  v_mad_f32 v1, s50, v229, v1
+  v_mad_f32 v0, s50, v230, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v2, s48, v228, v2
+  v_mad_f32 v1, s48, v229, v1
+  v_mad_f32 v0, s48, v230, v0
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v2, s46, v228, v2
+  v_mad_f32 v1, s46, v229, v1
+  v_mad_f32 v0, s46, v230, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v228, v2
+  v_mad_f32 v1, s44, v229, v1
+  v_mad_f32 v0, s44, v230, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v228, v2
+  v_mad_f32 v1, s42, v229, v1
+  v_mad_f32 v0, s42, v230, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v228, v2
+  v_mad_f32 v1, s40, v229, v1
+  v_mad_f32 v0, s40, v230, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v228, v2
+  v_mad_f32 v1, s38, v229, v1
+  v_mad_f32 v0, s38, v230, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v228, v2
+  v_mad_f32 v1, s36, v229, v1
+  v_mad_f32 v0, s36, v230, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v228, v2
+  v_mad_f32 v1, s34, v229, v1
+  v_mad_f32 v0, s34, v230, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v228, v2
+  v_mad_f32 v1, s32, v229, v1
+  v_mad_f32 v0, s32, v230, v0
+.Lsparse_conv3_224x64_end_last2:
+  buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v230, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt vmcnt(3) lgkmcnt(0)
+  ; the row that follows is the next tile's first; RETURN keeps this row's offset
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_add_u32 s6, s18, 128
+  s_addc_u32 s7, s19, 0
+  s_add_u32 s8, s6, 64
+  s_addc_u32 s9, s7, 0
+  s_mov_b32 s10, 0
+  s_load_dwordx16 s[32:47], s[6:7], s10
+  s_load_dwordx16 s[48:63], s[8:9], s10
+  s_min_u32 s4, s3, 17
+  s_mul_i32 s4, s4, 28
+  s_sub_u32 s4, vcc_hi, s4
+  s_setpc_b64 s[4:5]
+  s_branch .Lsparse_conv3_224x64_more_last3
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v2, s94, v231, v2
+  v_mad_f32 v1, s94, v232, v1
+  v_mad_f32 v0, s94, v233, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v2, s92, v231, v2
+  v_mad_f32 v1, s92, v232, v1
+  v_mad_f32 v0, s92, v233, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v2, s90, v231, v2
+  v_mad_f32 v1, s90, v232, v1
+  v_mad_f32 v0, s90, v233, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v2, s88, v231, v2
+  v_mad_f32 v1, s88, v232, v1
+  v_mad_f32 v0, s88, v233, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v2, s86, v231, v2
+  v_mad_f32 v1, s86, v232, v1
+  v_mad_f32 v0, s86, v233, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v2, s84, v231, v2
+  v_mad_f32 v1, s84, v232, v1
+  v_mad_f32 v0, s84, v233, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v2, s82, v231, v2
+  v_mad_f32 v1, s82, v232, v1
+  v_mad_f32 v0, s82, v233, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v2, s80, v231, v2
+  v_mad_f32 v1, s80, v232, v1
+  v_mad_f32 v0, s80, v233, v0
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v2, s78, v231, v2
+  v_mad_f32 v1, s78, v232, v1
+  v_mad_f32 v0, s78, v233, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v2, s76, v231, v2
+  v_mad_f32 v1, s76, v232, v1
+  v_mad_f32 v0, s76, v233, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v2, s74, v231, v2
+  v_mad_f32 v1, s74, v232, v1
+  v_mad_f32 v0, s74, v233, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v2, s72, v231, v2
+  v_mad_f32 v1, s72, v232, v1
+  v_mad_f32 v0, s72, v233, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v2, s70, v231, v2
+  v_mad_f32 v1, s70, v232, v1
+  v_mad_f32 v0, s70, v233, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v2, s68, v231, v2
+  v_mad_f32 v1, s68, v232, v1
+  v_mad_f32 v0, s68, v233, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v2, s66, v231, v2
+  v_mad_f32 v1, s66, v232, v1
+  v_mad_f32 v0, s66, v233, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v2, s64, v231, v2
+  v_mad_f32 v1, s64, v232, v1
+  v_mad_f32 v0, s64, v233, v0
+.Lsparse_conv3_224x64_end_last3:
+  buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
+  buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
+  buffer_load_dword v233, v236, s[12:15], s25 offen offset:0
+  s_add_u32 s25, s25, s26
+  s_waitcnt lgkmcnt(0)
+  s_mov_b64 s[0:1], s[96:97]
+  s_mov_b64 s[2:3], s[98:99]
+  s_mov_b64 s[16:17], s[18:19]
+  s_sub_u32 s22, s22, 1
+  s_cmp_lg_u32 s22, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_tile
+  s_branch .Lsparse_conv3_224x64_summed
+.Lsparse_conv3_224x64_overflow0:
+  s_set_gpr_idx_idx s47
+  v_mad_f32 v2, s46, v228, v2
+  v_mad_f32 v1, s46, v229, v1
+  v_mad_f32 v0, s46, v230, v0
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v228, v2
+  v_mad_f32 v1, s44, v229, v1
+  v_mad_f32 v0, s44, v230, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v228, v2
+  v_mad_f32 v1, s42, v229, v1
+  v_mad_f32 v0, s42, v230, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v228, v2
+  v_mad_f32 v1, s40, v229, v1
+  v_mad_f32 v0, s40, v230, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v228, v2
+  v_mad_f32 v1, s38, v229, v1
+  v_mad_f32 v0, s38, v230, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v228, v2
+  v_mad_f32 v1, s36, v229, v1
+  v_mad_f32 v0, s36, v230, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v228, v2
+  v_mad_f32 v1, s34, v229, v1
+  v_mad_f32 v0, s34, v230, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v228, v2
+  v_mad_f32 v1, s32, v229, v1
+  v_mad_f32 v0, s32, v230, v0
+  s_add_u32 s100, s100, 128
+  s_addc_u32 s101, s101, 0
+  s_load_dwordx16 s[32:47], s[100:101], 0x80
+  s_set_gpr_idx_idx s63
+  v_mad_f32 v2, s62, v228, v2
+  v_mad_f32 v1, s62, v229, v1
+  v_mad_f32 v0, s62, v230, v0
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v2, s60, v228, v2
+  v_mad_f32 v1, s60, v229, v1
+  v_mad_f32 v0, s60, v230, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v2, s58, v228, v2
+  v_mad_f32 v1, s58, v229, v1
+  v_mad_f32 v0, s58, v230, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v2, s56, v228, v2
+  v_mad_f32 v1, s56, v229, v1
+  v_mad_f32 v0, s56, v230, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v2, s54, v228, v2
+  v_mad_f32 v1, s54, v229, v1
+  v_mad_f32 v0, s54, v230, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v2, s52, v228, v2
+  v_mad_f32 v1, s52, v229, v1
+  v_mad_f32 v0, s52, v230, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v2, s50, v228, v2
+  v_mad_f32 v1, s50, v229, v1
+  v_mad_f32 v0, s50, v230, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v2, s48, v228, v2
+  v_mad_f32 v1, s48, v229, v1
+  v_mad_f32 v0, s48, v230, v0
+  s_sub_u32 s0, s0, 16
+  s_cmp_gt_u32 s0, 8
+  s_cbranch_scc0 .Lsparse_conv3_224x64_half0
+  s_load_dwordx16 s[48:63], s[100:101], 0xc0
+  s_cmp_gt_u32 s0, 16
+  s_waitcnt lgkmcnt(0)
+  s_cbranch_scc1 .Lsparse_conv3_224x64_overflow0
+.Lsparse_conv3_224x64_half0:
+  s_mul_i32 s4, s0, 28
+  s_sub_u32 s4, flat_scratch_lo, s4
+  s_waitcnt lgkmcnt(0)
+  s_setpc_b64 s[4:5]
+.Lsparse_conv3_224x64_overflow1:
+  s_set_gpr_idx_idx s79
+  v_mad_f32 v2, s78, v231, v2
+  v_mad_f32 v1, s78, v232, v1
+  v_mad_f32 v0, s78, v233, v0
+  s_set_gpr_idx_idx s77
+  v_mad_f32 v2, s76, v231, v2
+  v_mad_f32 v1, s76, v232, v1
+  v_mad_f32 v0, s76, v233, v0
+  s_set_gpr_idx_idx s75
+  v_mad_f32 v2, s74, v231, v2
+  v_mad_f32 v1, s74, v232, v1
+  v_mad_f32 v0, s74, v233, v0
+  s_set_gpr_idx_idx s73
+  v_mad_f32 v2, s72, v231, v2
+  v_mad_f32 v1, s72, v232, v1
+  v_mad_f32 v0, s72, v233, v0
+  s_set_gpr_idx_idx s71
+  v_mad_f32 v2, s70, v231, v2
+  v_mad_f32 v1, s70, v232, v1
+  v_mad_f32 v0, s70, v233, v0
+  s_set_gpr_idx_idx s69
+  v_mad_f32 v2, s68, v231, v2
+  v_mad_f32 v1, s68, v232, v1
+  v_mad_f32 v0, s68, v233, v0
+  s_set_gpr_idx_idx s67
+  v_mad_f32 v2, s66, v231, v2
+  v_mad_f32 v1, s66, v232, v1
+  v_mad_f32 v0, s66, v233, v0
+  s_set_gpr_idx_idx s65
+  v_mad_f32 v2, s64, v231, v2
+  v_mad_f32 v1, s64, v232, v1
+  v_mad_f32 v0, s64, v233, v0
+  s_add_u32 s100, s100, 128
+  s_addc_u32 s101, s101, 0
+  s_load_dwordx16 s[64:79], s[100:101], 0x80
+  s_set_gpr_idx_idx s95
+  v_mad_f32 v2, s94, v231, v2
+  v_mad_f32 v1, s94, v232, v1
+  v_mad_f32 v0, s94, v233, v0
+  s_set_gpr_idx_idx s93
+  v_mad_f32 v2, s92, v231, v2
+  v_mad_f32 v1, s92, v232, v1
+  v_mad_f32 v0, s92, v233, v0
+  s_set_gpr_idx_idx s91
+  v_mad_f32 v2, s90, v231, v2
+  v_mad_f32 v1, s90, v232, v1
+  v_mad_f32 v0, s90, v233, v0
+  s_set_gpr_idx_idx s89
+  v_mad_f32 v2, s88, v231, v2
+  v_mad_f32 v1, s88, v232, v1
+  v_mad_f32 v0, s88, v233, v0
+  s_set_gpr_idx_idx s87
+  v_mad_f32 v2, s86, v231, v2
+  v_mad_f32 v1, s86, v232, v1
+  v_mad_f32 v0, s86, v233, v0
+  s_set_gpr_idx_idx s85
+  v_mad_f32 v2, s84, v231, v2
+  v_mad_f32 v1, s84, v232, v1
+  v_mad_f32 v0, s84, v233, v0
+  s_set_gpr_idx_idx s83
+  v_mad_f32 v2, s82, v231, v2
+  v_mad_f32 v1, s82, v232, v1
+  v_mad_f32 v0, s82, v233, v0
+  s_set_gpr_idx_idx s81
+  v_mad_f32 v2, s80, v231, v2
+  v_mad_f32 v1, s80, v232, v1
+  v_mad_f32 v0, s80, v233, v0
+  s_sub_u32 s0, s0, 16
+  s_cmp_gt_u32 s0, 8
+  s_cbranch_scc0 .Lsparse_conv3_224x64_half1
+  s_load_dwordx16 s[80:95], s[100:101], 0xc0
+  s_cmp_gt_u32 s0, 16
+  s_waitcnt lgkmcnt(0)
+  s_cbranch_scc1 .Lsparse_conv3_224x64_overflow1
+.Lsparse_conv3_224x64_half1:
+  s_mul_i32 s4, s0, 28
+  s_sub_u32 s4, flat_scratch_lo, s4
+  s_waitcnt lgkmcnt(0)
+  s_setpc_b64 s[4:5]
+.Lsparse_conv3_224x64_more_first0:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, s30
+  s_branch .Lsparse_conv3_224x64_overflow0
+.Lsparse_conv3_224x64_more_first1:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, s31
+  s_mov_b32 s0, s1
+  s_branch .Lsparse_conv3_224x64_overflow1
+.Lsparse_conv3_224x64_more_first2:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, vcc_lo
+  s_mov_b32 s0, s2
+  s_branch .Lsparse_conv3_224x64_overflow0
+.Lsparse_conv3_224x64_more_first3:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, vcc_hi
+  s_mov_b32 s0, s3
+  s_branch .Lsparse_conv3_224x64_overflow1
+.Lsparse_conv3_224x64_more_last0:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, s30
+  s_branch .Lsparse_conv3_224x64_overflow0
+.Lsparse_conv3_224x64_more_last1:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, s31
+  s_mov_b32 s0, s1
+  s_branch .Lsparse_conv3_224x64_overflow1
+.Lsparse_conv3_224x64_more_last2:
+  s_sub_u32 flat_scratch_lo, s10, s11
+  s_sub_u32 flat_scratch_lo, flat_scratch_lo, s11
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, vcc_lo
+  s_mov_b32 s0, s2
+  s_branch .Lsparse_conv3_224x64_overflow0
+.Lsparse_conv3_224x64_more_last3:
+  s_add_u32 s100, s16, flat_scratch_lo
+  s_addc_u32 s101, s17, 0
+  s_mov_b32 flat_scratch_lo, vcc_hi
+  s_mov_b32 s0, s3
+  s_branch .Lsparse_conv3_224x64_overflow1
+.Lsparse_conv3_224x64_summed:
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_set_gpr_idx_off
+  v_readlane_b32 s0, v237, 0
+  v_readlane_b32 s1, v237, 1
+  s_nop 4
+  s_load_dwordx8 s[32:39], s[0:1], 0x0
+  s_load_dwordx8 s[40:47], s[0:1], 0x20
+  s_load_dwordx8 s[48:55], s[0:1], 0x40
+  s_load_dwordx2 s[56:57], s[0:1], 0x60
+  s_load_dword s58, s[0:1], 0x68
+  v_readlane_b32 s2, v237, 2
+  v_readlane_b32 s3, v237, 3
+  v_readlane_b32 s4, v237, 4
+  v_readlane_b32 s5, v237, 5
+  v_readlane_b32 s6, v237, 6
+  v_readlane_b32 s7, v237, 7
+  v_mbcnt_lo_u32_b32 v234, -1, 0
+  v_mbcnt_hi_u32_b32 v234, -1, v234
+  s_waitcnt lgkmcnt(0)
+  s_mul_i32 s8, s4, s53
+  s_mul_i32 s3, s3, s44
+  s_add_u32 s8, s8, s3
+  s_lshl_b32 s8, s8, 2
+  s_mul_i32 s5, s5, s55
+  s_lshl_b32 s5, s5, 2
+  s_add_u32 s36, s36, s5
+  s_addc_u32 s37, s37, 0
+  s_mov_b32 s12, s36
+  s_and_b32 s13, s37, 0xffff
+  s_mov_b32 s14, 0xffffffff
+  s_mov_b32 s15, 0x27fac
+  ; accumulator of output 0
+  s_sub_u32 s9, 2, s47
+  s_lshl_b32 s52, s52, 2
+  s_cmp_eq_u32 s58, 0
+  s_cbranch_scc0 .Lsparse_conv3_224x64_reduce
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_sub_i32 s10, 0, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_0
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_0
+  buffer_store_dwordx4 v[0:3], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_0
+.Lsparse_conv3_224x64_parts0_0:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_0_0
+  buffer_store_dword v0, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_0_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_0_1
+  buffer_store_dword v1, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_0_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_0_2
+  buffer_store_dword v2, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_0_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_0_3
+  buffer_store_dword v3, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_0_3:
+.Lsparse_conv3_224x64_stored0_0:
+  s_sub_i32 s10, 4, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_1
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_1
+  buffer_store_dwordx4 v[4:7], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_1
+.Lsparse_conv3_224x64_parts0_1:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_1_0
+  buffer_store_dword v4, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_1_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_1_1
+  buffer_store_dword v5, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_1_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_1_2
+  buffer_store_dword v6, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_1_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_1_3
+  buffer_store_dword v7, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_1_3:
+.Lsparse_conv3_224x64_stored0_1:
+  s_sub_i32 s10, 8, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_2
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_2
+  buffer_store_dwordx4 v[8:11], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_2
+.Lsparse_conv3_224x64_parts0_2:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_2_0
+  buffer_store_dword v8, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_2_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_2_1
+  buffer_store_dword v9, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_2_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_2_2
+  buffer_store_dword v10, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_2_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_2_3
+  buffer_store_dword v11, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_2_3:
+.Lsparse_conv3_224x64_stored0_2:
+  s_sub_i32 s10, 12, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_3
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_3
+  buffer_store_dwordx4 v[12:15], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_3
+.Lsparse_conv3_224x64_parts0_3:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_3_0
+  buffer_store_dword v12, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_3_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_3_1
+  buffer_store_dword v13, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_3_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_3_2
+  buffer_store_dword v14, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_3_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_3_3
+  buffer_store_dword v15, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_3_3:
+.Lsparse_conv3_224x64_stored0_3:
+  s_sub_i32 s10, 16, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_4
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_4
+  buffer_store_dwordx4 v[16:19], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_4
+.Lsparse_conv3_224x64_parts0_4:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_4_0
+  buffer_store_dword v16, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_4_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_4_1
+  buffer_store_dword v17, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_4_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_4_2
+  buffer_store_dword v18, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_4_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_4_3
+  buffer_store_dword v19, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_4_3:
+.Lsparse_conv3_224x64_stored0_4:
+  s_sub_i32 s10, 20, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_5
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_5
+  buffer_store_dwordx4 v[20:23], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_5
+.Lsparse_conv3_224x64_parts0_5:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_5_0
+  buffer_store_dword v20, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_5_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_5_1
+  buffer_store_dword v21, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_5_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_5_2
+  buffer_store_dword v22, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_5_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_5_3
+  buffer_store_dword v23, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_5_3:
+.Lsparse_conv3_224x64_stored0_5:
+  s_sub_i32 s10, 24, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_6
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_6
+  buffer_store_dwordx4 v[24:27], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_6
+.Lsparse_conv3_224x64_parts0_6:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_6_0
+  buffer_store_dword v24, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_6_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_6_1
+  buffer_store_dword v25, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_6_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_6_2
+  buffer_store_dword v26, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_6_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_6_3
+  buffer_store_dword v27, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_6_3:
+.Lsparse_conv3_224x64_stored0_6:
+  s_sub_i32 s10, 28, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_7
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_7
+  buffer_store_dwordx4 v[28:31], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_7
+.Lsparse_conv3_224x64_parts0_7:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_7_0
+  buffer_store_dword v28, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_7_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_7_1
+  buffer_store_dword v29, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_7_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_7_2
+  buffer_store_dword v30, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_7_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_7_3
+  buffer_store_dword v31, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_7_3:
+.Lsparse_conv3_224x64_stored0_7:
+  s_sub_i32 s10, 32, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_8
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_8
+  buffer_store_dwordx4 v[32:35], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_8
+.Lsparse_conv3_224x64_parts0_8:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_8_0
+  buffer_store_dword v32, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_8_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_8_1
+  buffer_store_dword v33, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_8_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_8_2
+  buffer_store_dword v34, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_8_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_8_3
+  buffer_store_dword v35, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_8_3:
+.Lsparse_conv3_224x64_stored0_8:
+  s_sub_i32 s10, 36, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_9
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_9
+  buffer_store_dwordx4 v[36:39], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_9
+.Lsparse_conv3_224x64_parts0_9:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_9_0
+  buffer_store_dword v36, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_9_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_9_1
+  buffer_store_dword v37, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_9_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_9_2
+  buffer_store_dword v38, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_9_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_9_3
+  buffer_store_dword v39, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_9_3:
+.Lsparse_conv3_224x64_stored0_9:
+  s_sub_i32 s10, 40, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_10
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_10
+  buffer_store_dwordx4 v[40:43], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_10
+.Lsparse_conv3_224x64_parts0_10:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_10_0
+  buffer_store_dword v40, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_10_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_10_1
+  buffer_store_dword v41, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_10_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_10_2
+  buffer_store_dword v42, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_10_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_10_3
+  buffer_store_dword v43, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_10_3:
+.Lsparse_conv3_224x64_stored0_10:
+  s_sub_i32 s10, 44, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_11
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_11
+  buffer_store_dwordx4 v[44:47], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_11
+.Lsparse_conv3_224x64_parts0_11:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_11_0
+  buffer_store_dword v44, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_11_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_11_1
+  buffer_store_dword v45, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_11_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_11_2
+  buffer_store_dword v46, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_11_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_11_3
+  buffer_store_dword v47, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_11_3:
+.Lsparse_conv3_224x64_stored0_11:
+  s_sub_i32 s10, 48, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_12
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_12
+  buffer_store_dwordx4 v[48:51], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_12
+.Lsparse_conv3_224x64_parts0_12:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_12_0
+  buffer_store_dword v48, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_12_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_12_1
+  buffer_store_dword v49, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_12_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_12_2
+  buffer_store_dword v50, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_12_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_12_3
+  buffer_store_dword v51, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_12_3:
+.Lsparse_conv3_224x64_stored0_12:
+  s_sub_i32 s10, 52, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_13
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_13
+  buffer_store_dwordx4 v[52:55], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_13
+.Lsparse_conv3_224x64_parts0_13:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_13_0
+  buffer_store_dword v52, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_13_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_13_1
+  buffer_store_dword v53, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_13_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_13_2
+  buffer_store_dword v54, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_13_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_13_3
+  buffer_store_dword v55, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_13_3:
+.Lsparse_conv3_224x64_stored0_13:
+  s_sub_i32 s10, 56, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_14
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_14
+  buffer_store_dwordx4 v[56:59], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_14
+.Lsparse_conv3_224x64_parts0_14:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_14_0
+  buffer_store_dword v56, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_14_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_14_1
+  buffer_store_dword v57, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_14_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_14_2
+  buffer_store_dword v58, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_14_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_14_3
+  buffer_store_dword v59, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_14_3:
+.Lsparse_conv3_224x64_stored0_14:
+  s_sub_i32 s10, 60, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_15
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_15
+  buffer_store_dwordx4 v[60:63], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_15
+.Lsparse_conv3_224x64_parts0_15:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_15_0
+  buffer_store_dword v60, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_15_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_15_1
+  buffer_store_dword v61, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_15_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_15_2
+  buffer_store_dword v62, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_15_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_15_3
+  buffer_store_dword v63, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_15_3:
+.Lsparse_conv3_224x64_stored0_15:
+  s_sub_i32 s10, 64, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_16
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_16
+  buffer_store_dwordx4 v[64:67], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_16
+.Lsparse_conv3_224x64_parts0_16:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_16_0
+  buffer_store_dword v64, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_16_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_16_1
+  buffer_store_dword v65, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_16_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_16_2
+  buffer_store_dword v66, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_16_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_16_3
+  buffer_store_dword v67, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_16_3:
+.Lsparse_conv3_224x64_stored0_16:
+  s_sub_i32 s10, 68, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_17
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_17
+  buffer_store_dwordx4 v[68:71], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_17
+.Lsparse_conv3_224x64_parts0_17:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_17_0
+  buffer_store_dword v68, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_17_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_17_1
+  buffer_store_dword v69, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_17_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_17_2
+  buffer_store_dword v70, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_17_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_17_3
+  buffer_store_dword v71, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_17_3:
+.Lsparse_conv3_224x64_stored0_17:
+  s_sub_i32 s10, 72, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_18
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_18
+  buffer_store_dwordx4 v[72:75], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_18
+.Lsparse_conv3_224x64_parts0_18:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_18_0
+  buffer_store_dword v72, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_18_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_18_1
+  buffer_store_dword v73, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_18_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_18_2
+  buffer_store_dword v74, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_18_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_18_3
+  buffer_store_dword v75, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_18_3:
+.Lsparse_conv3_224x64_stored0_18:
+  s_sub_i32 s10, 76, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_19
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_19
+  buffer_store_dwordx4 v[76:79], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_19
+.Lsparse_conv3_224x64_parts0_19:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_19_0
+  buffer_store_dword v76, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_19_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_19_1
+  buffer_store_dword v77, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_19_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_19_2
+  buffer_store_dword v78, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_19_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_19_3
+  buffer_store_dword v79, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_19_3:
+.Lsparse_conv3_224x64_stored0_19:
+  s_sub_i32 s10, 80, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_20
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_20
+  buffer_store_dwordx4 v[80:83], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_20
+.Lsparse_conv3_224x64_parts0_20:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_20_0
+  buffer_store_dword v80, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_20_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_20_1
+  buffer_store_dword v81, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_20_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_20_2
+  buffer_store_dword v82, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_20_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_20_3
+  buffer_store_dword v83, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_20_3:
+.Lsparse_conv3_224x64_stored0_20:
+  s_sub_i32 s10, 84, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_21
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_21
+  buffer_store_dwordx4 v[84:87], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_21
+.Lsparse_conv3_224x64_parts0_21:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_21_0
+  buffer_store_dword v84, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_21_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_21_1
+  buffer_store_dword v85, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_21_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_21_2
+  buffer_store_dword v86, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_21_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_21_3
+  buffer_store_dword v87, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_21_3:
+.Lsparse_conv3_224x64_stored0_21:
+  s_sub_i32 s10, 88, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_22
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_22
+  buffer_store_dwordx4 v[88:91], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_22
+.Lsparse_conv3_224x64_parts0_22:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_22_0
+  buffer_store_dword v88, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_22_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_22_1
+  buffer_store_dword v89, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_22_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_22_2
+  buffer_store_dword v90, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_22_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_22_3
+  buffer_store_dword v91, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_22_3:
+.Lsparse_conv3_224x64_stored0_22:
+  s_sub_i32 s10, 92, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_23
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_23
+  buffer_store_dwordx4 v[92:95], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_23
+.Lsparse_conv3_224x64_parts0_23:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_23_0
+  buffer_store_dword v92, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_23_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_23_1
+  buffer_store_dword v93, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_23_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_23_2
+  buffer_store_dword v94, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_23_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_23_3
+  buffer_store_dword v95, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_23_3:
+.Lsparse_conv3_224x64_stored0_23:
+  s_sub_i32 s10, 96, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_24
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_24
+  buffer_store_dwordx4 v[96:99], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_24
+.Lsparse_conv3_224x64_parts0_24:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_24_0
+  buffer_store_dword v96, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_24_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_24_1
+  buffer_store_dword v97, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_24_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_24_2
+  buffer_store_dword v98, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_24_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_24_3
+  buffer_store_dword v99, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_24_3:
+.Lsparse_conv3_224x64_stored0_24:
+  s_sub_i32 s10, 100, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_25
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_25
+  buffer_store_dwordx4 v[100:103], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_25
+.Lsparse_conv3_224x64_parts0_25:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_25_0
+  buffer_store_dword v100, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_25_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_25_1
+  buffer_store_dword v101, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_25_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_25_2
+  buffer_store_dword v102, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_25_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_25_3
+  buffer_store_dword v103, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_25_3:
+.Lsparse_conv3_224x64_stored0_25:
+  s_sub_i32 s10, 104, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_26
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_26
+  buffer_store_dwordx4 v[104:107], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_26
+.Lsparse_conv3_224x64_parts0_26:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_26_0
+  buffer_store_dword v104, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_26_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_26_1
+  buffer_store_dword v105, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_26_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_26_2
+  buffer_store_dword v106, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_26_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_26_3
+  buffer_store_dword v107, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_26_3:
+.Lsparse_conv3_224x64_stored0_26:
+  s_sub_i32 s10, 108, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_27
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_27
+  buffer_store_dwordx4 v[108:111], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_27
+.Lsparse_conv3_224x64_parts0_27:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_27_0
+  buffer_store_dword v108, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_27_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_27_1
+  buffer_store_dword v109, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_27_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_27_2
+  buffer_store_dword v110, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_27_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_27_3
+  buffer_store_dword v111, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_27_3:
+.Lsparse_conv3_224x64_stored0_27:
+  s_sub_i32 s10, 112, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_28
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_28
+  buffer_store_dwordx4 v[112:115], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_28
+.Lsparse_conv3_224x64_parts0_28:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_28_0
+  buffer_store_dword v112, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_28_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_28_1
+  buffer_store_dword v113, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_28_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_28_2
+  buffer_store_dword v114, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_28_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_28_3
+  buffer_store_dword v115, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_28_3:
+.Lsparse_conv3_224x64_stored0_28:
+  s_sub_i32 s10, 116, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_29
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_29
+  buffer_store_dwordx4 v[116:119], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_29
+.Lsparse_conv3_224x64_parts0_29:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_29_0
+  buffer_store_dword v116, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_29_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_29_1
+  buffer_store_dword v117, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_29_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_29_2
+  buffer_store_dword v118, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_29_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_29_3
+  buffer_store_dword v119, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_29_3:
+.Lsparse_conv3_224x64_stored0_29:
+  s_sub_i32 s10, 120, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_30
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_30
+  buffer_store_dwordx4 v[120:123], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_30
+.Lsparse_conv3_224x64_parts0_30:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_30_0
+  buffer_store_dword v120, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_30_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_30_1
+  buffer_store_dword v121, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_30_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_30_2
+  buffer_store_dword v122, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_30_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_30_3
+  buffer_store_dword v123, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_30_3:
+.Lsparse_conv3_224x64_stored0_30:
+  s_sub_i32 s10, 124, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_31
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_31
+  buffer_store_dwordx4 v[124:127], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_31
+.Lsparse_conv3_224x64_parts0_31:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_31_0
+  buffer_store_dword v124, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_31_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_31_1
+  buffer_store_dword v125, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_31_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_31_2
+  buffer_store_dword v126, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_31_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_31_3
+  buffer_store_dword v127, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_31_3:
+.Lsparse_conv3_224x64_stored0_31:
+  s_sub_i32 s10, 128, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_32
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_32
+  buffer_store_dwordx4 v[128:131], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_32
+.Lsparse_conv3_224x64_parts0_32:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_32_0
+  buffer_store_dword v128, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_32_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_32_1
+  buffer_store_dword v129, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_32_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_32_2
+  buffer_store_dword v130, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_32_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_32_3
+  buffer_store_dword v131, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_32_3:
+.Lsparse_conv3_224x64_stored0_32:
+  s_sub_i32 s10, 132, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_33
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_33
+  buffer_store_dwordx4 v[132:135], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_33
+.Lsparse_conv3_224x64_parts0_33:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_33_0
+  buffer_store_dword v132, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_33_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_33_1
+  buffer_store_dword v133, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_33_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_33_2
+  buffer_store_dword v134, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_33_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_33_3
+  buffer_store_dword v135, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_33_3:
+.Lsparse_conv3_224x64_stored0_33:
+  s_sub_i32 s10, 136, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_34
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_34
+  buffer_store_dwordx4 v[136:139], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_34
+.Lsparse_conv3_224x64_parts0_34:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_34_0
+  buffer_store_dword v136, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_34_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_34_1
+  buffer_store_dword v137, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_34_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_34_2
+  buffer_store_dword v138, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_34_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_34_3
+  buffer_store_dword v139, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_34_3:
+.Lsparse_conv3_224x64_stored0_34:
+  s_sub_i32 s10, 140, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_35
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_35
+  buffer_store_dwordx4 v[140:143], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_35
+.Lsparse_conv3_224x64_parts0_35:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_35_0
+  buffer_store_dword v140, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_35_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_35_1
+  buffer_store_dword v141, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_35_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_35_2
+  buffer_store_dword v142, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_35_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_35_3
+  buffer_store_dword v143, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_35_3:
+.Lsparse_conv3_224x64_stored0_35:
+  s_sub_i32 s10, 144, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_36
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_36
+  buffer_store_dwordx4 v[144:147], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_36
+.Lsparse_conv3_224x64_parts0_36:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_36_0
+  buffer_store_dword v144, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_36_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_36_1
+  buffer_store_dword v145, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_36_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_36_2
+  buffer_store_dword v146, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_36_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_36_3
+  buffer_store_dword v147, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_36_3:
+.Lsparse_conv3_224x64_stored0_36:
+  s_sub_i32 s10, 148, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_37
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_37
+  buffer_store_dwordx4 v[148:151], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_37
+.Lsparse_conv3_224x64_parts0_37:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_37_0
+  buffer_store_dword v148, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_37_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_37_1
+  buffer_store_dword v149, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_37_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_37_2
+  buffer_store_dword v150, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_37_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_37_3
+  buffer_store_dword v151, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_37_3:
+.Lsparse_conv3_224x64_stored0_37:
+  s_sub_i32 s10, 152, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_38
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_38
+  buffer_store_dwordx4 v[152:155], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_38
+.Lsparse_conv3_224x64_parts0_38:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_38_0
+  buffer_store_dword v152, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_38_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_38_1
+  buffer_store_dword v153, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_38_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_38_2
+  buffer_store_dword v154, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_38_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_38_3
+  buffer_store_dword v155, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_38_3:
+.Lsparse_conv3_224x64_stored0_38:
+  s_sub_i32 s10, 156, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_39
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_39
+  buffer_store_dwordx4 v[156:159], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_39
+.Lsparse_conv3_224x64_parts0_39:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_39_0
+  buffer_store_dword v156, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_39_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_39_1
+  buffer_store_dword v157, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_39_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_39_2
+  buffer_store_dword v158, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_39_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_39_3
+  buffer_store_dword v159, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_39_3:
+.Lsparse_conv3_224x64_stored0_39:
+  s_sub_i32 s10, 160, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_40
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_40
+  buffer_store_dwordx4 v[160:163], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_40
+.Lsparse_conv3_224x64_parts0_40:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_40_0
+  buffer_store_dword v160, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_40_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_40_1
+  buffer_store_dword v161, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_40_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_40_2
+  buffer_store_dword v162, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_40_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_40_3
+  buffer_store_dword v163, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_40_3:
+.Lsparse_conv3_224x64_stored0_40:
+  s_sub_i32 s10, 164, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_41
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_41
+  buffer_store_dwordx4 v[164:167], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_41
+.Lsparse_conv3_224x64_parts0_41:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_41_0
+  buffer_store_dword v164, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_41_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_41_1
+  buffer_store_dword v165, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_41_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_41_2
+  buffer_store_dword v166, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_41_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_41_3
+  buffer_store_dword v167, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_41_3:
+.Lsparse_conv3_224x64_stored0_41:
+  s_sub_i32 s10, 168, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_42
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_42
+  buffer_store_dwordx4 v[168:171], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_42
+.Lsparse_conv3_224x64_parts0_42:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_42_0
+  buffer_store_dword v168, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_42_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_42_1
+  buffer_store_dword v169, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_42_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_42_2
+  buffer_store_dword v170, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_42_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_42_3
+  buffer_store_dword v171, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_42_3:
+.Lsparse_conv3_224x64_stored0_42:
+  s_sub_i32 s10, 172, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_43
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_43
+  buffer_store_dwordx4 v[172:175], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_43
+.Lsparse_conv3_224x64_parts0_43:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_43_0
+  buffer_store_dword v172, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_43_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_43_1
+  buffer_store_dword v173, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_43_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_43_2
+  buffer_store_dword v174, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_43_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_43_3
+  buffer_store_dword v175, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_43_3:
+.Lsparse_conv3_224x64_stored0_43:
+  s_sub_i32 s10, 176, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_44
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_44
+  buffer_store_dwordx4 v[176:179], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_44
+.Lsparse_conv3_224x64_parts0_44:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_44_0
+  buffer_store_dword v176, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_44_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_44_1
+  buffer_store_dword v177, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_44_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_44_2
+  buffer_store_dword v178, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_44_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_44_3
+  buffer_store_dword v179, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_44_3:
+.Lsparse_conv3_224x64_stored0_44:
+  s_sub_i32 s10, 180, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_45
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_45
+  buffer_store_dwordx4 v[180:183], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_45
+.Lsparse_conv3_224x64_parts0_45:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_45_0
+  buffer_store_dword v180, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_45_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_45_1
+  buffer_store_dword v181, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_45_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_45_2
+  buffer_store_dword v182, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_45_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_45_3
+  buffer_store_dword v183, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_45_3:
+.Lsparse_conv3_224x64_stored0_45:
+  s_sub_i32 s10, 184, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_46
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_46
+  buffer_store_dwordx4 v[184:187], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_46
+.Lsparse_conv3_224x64_parts0_46:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_46_0
+  buffer_store_dword v184, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_46_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_46_1
+  buffer_store_dword v185, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_46_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_46_2
+  buffer_store_dword v186, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_46_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_46_3
+  buffer_store_dword v187, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_46_3:
+.Lsparse_conv3_224x64_stored0_46:
+  s_sub_i32 s10, 188, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_47
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_47
+  buffer_store_dwordx4 v[188:191], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_47
+.Lsparse_conv3_224x64_parts0_47:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_47_0
+  buffer_store_dword v188, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_47_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_47_1
+  buffer_store_dword v189, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_47_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_47_2
+  buffer_store_dword v190, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_47_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_47_3
+  buffer_store_dword v191, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_47_3:
+.Lsparse_conv3_224x64_stored0_47:
+  s_sub_i32 s10, 192, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_48
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_48
+  buffer_store_dwordx4 v[192:195], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_48
+.Lsparse_conv3_224x64_parts0_48:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_48_0
+  buffer_store_dword v192, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_48_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_48_1
+  buffer_store_dword v193, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_48_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_48_2
+  buffer_store_dword v194, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_48_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_48_3
+  buffer_store_dword v195, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_48_3:
+.Lsparse_conv3_224x64_stored0_48:
+  s_sub_i32 s10, 196, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_49
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_49
+  buffer_store_dwordx4 v[196:199], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_49
+.Lsparse_conv3_224x64_parts0_49:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_49_0
+  buffer_store_dword v196, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_49_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_49_1
+  buffer_store_dword v197, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_49_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_49_2
+  buffer_store_dword v198, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_49_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_49_3
+  buffer_store_dword v199, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_49_3:
+.Lsparse_conv3_224x64_stored0_49:
+  s_sub_i32 s10, 200, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_50
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_50
+  buffer_store_dwordx4 v[200:203], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_50
+.Lsparse_conv3_224x64_parts0_50:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_50_0
+  buffer_store_dword v200, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_50_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_50_1
+  buffer_store_dword v201, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_50_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_50_2
+  buffer_store_dword v202, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_50_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_50_3
+  buffer_store_dword v203, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_50_3:
+.Lsparse_conv3_224x64_stored0_50:
+  s_sub_i32 s10, 204, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_51
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_51
+  buffer_store_dwordx4 v[204:207], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_51
+.Lsparse_conv3_224x64_parts0_51:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_51_0
+  buffer_store_dword v204, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_51_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_51_1
+  buffer_store_dword v205, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_51_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_51_2
+  buffer_store_dword v206, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_51_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_51_3
+  buffer_store_dword v207, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_51_3:
+.Lsparse_conv3_224x64_stored0_51:
+  s_sub_i32 s10, 208, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_52
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_52
+  buffer_store_dwordx4 v[208:211], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_52
+.Lsparse_conv3_224x64_parts0_52:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_52_0
+  buffer_store_dword v208, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_52_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_52_1
+  buffer_store_dword v209, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_52_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_52_2
+  buffer_store_dword v210, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_52_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_52_3
+  buffer_store_dword v211, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_52_3:
+.Lsparse_conv3_224x64_stored0_52:
+  s_sub_i32 s10, 212, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_53
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_53
+  buffer_store_dwordx4 v[212:215], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_53
+.Lsparse_conv3_224x64_parts0_53:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_53_0
+  buffer_store_dword v212, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_53_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_53_1
+  buffer_store_dword v213, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_53_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_53_2
+  buffer_store_dword v214, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_53_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_53_3
+  buffer_store_dword v215, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_53_3:
+.Lsparse_conv3_224x64_stored0_53:
+  s_sub_i32 s10, 216, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_54
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_54
+  buffer_store_dwordx4 v[216:219], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_54
+.Lsparse_conv3_224x64_parts0_54:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_54_0
+  buffer_store_dword v216, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_54_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_54_1
+  buffer_store_dword v217, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_54_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_54_2
+  buffer_store_dword v218, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_54_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_54_3
+  buffer_store_dword v219, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_54_3:
+.Lsparse_conv3_224x64_stored0_54:
+  s_sub_i32 s10, 220, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_55
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_55
+  buffer_store_dwordx4 v[220:223], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_55
+.Lsparse_conv3_224x64_parts0_55:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_55_0
+  buffer_store_dword v220, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_55_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_55_1
+  buffer_store_dword v221, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_55_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_55_2
+  buffer_store_dword v222, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_55_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_55_3
+  buffer_store_dword v223, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_55_3:
+.Lsparse_conv3_224x64_stored0_55:
+  s_sub_i32 s10, 224, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_56
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_parts0_56
+  buffer_store_dwordx4 v[224:227], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_stored0_56
+.Lsparse_conv3_224x64_parts0_56:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_56_0
+  buffer_store_dword v224, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_56_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_56_1
+  buffer_store_dword v225, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_56_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_56_2
+  buffer_store_dword v226, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_56_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skip0_56_3
+  buffer_store_dword v227, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skip0_56_3:
+.Lsparse_conv3_224x64_stored0_56:
+  s_endpgm
+.Lsparse_conv3_224x64_reduce:
+  s_mov_b32 m0, -1
+  v_lshlrev_b32 v236, 4, v234
+  s_and_b32 s17, s6, -4
+  s_lshl_b32 s17, s17, 12
+  s_lshl_b32 s18, s7, 10
+  s_add_u32 s18, s18, s17
+  v_add_u32 v237, vcc, s18, v236
+  s_lshl_b32 s17, s6, 12
+  v_add_u32 v236, vcc, s17, v236
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[0:3] offset:0
+  ds_write_b128 v236, v[4:7] offset:1024
+  ds_write_b128 v236, v[8:11] offset:2048
+  ds_write_b128 v236, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v237 offset:0
+  ds_read_b128 v[4:7], v237 offset:4096
+  ds_read_b128 v[8:11], v237 offset:8192
+  ds_read_b128 v[12:15], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 0
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr0
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr0
+  buffer_store_dwordx4 v[0:3], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr0
+.Lsparse_conv3_224x64_partsr0:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr0_0
+  buffer_store_dword v0, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr0_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr0_1
+  buffer_store_dword v1, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr0_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr0_2
+  buffer_store_dword v2, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr0_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr0_3
+  buffer_store_dword v3, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr0_3:
+.Lsparse_conv3_224x64_storedr0:
+.Lsparse_conv3_224x64_chunk0:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[16:19] offset:0
+  ds_write_b128 v236, v[20:23] offset:1024
+  ds_write_b128 v236, v[24:27] offset:2048
+  ds_write_b128 v236, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v237 offset:0
+  ds_read_b128 v[20:23], v237 offset:4096
+  ds_read_b128 v[24:27], v237 offset:8192
+  ds_read_b128 v[28:31], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 16
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr16
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr16
+  buffer_store_dwordx4 v[16:19], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr16
+.Lsparse_conv3_224x64_partsr16:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr16_0
+  buffer_store_dword v16, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr16_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr16_1
+  buffer_store_dword v17, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr16_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr16_2
+  buffer_store_dword v18, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr16_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr16_3
+  buffer_store_dword v19, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr16_3:
+.Lsparse_conv3_224x64_storedr16:
+.Lsparse_conv3_224x64_chunk16:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[32:35] offset:0
+  ds_write_b128 v236, v[36:39] offset:1024
+  ds_write_b128 v236, v[40:43] offset:2048
+  ds_write_b128 v236, v[44:47] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v237 offset:0
+  ds_read_b128 v[36:39], v237 offset:4096
+  ds_read_b128 v[40:43], v237 offset:8192
+  ds_read_b128 v[44:47], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 32
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr32
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr32
+  buffer_store_dwordx4 v[32:35], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr32
+.Lsparse_conv3_224x64_partsr32:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr32_0
+  buffer_store_dword v32, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr32_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr32_1
+  buffer_store_dword v33, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr32_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr32_2
+  buffer_store_dword v34, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr32_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr32_3
+  buffer_store_dword v35, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr32_3:
+.Lsparse_conv3_224x64_storedr32:
+.Lsparse_conv3_224x64_chunk32:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[48:51] offset:0
+  ds_write_b128 v236, v[52:55] offset:1024
+  ds_write_b128 v236, v[56:59] offset:2048
+  ds_write_b128 v236, v[60:63] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v237 offset:0
+  ds_read_b128 v[52:55], v237 offset:4096
+  ds_read_b128 v[56:59], v237 offset:8192
+  ds_read_b128 v[60:63], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 48
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr48
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr48
+  buffer_store_dwordx4 v[48:51], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr48
+.Lsparse_conv3_224x64_partsr48:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr48_0
+  buffer_store_dword v48, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr48_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr48_1
+  buffer_store_dword v49, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr48_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr48_2
+  buffer_store_dword v50, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr48_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr48_3
+  buffer_store_dword v51, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr48_3:
+.Lsparse_conv3_224x64_storedr48:
+.Lsparse_conv3_224x64_chunk48:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[64:67] offset:0
+  ds_write_b128 v236, v[68:71] offset:1024
+  ds_write_b128 v236, v[72:75] offset:2048
+  ds_write_b128 v236, v[76:79] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[64:67], v237 offset:0
+  ds_read_b128 v[68:71], v237 offset:4096
+  ds_read_b128 v[72:75], v237 offset:8192
+  ds_read_b128 v[76:79], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v64, v64, v68
+  v_add_f32 v65, v65, v69
+  v_add_f32 v66, v66, v70
+  v_add_f32 v67, v67, v71
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v64, v64, v72
+  v_add_f32 v65, v65, v73
+  v_add_f32 v66, v66, v74
+  v_add_f32 v67, v67, v75
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v64, v64, v76
+  v_add_f32 v65, v65, v77
+  v_add_f32 v66, v66, v78
+  v_add_f32 v67, v67, v79
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 64
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr64
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr64
+  buffer_store_dwordx4 v[64:67], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr64
+.Lsparse_conv3_224x64_partsr64:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr64_0
+  buffer_store_dword v64, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr64_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr64_1
+  buffer_store_dword v65, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr64_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr64_2
+  buffer_store_dword v66, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr64_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr64_3
+  buffer_store_dword v67, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr64_3:
+.Lsparse_conv3_224x64_storedr64:
+.Lsparse_conv3_224x64_chunk64:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[80:83] offset:0
+  ds_write_b128 v236, v[84:87] offset:1024
+  ds_write_b128 v236, v[88:91] offset:2048
+  ds_write_b128 v236, v[92:95] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[80:83], v237 offset:0
+  ds_read_b128 v[84:87], v237 offset:4096
+  ds_read_b128 v[88:91], v237 offset:8192
+  ds_read_b128 v[92:95], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v80, v80, v84
+  v_add_f32 v81, v81, v85
+  v_add_f32 v82, v82, v86
+  v_add_f32 v83, v83, v87
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v80, v80, v88
+  v_add_f32 v81, v81, v89
+  v_add_f32 v82, v82, v90
+  v_add_f32 v83, v83, v91
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v80, v80, v92
+  v_add_f32 v81, v81, v93
+  v_add_f32 v82, v82, v94
+  v_add_f32 v83, v83, v95
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 80
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr80
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr80
+  buffer_store_dwordx4 v[80:83], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr80
+.Lsparse_conv3_224x64_partsr80:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr80_0
+  buffer_store_dword v80, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr80_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr80_1
+  buffer_store_dword v81, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr80_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr80_2
+  buffer_store_dword v82, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr80_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr80_3
+  buffer_store_dword v83, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr80_3:
+.Lsparse_conv3_224x64_storedr80:
+.Lsparse_conv3_224x64_chunk80:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[96:99] offset:0
+  ds_write_b128 v236, v[100:103] offset:1024
+  ds_write_b128 v236, v[104:107] offset:2048
+  ds_write_b128 v236, v[108:111] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[96:99], v237 offset:0
+  ds_read_b128 v[100:103], v237 offset:4096
+  ds_read_b128 v[104:107], v237 offset:8192
+  ds_read_b128 v[108:111], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v96, v96, v100
+  v_add_f32 v97, v97, v101
+  v_add_f32 v98, v98, v102
+  v_add_f32 v99, v99, v103
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v96, v96, v104
+  v_add_f32 v97, v97, v105
+  v_add_f32 v98, v98, v106
+  v_add_f32 v99, v99, v107
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v96, v96, v108
+  v_add_f32 v97, v97, v109
+  v_add_f32 v98, v98, v110
+  v_add_f32 v99, v99, v111
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 96
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr96
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr96
+  buffer_store_dwordx4 v[96:99], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr96
+.Lsparse_conv3_224x64_partsr96:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr96_0
+  buffer_store_dword v96, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr96_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr96_1
+  buffer_store_dword v97, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr96_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr96_2
+  buffer_store_dword v98, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr96_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr96_3
+  buffer_store_dword v99, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr96_3:
+.Lsparse_conv3_224x64_storedr96:
+.Lsparse_conv3_224x64_chunk96:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[112:115] offset:0
+  ds_write_b128 v236, v[116:119] offset:1024
+  ds_write_b128 v236, v[120:123] offset:2048
+  ds_write_b128 v236, v[124:127] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[112:115], v237 offset:0
+  ds_read_b128 v[116:119], v237 offset:4096
+  ds_read_b128 v[120:123], v237 offset:8192
+  ds_read_b128 v[124:127], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v112, v112, v116
+  v_add_f32 v113, v113, v117
+  v_add_f32 v114, v114, v118
+  v_add_f32 v115, v115, v119
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v112, v112, v120
+  v_add_f32 v113, v113, v121
+  v_add_f32 v114, v114, v122
+  v_add_f32 v115, v115, v123
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v112, v112, v124
+  v_add_f32 v113, v113, v125
+  v_add_f32 v114, v114, v126
+  v_add_f32 v115, v115, v127
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 112
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr112
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr112
+  buffer_store_dwordx4 v[112:115], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr112
+.Lsparse_conv3_224x64_partsr112:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr112_0
+  buffer_store_dword v112, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr112_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr112_1
+  buffer_store_dword v113, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr112_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr112_2
+  buffer_store_dword v114, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr112_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr112_3
+  buffer_store_dword v115, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr112_3:
+.Lsparse_conv3_224x64_storedr112:
+.Lsparse_conv3_224x64_chunk112:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[128:131] offset:0
+  ds_write_b128 v236, v[132:135] offset:1024
+  ds_write_b128 v236, v[136:139] offset:2048
+  ds_write_b128 v236, v[140:143] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[128:131], v237 offset:0
+  ds_read_b128 v[132:135], v237 offset:4096
+  ds_read_b128 v[136:139], v237 offset:8192
+  ds_read_b128 v[140:143], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v128, v128, v132
+  v_add_f32 v129, v129, v133
+  v_add_f32 v130, v130, v134
+  v_add_f32 v131, v131, v135
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v128, v128, v136
+  v_add_f32 v129, v129, v137
+  v_add_f32 v130, v130, v138
+  v_add_f32 v131, v131, v139
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v128, v128, v140
+  v_add_f32 v129, v129, v141
+  v_add_f32 v130, v130, v142
+  v_add_f32 v131, v131, v143
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 128
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr128
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr128
+  buffer_store_dwordx4 v[128:131], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr128
+.Lsparse_conv3_224x64_partsr128:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr128_0
+  buffer_store_dword v128, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr128_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr128_1
+  buffer_store_dword v129, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr128_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr128_2
+  buffer_store_dword v130, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr128_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr128_3
+  buffer_store_dword v131, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr128_3:
+.Lsparse_conv3_224x64_storedr128:
+.Lsparse_conv3_224x64_chunk128:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[144:147] offset:0
+  ds_write_b128 v236, v[148:151] offset:1024
+  ds_write_b128 v236, v[152:155] offset:2048
+  ds_write_b128 v236, v[156:159] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[144:147], v237 offset:0
+  ds_read_b128 v[148:151], v237 offset:4096
+  ds_read_b128 v[152:155], v237 offset:8192
+  ds_read_b128 v[156:159], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v144, v144, v148
+  v_add_f32 v145, v145, v149
+  v_add_f32 v146, v146, v150
+  v_add_f32 v147, v147, v151
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v144, v144, v152
+  v_add_f32 v145, v145, v153
+  v_add_f32 v146, v146, v154
+  v_add_f32 v147, v147, v155
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v144, v144, v156
+  v_add_f32 v145, v145, v157
+  v_add_f32 v146, v146, v158
+  v_add_f32 v147, v147, v159
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 144
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr144
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr144
+  buffer_store_dwordx4 v[144:147], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr144
+.Lsparse_conv3_224x64_partsr144:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr144_0
+  buffer_store_dword v144, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr144_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr144_1
+  buffer_store_dword v145, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr144_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr144_2
+  buffer_store_dword v146, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr144_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr144_3
+  buffer_store_dword v147, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr144_3:
+.Lsparse_conv3_224x64_storedr144:
+.Lsparse_conv3_224x64_chunk144:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[160:163] offset:0
+  ds_write_b128 v236, v[164:167] offset:1024
+  ds_write_b128 v236, v[168:171] offset:2048
+  ds_write_b128 v236, v[172:175] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[160:163], v237 offset:0
+  ds_read_b128 v[164:167], v237 offset:4096
+  ds_read_b128 v[168:171], v237 offset:8192
+  ds_read_b128 v[172:175], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v160, v160, v164
+  v_add_f32 v161, v161, v165
+  v_add_f32 v162, v162, v166
+  v_add_f32 v163, v163, v167
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v160, v160, v168
+  v_add_f32 v161, v161, v169
+  v_add_f32 v162, v162, v170
+  v_add_f32 v163, v163, v171
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v160, v160, v172
+  v_add_f32 v161, v161, v173
+  v_add_f32 v162, v162, v174
+  v_add_f32 v163, v163, v175
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 160
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr160
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr160
+  buffer_store_dwordx4 v[160:163], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr160
+.Lsparse_conv3_224x64_partsr160:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr160_0
+  buffer_store_dword v160, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr160_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr160_1
+  buffer_store_dword v161, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr160_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr160_2
+  buffer_store_dword v162, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr160_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr160_3
+  buffer_store_dword v163, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr160_3:
+.Lsparse_conv3_224x64_storedr160:
+.Lsparse_conv3_224x64_chunk160:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[176:179] offset:0
+  ds_write_b128 v236, v[180:183] offset:1024
+  ds_write_b128 v236, v[184:187] offset:2048
+  ds_write_b128 v236, v[188:191] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[176:179], v237 offset:0
+  ds_read_b128 v[180:183], v237 offset:4096
+  ds_read_b128 v[184:187], v237 offset:8192
+  ds_read_b128 v[188:191], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v176, v176, v180
+  v_add_f32 v177, v177, v181
+  v_add_f32 v178, v178, v182
+  v_add_f32 v179, v179, v183
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v176, v176, v184
+  v_add_f32 v177, v177, v185
+  v_add_f32 v178, v178, v186
+  v_add_f32 v179, v179, v187
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v176, v176, v188
+  v_add_f32 v177, v177, v189
+  v_add_f32 v178, v178, v190
+  v_add_f32 v179, v179, v191
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 176
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr176
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr176
+  buffer_store_dwordx4 v[176:179], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr176
+.Lsparse_conv3_224x64_partsr176:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr176_0
+  buffer_store_dword v176, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr176_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr176_1
+  buffer_store_dword v177, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr176_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr176_2
+  buffer_store_dword v178, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr176_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr176_3
+  buffer_store_dword v179, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr176_3:
+.Lsparse_conv3_224x64_storedr176:
+.Lsparse_conv3_224x64_chunk176:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[192:195] offset:0
+  ds_write_b128 v236, v[196:199] offset:1024
+  ds_write_b128 v236, v[200:203] offset:2048
+  ds_write_b128 v236, v[204:207] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[192:195], v237 offset:0
+  ds_read_b128 v[196:199], v237 offset:4096
+  ds_read_b128 v[200:203], v237 offset:8192
+  ds_read_b128 v[204:207], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v192, v192, v196
+  v_add_f32 v193, v193, v197
+  v_add_f32 v194, v194, v198
+  v_add_f32 v195, v195, v199
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v192, v192, v200
+  v_add_f32 v193, v193, v201
+  v_add_f32 v194, v194, v202
+  v_add_f32 v195, v195, v203
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v192, v192, v204
+  v_add_f32 v193, v193, v205
+  v_add_f32 v194, v194, v206
+  v_add_f32 v195, v195, v207
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 192
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr192
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr192
+  buffer_store_dwordx4 v[192:195], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr192
+.Lsparse_conv3_224x64_partsr192:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr192_0
+  buffer_store_dword v192, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr192_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr192_1
+  buffer_store_dword v193, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr192_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr192_2
+  buffer_store_dword v194, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr192_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr192_3
+  buffer_store_dword v195, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr192_3:
+.Lsparse_conv3_224x64_storedr192:
+.Lsparse_conv3_224x64_chunk192:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[208:211] offset:0
+  ds_write_b128 v236, v[212:215] offset:1024
+  ds_write_b128 v236, v[216:219] offset:2048
+  ds_write_b128 v236, v[220:223] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[208:211], v237 offset:0
+  ds_read_b128 v[212:215], v237 offset:4096
+  ds_read_b128 v[216:219], v237 offset:8192
+  ds_read_b128 v[220:223], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v208, v208, v212
+  v_add_f32 v209, v209, v213
+  v_add_f32 v210, v210, v214
+  v_add_f32 v211, v211, v215
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v208, v208, v216
+  v_add_f32 v209, v209, v217
+  v_add_f32 v210, v210, v218
+  v_add_f32 v211, v211, v219
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v208, v208, v220
+  v_add_f32 v209, v209, v221
+  v_add_f32 v210, v210, v222
+  v_add_f32 v211, v211, v223
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 208
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr208
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr208
+  buffer_store_dwordx4 v[208:211], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr208
+.Lsparse_conv3_224x64_partsr208:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr208_0
+  buffer_store_dword v208, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr208_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr208_1
+  buffer_store_dword v209, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr208_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr208_2
+  buffer_store_dword v210, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr208_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr208_3
+  buffer_store_dword v211, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr208_3:
+.Lsparse_conv3_224x64_storedr208:
+.Lsparse_conv3_224x64_chunk208:
+  s_barrier
+  s_mov_b64 exec, -1
+  ds_write_b128 v236, v[224:227] offset:0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  s_cmp_ge_u32 s7, 1
+  s_cbranch_scc1 .Lsparse_conv3_224x64_chunk224
+  ds_read_b128 v[208:211], v237 offset:0
+  ds_read_b128 v[212:215], v237 offset:4096
+  ds_read_b128 v[216:219], v237 offset:8192
+  ds_read_b128 v[220:223], v237 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v208, v208, v212
+  v_add_f32 v209, v209, v213
+  v_add_f32 v210, v210, v214
+  v_add_f32 v211, v211, v215
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v208, v208, v216
+  v_add_f32 v209, v209, v217
+  v_add_f32 v210, v210, v218
+  v_add_f32 v211, v211, v219
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v208, v208, v220
+  v_add_f32 v209, v209, v221
+  v_add_f32 v210, v210, v222
+  v_add_f32 v211, v211, v223
+  s_mov_b64 exec, -1
+  v_add_u32 v235, vcc, s2, v234
+  v_cmp_gt_u32 vcc, s40, v235
+  v_mul_lo_u32 v235, v235, s52
+  s_mov_b64 exec, vcc
+  s_lshl_b32 s10, s7, 2
+  s_add_u32 s10, s10, 224
+  s_sub_u32 s10, s10, s9
+  s_lshl_b32 s11, s10, 2
+  s_add_u32 s11, s11, s8
+  s_add_u32 s16, s10, 4
+  s_cmp_lt_i32 s10, 0
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr224
+  s_cmp_gt_i32 s16, s44
+  s_cbranch_scc1 .Lsparse_conv3_224x64_partsr224
+  buffer_store_dwordx4 v[208:211], v235, s[12:15], s11 offen
+  s_branch .Lsparse_conv3_224x64_storedr224
+.Lsparse_conv3_224x64_partsr224:
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr224_0
+  buffer_store_dword v208, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr224_0:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr224_1
+  buffer_store_dword v209, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr224_1:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr224_2
+  buffer_store_dword v210, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr224_2:
+  s_add_u32 s10, s10, 1
+  s_add_u32 s11, s11, 4
+  s_cmp_lt_u32 s10, s44
+  s_cbranch_scc0 .Lsparse_conv3_224x64_skipr224_3
+  buffer_store_dword v211, v235, s[12:15], s11 offen
+.Lsparse_conv3_224x64_skipr224_3:
+.Lsparse_conv3_224x64_storedr224:
+.Lsparse_conv3_224x64_chunk224:
+.Lsparse_conv3_224x64_done:
+  s_endpgm
+.Lsparse_conv3_224x64_end:
+  .size sparse_conv3_224x64, .Lsparse_conv3_224x64_end-sparse_conv3_224x64
 
   .protected sparse_conv5_28x64
   .globl sparse_conv5_28x64
@@ -16294,7 +20672,6 @@ sparse_conv5_28x64:
   buffer_store_dword v3, v43, s[12:15], s11 offen
 .Lsparse_conv5_28x64_skipr0_3:
 .Lsparse_conv5_28x64_storedr0:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv5_28x64_chunk0:
   s_barrier
   s_mov_b64 exec, -1
@@ -16364,7 +20741,6 @@ sparse_conv5_28x64:
   buffer_store_dword v19, v43, s[12:15], s11 offen
 .Lsparse_conv5_28x64_skipr16_3:
 .Lsparse_conv5_28x64_storedr16:
-  s_waitcnt vmcnt(0)
 .Lsparse_conv5_28x64_chunk16:
 .Lsparse_conv5_28x64_done:
   s_endpgm
@@ -17430,6 +21806,138 @@ sparse_conv5_28x64:
         WavefrontSize: 64
         NumSGPRs: 106
         NumVGPRs: 126
+        MaxFlatWorkGroupSize: 1024
+    - Name: sparse_conv3_224x64
+      SymbolName: 'sparse_conv3_224x64@kd'
+      Language: Assembler
+      Args:
+        - Name: tiles
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: c
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: F
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: ldb
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: height
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: out_height
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: out_width
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pad_h
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pad_w
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: filter_height
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: channel_tiles
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: image_tiles
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slot_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_filter_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_image_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: total_slices
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: c_slice_stride
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: flip
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: waves
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slice_shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 108
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 238
         MaxFlatWorkGroupSize: 1024
     - Name: sparse_conv5_28x64
       SymbolName: 'sparse_conv5_28x64@kd'

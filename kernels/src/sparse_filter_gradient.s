@@ -22,7 +22,7 @@ sparse_filter_gradient3_8:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 76
+    kernarg_segment_byte_size = 72
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 64
     kernarg_segment_alignment = 4
@@ -34,14 +34,12 @@ sparse_filter_gradient3_8:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_lshrrev_b32 v58, 6, v0
   v_readfirstlane_b32 s5, v58
   v_and_b32 v58, 63, v0
   v_writelane_b32 v59, s0, 0
   v_writelane_b32 v59, s1, 1
   v_writelane_b32 v59, s4, 5
-  v_writelane_b32 v59, s5, 6
   s_waitcnt lgkmcnt(0)
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -103,23 +101,18 @@ sparse_filter_gradient3_8:
   v_mov_b32 v57, 0
   s_lshl_b32 s2, s2, 6
   v_writelane_b32 v59, s2, 2
-  v_cvt_f32_u32 v60, s47
-  v_rcp_f32 v60, v60
-  v_cvt_f32_u32 v61, s3
-  v_add_f32 v61, 0.5, v61
-  v_mul_f32 v60, v60, v61
-  v_cvt_u32_f32 v60, v60
-  v_readfirstlane_b32 s65, v60
-  s_mul_i32 s66, s65, s47
-  s_sub_u32 s66, s3, s66
+  s_mov_b32 s65, s3
+  s_lshr_b32 s66, s5, 2
+  s_and_b32 s5, s5, 3
+  v_writelane_b32 v59, s5, 6
   v_writelane_b32 v59, s65, 3
   v_writelane_b32 v59, s66, 4
   ; rows of outputs of this slice
   s_lshl_b32 s4, s4, 2
   s_add_u32 s64, s4, s5
-  s_add_u32 s67, s45, s51
+  s_add_u32 s67, s45, s50
   s_sub_u32 s67, s67, 1
-  v_cvt_f32_u32 v60, s51
+  v_cvt_f32_u32 v60, s50
   v_rcp_f32 v60, v60
   v_cvt_f32_u32 v61, s67
   v_add_f32 v61, 0.5, v61
@@ -882,11 +875,10 @@ sparse_filter_gradient3_8:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_mbcnt_lo_u32_b32 v58, -1, 0
   v_mbcnt_hi_u32_b32 v58, -1, v58
   s_waitcnt lgkmcnt(0)
-  s_mul_i32 s5, s5, s52
+  s_mul_i32 s5, s5, s51
   s_lshl_b32 s5, s5, 2
   s_add_u32 s36, s36, s5
   s_addc_u32 s37, s37, 0
@@ -900,8 +892,11 @@ sparse_filter_gradient3_8:
   s_mul_i32 s7, s3, s8
   s_mul_i32 s9, s4, 3
   s_add_u32 s7, s7, s9
+  s_lshl_b32 s14, s40, 2  ; bytes from tap to tap
   s_mov_b32 m0, -1
   v_lshlrev_b32 v60, 4, v58
+  s_lshl_b32 s9, s4, 14
+  v_add_u32 v60, vcc, s9, v60
   s_lshl_b32 s9, s6, 10
   v_add_u32 v61, vcc, s9, v60
   s_lshl_b32 s9, s6, 12
@@ -909,7 +904,6 @@ sparse_filter_gradient3_8:
   v_add_u32 v62, vcc, s2, v58
   v_cmp_gt_u32 vcc, s40, v62
   s_mov_b64 s[10:11], vcc
-  v_mul_lo_u32 v62, v62, s50
   v_lshlrev_b32 v62, 2, v62
   s_mov_b64 exec, -1
   ds_write_b128 v60, v[0:3] offset:0
@@ -948,7 +942,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v0, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -959,7 +953,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v1, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -970,7 +964,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v2, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -981,10 +975,9 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v3, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v60, v[16:19] offset:0
@@ -1023,7 +1016,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v16, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -1034,7 +1027,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v17, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -1045,7 +1038,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v18, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -1056,10 +1049,9 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v19, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v60, v[32:35] offset:0
@@ -1098,7 +1090,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v32, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -1109,7 +1101,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v33, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -1120,7 +1112,7 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v34, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -1131,10 +1123,9 @@ sparse_filter_gradient3_8:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v35, v62, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
 .Lsparse_filter_gradient3_8_done:
   s_endpgm
 .Lsparse_filter_gradient3_8_end:
@@ -1159,7 +1150,7 @@ sparse_filter_gradient3_14:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 76
+    kernarg_segment_byte_size = 72
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 70
     kernarg_segment_alignment = 4
@@ -1171,14 +1162,12 @@ sparse_filter_gradient3_14:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_lshrrev_b32 v64, 6, v0
   v_readfirstlane_b32 s5, v64
   v_and_b32 v64, 63, v0
   v_writelane_b32 v65, s0, 0
   v_writelane_b32 v65, s1, 1
   v_writelane_b32 v65, s4, 5
-  v_writelane_b32 v65, s5, 6
   s_waitcnt lgkmcnt(0)
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -1246,23 +1235,18 @@ sparse_filter_gradient3_14:
   v_mov_b32 v63, 0
   s_lshl_b32 s2, s2, 6
   v_writelane_b32 v65, s2, 2
-  v_cvt_f32_u32 v66, s47
-  v_rcp_f32 v66, v66
-  v_cvt_f32_u32 v67, s3
-  v_add_f32 v67, 0.5, v67
-  v_mul_f32 v66, v66, v67
-  v_cvt_u32_f32 v66, v66
-  v_readfirstlane_b32 s65, v66
-  s_mul_i32 s66, s65, s47
-  s_sub_u32 s66, s3, s66
+  s_mov_b32 s65, s3
+  s_lshr_b32 s66, s5, 2
+  s_and_b32 s5, s5, 3
+  v_writelane_b32 v65, s5, 6
   v_writelane_b32 v65, s65, 3
   v_writelane_b32 v65, s66, 4
   ; rows of outputs of this slice
   s_lshl_b32 s4, s4, 2
   s_add_u32 s64, s4, s5
-  s_add_u32 s67, s45, s51
+  s_add_u32 s67, s45, s50
   s_sub_u32 s67, s67, 1
-  v_cvt_f32_u32 v66, s51
+  v_cvt_f32_u32 v66, s50
   v_rcp_f32 v66, v66
   v_cvt_f32_u32 v67, s67
   v_add_f32 v67, 0.5, v67
@@ -2565,11 +2549,10 @@ sparse_filter_gradient3_14:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_mbcnt_lo_u32_b32 v64, -1, 0
   v_mbcnt_hi_u32_b32 v64, -1, v64
   s_waitcnt lgkmcnt(0)
-  s_mul_i32 s5, s5, s52
+  s_mul_i32 s5, s5, s51
   s_lshl_b32 s5, s5, 2
   s_add_u32 s36, s36, s5
   s_addc_u32 s37, s37, 0
@@ -2583,8 +2566,11 @@ sparse_filter_gradient3_14:
   s_mul_i32 s7, s3, s8
   s_mul_i32 s9, s4, 3
   s_add_u32 s7, s7, s9
+  s_lshl_b32 s14, s40, 2  ; bytes from tap to tap
   s_mov_b32 m0, -1
   v_lshlrev_b32 v66, 4, v64
+  s_lshl_b32 s9, s4, 14
+  v_add_u32 v66, vcc, s9, v66
   s_lshl_b32 s9, s6, 10
   v_add_u32 v67, vcc, s9, v66
   s_lshl_b32 s9, s6, 12
@@ -2592,7 +2578,6 @@ sparse_filter_gradient3_14:
   v_add_u32 v68, vcc, s2, v64
   v_cmp_gt_u32 vcc, s40, v68
   s_mov_b64 s[10:11], vcc
-  v_mul_lo_u32 v68, v68, s50
   v_lshlrev_b32 v68, 2, v68
   s_mov_b64 exec, -1
   ds_write_b128 v66, v[0:3] offset:0
@@ -2631,7 +2616,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v0, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2642,7 +2627,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v1, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2653,7 +2638,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v2, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2664,10 +2649,9 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v3, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v66, v[16:19] offset:0
@@ -2706,7 +2690,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v16, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2717,7 +2701,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v17, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2728,7 +2712,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v18, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2739,10 +2723,9 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v19, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v66, v[32:35] offset:0
@@ -2781,7 +2764,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v32, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2792,7 +2775,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v33, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2803,7 +2786,7 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v34, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -2814,10 +2797,9 @@ sparse_filter_gradient3_14:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v35, v68, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
 .Lsparse_filter_gradient3_14_done:
   s_endpgm
 .Lsparse_filter_gradient3_14_end:
@@ -2842,7 +2824,7 @@ sparse_filter_gradient3_28:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 76
+    kernarg_segment_byte_size = 72
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 84
     kernarg_segment_alignment = 4
@@ -2854,14 +2836,12 @@ sparse_filter_gradient3_28:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_lshrrev_b32 v78, 6, v0
   v_readfirstlane_b32 s5, v78
   v_and_b32 v78, 63, v0
   v_writelane_b32 v79, s0, 0
   v_writelane_b32 v79, s1, 1
   v_writelane_b32 v79, s4, 5
-  v_writelane_b32 v79, s5, 6
   s_waitcnt lgkmcnt(0)
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -2943,23 +2923,18 @@ sparse_filter_gradient3_28:
   v_mov_b32 v77, 0
   s_lshl_b32 s2, s2, 6
   v_writelane_b32 v79, s2, 2
-  v_cvt_f32_u32 v80, s47
-  v_rcp_f32 v80, v80
-  v_cvt_f32_u32 v81, s3
-  v_add_f32 v81, 0.5, v81
-  v_mul_f32 v80, v80, v81
-  v_cvt_u32_f32 v80, v80
-  v_readfirstlane_b32 s65, v80
-  s_mul_i32 s66, s65, s47
-  s_sub_u32 s66, s3, s66
+  s_mov_b32 s65, s3
+  s_lshr_b32 s66, s5, 2
+  s_and_b32 s5, s5, 3
+  v_writelane_b32 v79, s5, 6
   v_writelane_b32 v79, s65, 3
   v_writelane_b32 v79, s66, 4
   ; rows of outputs of this slice
   s_lshl_b32 s4, s4, 2
   s_add_u32 s64, s4, s5
-  s_add_u32 s67, s45, s51
+  s_add_u32 s67, s45, s50
   s_sub_u32 s67, s67, 1
-  v_cvt_f32_u32 v80, s51
+  v_cvt_f32_u32 v80, s50
   v_rcp_f32 v80, v80
   v_cvt_f32_u32 v81, s67
   v_add_f32 v81, 0.5, v81
@@ -5745,11 +5720,10 @@ sparse_filter_gradient3_28:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_mbcnt_lo_u32_b32 v78, -1, 0
   v_mbcnt_hi_u32_b32 v78, -1, v78
   s_waitcnt lgkmcnt(0)
-  s_mul_i32 s5, s5, s52
+  s_mul_i32 s5, s5, s51
   s_lshl_b32 s5, s5, 2
   s_add_u32 s36, s36, s5
   s_addc_u32 s37, s37, 0
@@ -5763,8 +5737,11 @@ sparse_filter_gradient3_28:
   s_mul_i32 s7, s3, s8
   s_mul_i32 s9, s4, 3
   s_add_u32 s7, s7, s9
+  s_lshl_b32 s14, s40, 2  ; bytes from tap to tap
   s_mov_b32 m0, -1
   v_lshlrev_b32 v80, 4, v78
+  s_lshl_b32 s9, s4, 14
+  v_add_u32 v80, vcc, s9, v80
   s_lshl_b32 s9, s6, 10
   v_add_u32 v81, vcc, s9, v80
   s_lshl_b32 s9, s6, 12
@@ -5772,7 +5749,6 @@ sparse_filter_gradient3_28:
   v_add_u32 v82, vcc, s2, v78
   v_cmp_gt_u32 vcc, s40, v82
   s_mov_b64 s[10:11], vcc
-  v_mul_lo_u32 v82, v82, s50
   v_lshlrev_b32 v82, 2, v82
   s_mov_b64 exec, -1
   ds_write_b128 v80, v[0:3] offset:0
@@ -5811,7 +5787,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v0, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5822,7 +5798,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v1, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5833,7 +5809,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v2, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5844,10 +5820,9 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v3, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v80, v[16:19] offset:0
@@ -5886,7 +5861,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v16, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5897,7 +5872,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v17, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5908,7 +5883,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v18, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5919,10 +5894,9 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v19, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v80, v[32:35] offset:0
@@ -5961,7 +5935,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v32, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5972,7 +5946,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v33, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5983,7 +5957,7 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v34, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -5994,10 +5968,9 @@ sparse_filter_gradient3_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v35, v82, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
 .Lsparse_filter_gradient3_28_done:
   s_endpgm
 .Lsparse_filter_gradient3_28_end:
@@ -6022,7 +5995,7 @@ sparse_filter_gradient3_56:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 76
+    kernarg_segment_byte_size = 72
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 112
     kernarg_segment_alignment = 4
@@ -6034,14 +6007,12 @@ sparse_filter_gradient3_56:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_lshrrev_b32 v106, 6, v0
   v_readfirstlane_b32 s5, v106
   v_and_b32 v106, 63, v0
   v_writelane_b32 v107, s0, 0
   v_writelane_b32 v107, s1, 1
   v_writelane_b32 v107, s4, 5
-  v_writelane_b32 v107, s5, 6
   s_waitcnt lgkmcnt(0)
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -6160,14 +6131,15 @@ sparse_filter_gradient3_56:
   v_readfirstlane_b32 s65, v108
   s_mul_i32 s66, s65, s47
   s_sub_u32 s66, s3, s66
+  v_writelane_b32 v107, s5, 6
   v_writelane_b32 v107, s65, 3
   v_writelane_b32 v107, s66, 4
   ; rows of outputs of this slice
   s_lshl_b32 s4, s4, 2
   s_add_u32 s64, s4, s5
-  s_add_u32 s67, s45, s51
+  s_add_u32 s67, s45, s50
   s_sub_u32 s67, s67, 1
-  v_cvt_f32_u32 v108, s51
+  v_cvt_f32_u32 v108, s50
   v_rcp_f32 v108, v108
   v_cvt_f32_u32 v109, s67
   v_add_f32 v109, 0.5, v109
@@ -9009,11 +8981,10 @@ sparse_filter_gradient3_56:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_mbcnt_lo_u32_b32 v106, -1, 0
   v_mbcnt_hi_u32_b32 v106, -1, v106
   s_waitcnt lgkmcnt(0)
-  s_mul_i32 s5, s5, s52
+  s_mul_i32 s5, s5, s51
   s_lshl_b32 s5, s5, 2
   s_add_u32 s36, s36, s5
   s_addc_u32 s37, s37, 0
@@ -9027,6 +8998,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s7, s3, s8
   s_mul_i32 s9, s4, 3
   s_add_u32 s7, s7, s9
+  s_lshl_b32 s14, s40, 2  ; bytes from tap to tap
   s_mov_b32 m0, -1
   v_lshlrev_b32 v108, 4, v106
   s_lshl_b32 s9, s6, 10
@@ -9036,7 +9008,6 @@ sparse_filter_gradient3_56:
   v_add_u32 v110, vcc, s2, v106
   v_cmp_gt_u32 vcc, s40, v110
   s_mov_b64 s[10:11], vcc
-  v_mul_lo_u32 v110, v110, s50
   v_lshlrev_b32 v110, 2, v110
   s_mov_b64 exec, -1
   ds_write_b128 v108, v[0:3] offset:0
@@ -9075,7 +9046,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v0, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9086,7 +9057,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v1, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9097,7 +9068,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v2, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9108,10 +9079,9 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v3, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v108, v[16:19] offset:0
@@ -9150,7 +9120,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v16, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9161,7 +9131,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v17, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9172,7 +9142,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v18, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9183,10 +9153,9 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v19, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v108, v[32:35] offset:0
@@ -9225,7 +9194,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v32, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9236,7 +9205,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v33, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9247,7 +9216,7 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v34, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -9258,10 +9227,9 @@ sparse_filter_gradient3_56:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v35, v110, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
 .Lsparse_filter_gradient3_56_done:
   s_endpgm
 .Lsparse_filter_gradient3_56_end:
@@ -9286,7 +9254,7 @@ sparse_filter_gradient3_112:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 76
+    kernarg_segment_byte_size = 72
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 168
     kernarg_segment_alignment = 4
@@ -9298,14 +9266,12 @@ sparse_filter_gradient3_112:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_lshrrev_b32 v162, 6, v0
   v_readfirstlane_b32 s5, v162
   v_and_b32 v162, 63, v0
   v_writelane_b32 v163, s0, 0
   v_writelane_b32 v163, s1, 1
   v_writelane_b32 v163, s4, 5
-  v_writelane_b32 v163, s5, 6
   s_waitcnt lgkmcnt(0)
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -9480,14 +9446,15 @@ sparse_filter_gradient3_112:
   v_readfirstlane_b32 s65, v164
   s_mul_i32 s66, s65, s47
   s_sub_u32 s66, s3, s66
+  v_writelane_b32 v163, s5, 6
   v_writelane_b32 v163, s65, 3
   v_writelane_b32 v163, s66, 4
   ; rows of outputs of this slice
   s_lshl_b32 s4, s4, 2
   s_add_u32 s64, s4, s5
-  s_add_u32 s67, s45, s51
+  s_add_u32 s67, s45, s50
   s_sub_u32 s67, s67, 1
-  v_cvt_f32_u32 v164, s51
+  v_cvt_f32_u32 v164, s50
   v_rcp_f32 v164, v164
   v_cvt_f32_u32 v165, s67
   v_add_f32 v165, 0.5, v165
@@ -12441,11 +12408,10 @@ sparse_filter_gradient3_112:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_mbcnt_lo_u32_b32 v162, -1, 0
   v_mbcnt_hi_u32_b32 v162, -1, v162
   s_waitcnt lgkmcnt(0)
-  s_mul_i32 s5, s5, s52
+  s_mul_i32 s5, s5, s51
   s_lshl_b32 s5, s5, 2
   s_add_u32 s36, s36, s5
   s_addc_u32 s37, s37, 0
@@ -12459,6 +12425,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s7, s3, s8
   s_mul_i32 s9, s4, 3
   s_add_u32 s7, s7, s9
+  s_lshl_b32 s14, s40, 2  ; bytes from tap to tap
   s_mov_b32 m0, -1
   v_lshlrev_b32 v164, 4, v162
   s_lshl_b32 s9, s6, 10
@@ -12468,7 +12435,6 @@ sparse_filter_gradient3_112:
   v_add_u32 v166, vcc, s2, v162
   v_cmp_gt_u32 vcc, s40, v166
   s_mov_b64 s[10:11], vcc
-  v_mul_lo_u32 v166, v166, s50
   v_lshlrev_b32 v166, 2, v166
   s_mov_b64 exec, -1
   ds_write_b128 v164, v[0:3] offset:0
@@ -12507,7 +12473,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v0, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12518,7 +12484,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v1, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12529,7 +12495,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v2, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12540,10 +12506,9 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v3, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v164, v[16:19] offset:0
@@ -12582,7 +12547,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v16, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12593,7 +12558,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v17, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12604,7 +12569,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v18, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12615,10 +12580,9 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v19, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v164, v[32:35] offset:0
@@ -12657,7 +12621,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v32, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12668,7 +12632,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v33, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12679,7 +12643,7 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v34, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -12690,10 +12654,9 @@ sparse_filter_gradient3_112:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v35, v166, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
 .Lsparse_filter_gradient3_112_done:
   s_endpgm
 .Lsparse_filter_gradient3_112_end:
@@ -12718,7 +12681,7 @@ sparse_filter_gradient5_28:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 76
+    kernarg_segment_byte_size = 72
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 118
     kernarg_segment_alignment = 4
@@ -12730,14 +12693,12 @@ sparse_filter_gradient5_28:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_lshrrev_b32 v112, 6, v0
   v_readfirstlane_b32 s5, v112
   v_and_b32 v112, 63, v0
   v_writelane_b32 v113, s0, 0
   v_writelane_b32 v113, s1, 1
   v_writelane_b32 v113, s4, 5
-  v_writelane_b32 v113, s5, 6
   s_waitcnt lgkmcnt(0)
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -12862,14 +12823,15 @@ sparse_filter_gradient5_28:
   v_readfirstlane_b32 s65, v114
   s_mul_i32 s66, s65, s47
   s_sub_u32 s66, s3, s66
+  v_writelane_b32 v113, s5, 6
   v_writelane_b32 v113, s65, 3
   v_writelane_b32 v113, s66, 4
   ; rows of outputs of this slice
   s_lshl_b32 s4, s4, 2
   s_add_u32 s64, s4, s5
-  s_add_u32 s67, s45, s51
+  s_add_u32 s67, s45, s50
   s_sub_u32 s67, s67, 1
-  v_cvt_f32_u32 v114, s51
+  v_cvt_f32_u32 v114, s50
   v_rcp_f32 v114, v114
   v_cvt_f32_u32 v115, s67
   v_add_f32 v115, 0.5, v115
@@ -16711,11 +16673,10 @@ sparse_filter_gradient5_28:
   s_load_dwordx2 s[36:37], s[0:1], 0x10
   s_load_dwordx8 s[40:47], s[0:1], 0x18
   s_load_dwordx4 s[48:51], s[0:1], 0x38
-  s_load_dword s52, s[0:1], 0x48
   v_mbcnt_lo_u32_b32 v112, -1, 0
   v_mbcnt_hi_u32_b32 v112, -1, v112
   s_waitcnt lgkmcnt(0)
-  s_mul_i32 s5, s5, s52
+  s_mul_i32 s5, s5, s51
   s_lshl_b32 s5, s5, 2
   s_add_u32 s36, s36, s5
   s_addc_u32 s37, s37, 0
@@ -16729,6 +16690,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s7, s3, s8
   s_mul_i32 s9, s4, 5
   s_add_u32 s7, s7, s9
+  s_lshl_b32 s14, s40, 2  ; bytes from tap to tap
   s_mov_b32 m0, -1
   v_lshlrev_b32 v114, 4, v112
   s_lshl_b32 s9, s6, 10
@@ -16738,7 +16700,6 @@ sparse_filter_gradient5_28:
   v_add_u32 v116, vcc, s2, v112
   v_cmp_gt_u32 vcc, s40, v116
   s_mov_b64 s[10:11], vcc
-  v_mul_lo_u32 v116, v116, s50
   v_lshlrev_b32 v116, 2, v116
   s_mov_b64 exec, -1
   ds_write_b128 v114, v[0:3] offset:0
@@ -16777,7 +16738,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v0, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16788,7 +16749,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v1, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16799,7 +16760,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v2, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16810,10 +16771,9 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v3, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v114, v[16:19] offset:0
@@ -16852,7 +16812,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v16, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16863,7 +16823,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v17, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16874,7 +16834,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v18, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16885,10 +16845,9 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v19, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v114, v[32:35] offset:0
@@ -16927,7 +16886,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v32, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16938,7 +16897,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v33, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16949,7 +16908,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v34, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -16960,10 +16919,9 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v35, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v114, v[48:51] offset:0
@@ -17002,7 +16960,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v48, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -17013,7 +16971,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v49, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -17024,7 +16982,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v50, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -17035,10 +16993,9 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v51, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
   s_barrier
   s_mov_b64 exec, -1
   ds_write_b128 v114, v[64:67] offset:0
@@ -17077,7 +17034,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v64, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -17088,7 +17045,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v65, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -17099,7 +17056,7 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v66, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
   ; accumulator s9 is channel s9 div S, tap s9 mod S
@@ -17110,10 +17067,9 @@ sparse_filter_gradient5_28:
   s_mul_i32 s12, s12, s8
   s_add_u32 s12, s12, s13
   s_add_u32 s12, s12, s7
-  s_lshl_b32 s12, s12, 2
+  s_mul_i32 s12, s12, s14
   buffer_store_dword v67, v116, s[24:27], s12 offen
   s_add_u32 s9, s9, 1
-  s_waitcnt vmcnt(0)
 .Lsparse_filter_gradient5_28_done:
   s_endpgm
 .Lsparse_filter_gradient5_28_end:
@@ -17139,7 +17095,7 @@ sparse_filter_gradient5_28:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
-        - Name: dw
+        - Name: sums
           TypeName: 'float*'
           Size: 8
           Align: 8
@@ -17195,11 +17151,6 @@ sparse_filter_gradient5_28:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: w_stride
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
         - Name: total_slices
           TypeName: 'uint'
           Size: 4
@@ -17211,7 +17162,7 @@ sparse_filter_gradient5_28:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 76
+        KernargSegmentSize: 72
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -17235,7 +17186,7 @@ sparse_filter_gradient5_28:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
-        - Name: dw
+        - Name: sums
           TypeName: 'float*'
           Size: 8
           Align: 8
@@ -17291,11 +17242,6 @@ sparse_filter_gradient5_28:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: w_stride
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
         - Name: total_slices
           TypeName: 'uint'
           Size: 4
@@ -17307,7 +17253,7 @@ sparse_filter_gradient5_28:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 76
+        KernargSegmentSize: 72
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -17331,7 +17277,7 @@ sparse_filter_gradient5_28:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
-        - Name: dw
+        - Name: sums
           TypeName: 'float*'
           Size: 8
           Align: 8
@@ -17387,11 +17333,6 @@ sparse_filter_gradient5_28:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: w_stride
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
         - Name: total_slices
           TypeName: 'uint'
           Size: 4
@@ -17403,7 +17344,7 @@ sparse_filter_gradient5_28:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 76
+        KernargSegmentSize: 72
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -17427,7 +17368,7 @@ sparse_filter_gradient5_28:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
-        - Name: dw
+        - Name: sums
           TypeName: 'float*'
           Size: 8
           Align: 8
@@ -17483,11 +17424,6 @@ sparse_filter_gradient5_28:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: w_stride
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
         - Name: total_slices
           TypeName: 'uint'
           Size: 4
@@ -17499,7 +17435,7 @@ sparse_filter_gradient5_28:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 76
+        KernargSegmentSize: 72
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -17523,7 +17459,7 @@ sparse_filter_gradient5_28:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
-        - Name: dw
+        - Name: sums
           TypeName: 'float*'
           Size: 8
           Align: 8
@@ -17579,11 +17515,6 @@ sparse_filter_gradient5_28:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: w_stride
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
         - Name: total_slices
           TypeName: 'uint'
           Size: 4
@@ -17595,7 +17526,7 @@ sparse_filter_gradient5_28:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 76
+        KernargSegmentSize: 72
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -17619,7 +17550,7 @@ sparse_filter_gradient5_28:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
-        - Name: dw
+        - Name: sums
           TypeName: 'float*'
           Size: 8
           Align: 8
@@ -17675,11 +17606,6 @@ sparse_filter_gradient5_28:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: w_stride
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
         - Name: total_slices
           TypeName: 'uint'
           Size: 4
@@ -17691,7 +17617,7 @@ sparse_filter_gradient5_28:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 76
+        KernargSegmentSize: 72
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8

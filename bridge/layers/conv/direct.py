@@ -35,7 +35,7 @@ _LDS_BYTES = 4096
 """Dynamic LDS of a wavefront where slices are summed within the work-group."""
 
 _KERNELS: dict[int, dict[int, tuple[int, ...]]] = {
-    3: {8: (64, 128), 14: (64, 128), 28: (64, 128), 56: (64,), 112: (64,)},
+    3: {8: (64, 128), 14: (64, 128), 28: (64, 128), 56: (64,), 112: (64,), 224: (64,)},
     5: {28: (64,)},
 }
 """Filter width → greatest image width → filters of a wavefront: the kernels that ship."""
@@ -160,6 +160,8 @@ def plan_direct(problem: DirectProblem) -> DirectPlan:
     if blocks >= _WAVES or units < 4:
         return DirectPlan(64, 4, 0, 1)
     slices = min(max(4, round(_WAVES / blocks / 4) * 4), units // 4 * 4)
+    share = -(-units // slices)
+    slices = min(slices, -(-units // share // 4) * 4)  # none that has nothing to do
     return DirectPlan(64, 8 if blocks >= _SHARED_ABOVE else 4, 2, slices)
 
 

@@ -19,8 +19,22 @@ __all__ = ["add_direct_gradient", "takes_direct_gradient"]
 
 _TILE_CHANNELS = 16
 _WIDTHS = {3: (8, 14, 28, 56, 112), 5: (28,)}
+_ALL_ROWS_WIDTH = 28
+"""Greatest width of the kernels whose work-group holds all three filter rows."""
+
+_SLICES = 4
+"""Slices of a work-group."""
+
 _LDS_BYTES = 16384
+"""Of the slices of a filter row."""
+
 _WAVES = 768
+"""Wavefronts to aim for, three a SIMD."""
+
+_UNITS = 64
+_FIXED = 3000
+_BYTES_PER_CYCLE = 700
+"""What a slice costs beside its rows, in cycles, and how fast partial results are summed: set by hand from runs."""
 
 
 def takes_direct_gradient(shape: ConvolutionShape) -> bool:
@@ -32,14 +46,31 @@ def takes_direct_gradient(shape: ConvolutionShape) -> bool:
         and shape.group_channels % _TILE_CHANNELS == 0
         and any(least <= shape.width <= width for width in widths)
         and 2 * shape.pad_w == shape.filter_width - 1
+        and (shape.filter_height == 3 or not _all_rows(shape))
     )
 
 
+def _all_rows(shape: ConvolutionShape) -> bool:
+    return shape.filter_width == 3 and shape.width <= _ALL_ROWS_WIDTH
+
+
 def _slices(shape: ConvolutionShape) -> int:
-    """Return the slices of the rows of outputs: enough wavefronts, four a work-group."""
-    blocks = shape.group_channels // _TILE_CHANNELS * shape.filter_height * -(-shape.group_filters // 64)
+    """Return the slices of the rows of outputs: by estimate where a work-group fills a compute unit, else for waves."""
+    blocks = shape.group_channels // _TILE_CHANNELS * -(-shape.group_filters // 64)
     rows = shape.images * shape.out_height
-    return 4 * max(1, min(round(_WAVES / blocks / 4), rows // 4))
+    if not _all_rows(shape):
+        wanted = min(max(1, round(_WAVES / (blocks * shape.filter_height) / 4)), max(rows // 4, 1))
+        share = -(-rows // (_SLICES * wanted))
+        return _SLICES * -(-rows // (_SLICES * share))
+    outputs = shape.group_filters * shape.taps
+    row_cycles = shape.filter_height * _TILE_CHANNELS * shape.width * shape.filter_width * 4 * 0.4
+
+    def estimate(groups_z: int) -> float:
+        share = -(-rows // (_SLICES * groups_z))
+        rounds = -(-blocks * groups_z // _UNITS)
+        return rounds * (share * row_cycles + _FIXED) + 4 * outputs * (groups_z + 1) / _BYTES_PER_CYCLE
+
+    return _SLICES * min(range(1, max(rows // _SLICES, 1) + 1), key=estimate)
 
 
 def add_direct_gradient(operation: Operation, shape: ConvolutionShape, x: DeviceArray, dy: DeviceArray) -> None:
@@ -49,7 +80,7 @@ def add_direct_gradient(operation: Operation, shape: ConvolutionShape, x: Device
     matrix = Matrix(x, rows, pixels, pixels, 1, _TILE_CHANNELS, shape.width)
     slot = slot_bytes("ellpack_dib", _TILE_CHANNELS, shape.width)
     slices = _slices(shape)
-    written = operation.empty((slices // 4, output.size), "partial") if slices > 4 else output
+    written = operation.empty((slices // _SLICES, output.size), "sums")
     watched = operation.watch(matrix) if UnitKind.MONITOR in session.units else None
     if UnitKind.COMPACTION not in session.units:
         tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
@@ -71,7 +102,6 @@ def add_direct_gradient(operation: Operation, shape: ConvolutionShape, x: Device
         "filter_height": shape.filter_height,
         "image_tiles": shape.channels // _TILE_CHANNELS,
         "slot_bytes": slot,
-        "w_stride": shape.taps,
         "total_slices": slices,
         "c_slice_stride": output.size,
     }
@@ -83,11 +113,11 @@ def add_direct_gradient(operation: Operation, shape: ConvolutionShape, x: Device
                 **constant,
                 "tiles": base + group * channel_tiles * shape.height * slot,
                 "dy": gradient,
-                "dw": written.address + group * F * shape.taps * 4,
+                "sums": written.address + group * F * shape.taps * 4,
             },
             sizes={"channel_tiles": channel_tiles},
             schedule=_schedule(operation, shape, slices, watched, group),
-            dynamic_lds_bytes=_LDS_BYTES,
+            dynamic_lds_bytes=_LDS_BYTES * (shape.filter_height if _all_rows(shape) else 1),
             label=f"{operation.name}: {kernel}",
         )
 
@@ -101,10 +131,10 @@ def add_direct_gradient(operation: Operation, shape: ConvolutionShape, x: Device
             operation.add(functools.partial(through_view, gradient, group))
         else:
             operation.add(functools.partial(launch, tiles.address, gradient, group))
-    if slices > 4:
-        operation.launch(
-            "sum_slices", {"x": written, "y": output, "n": output.size, "slices": slices // 4, "stride": output.size}
-        )
+    for group in range(shape.groups):
+        skipped = group * F * shape.taps * 4
+        args = {"x": written.address + skipped, "y": output.address + skipped, "rows": shape.taps, "columns": F}
+        operation.launch("sum_slices_transposed", {**args, "slices": slices // _SLICES, "stride": output.size})
 
 
 def _schedule(
@@ -116,12 +146,12 @@ def _schedule(
     channel_tiles, image_tiles = shape.group_channels // _TILE_CHANNELS, shape.channels // _TILE_CHANNELS
     rows = shape.images * shape.out_height
     share = -(-rows // slices)
-    listed = np.full((slices // 4, channel_tiles, shape.filter_height, 4 * share), NO_TILE, np.uint32)
     z, tile, r, i = np.ogrid[: slices // 4, :channel_tiles, : shape.filter_height, : 4 * share]
     row = z * 4 * share + i
     image, p = row // shape.out_height, row % shape.out_height
     h = p + r - shape.pad_h
     number = (image * image_tiles + group * channel_tiles + tile) * shape.height + h
-    listed = np.where((row < rows) & (h >= 0) & (h < shape.height), number, listed).astype(np.uint32)
-    flat = listed.reshape(slices // 4 * channel_tiles * shape.filter_height, 4 * share)
+    listed = np.where((row < rows) & (h >= 0) & (h < shape.height), number, NO_TILE).astype(np.uint32)
+    in_grid = channel_tiles if _all_rows(shape) else channel_tiles * shape.filter_height
+    flat = listed.reshape(slices // 4 * in_grid, -1)
     return Schedule(nonzeros, _TILE_CHANNELS * shape.width, np.repeat(flat, -(-shape.group_filters // 64), axis=0))

@@ -140,9 +140,14 @@ def gradient_matrix(
     """Return one group of dY as F × J, or J × F."""
     F, J = shape.group_filters, shape.outputs
     matrix = operation.empty((J, F) if transposed else (F, J), f"dY matrix {group}")
+    if transposed:
+        args: dict[str, Any] = {"x": dy.address + group * F * shape.pixels * 4, "y": matrix, "rows": F}
+        args |= {"columns": shape.pixels, "x_stride": shape.pixels, "x_image": shape.filters * shape.pixels}
+        operation.launch("transpose_images", {**args, "y_stride": F}, images=shape.images)
+        return matrix
     args = {"dy": dy, "mask": None, "out": matrix, "columns": J, "pixels": shape.pixels}
-    args |= {"row_stride": 1, "column_stride": F} if transposed else {"row_stride": J, "column_stride": 1}
-    operation.launch("gradient_matrix", {**args, "filter0": group * F, "all_filters": shape.filters}, filters=F)
+    args |= {"row_stride": J, "column_stride": 1, "filter0": group * F, "all_filters": shape.filters}
+    operation.launch("gradient_matrix", args, filters=F)
     return matrix
 
 

@@ -81,7 +81,7 @@ def spartan(
     elif algorithm == "direct":
         raise ConfigurationError(
             f"{name} {phase}: no direct kernel for this shape; it takes stride 1, a multiple of 16 channels, and "
-            "filters 3 wide on rows of up to 112 or 5 wide on rows of 9 to 28"
+            "filters 3 wide on rows of up to 224 (filter gradient: 112) or 5 wide on rows of 9 to 28"
         )
     elif phase == "forward":
         _forward(operation, shape, x, layouts, bias)
