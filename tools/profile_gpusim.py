@@ -97,9 +97,19 @@ def main() -> int:
         for mode, workloads in RUNS.items():
             for workload, runs in workloads.items():
                 path = Path(directory) / f"{mode}.{workload}"
-                command = [program, "bench", mode, "--workload", workload, "--repeat", str(runs), "--profile", path]
+                command = [
+                    str(program),
+                    "bench",
+                    mode,
+                    "--workload",
+                    workload,
+                    "--repeat",
+                    str(runs),
+                    "--profile",
+                    str(path),
+                ]
                 subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-                profiles.append(path)
+                profiles.append(str(path))
         merge = [go, "tool", "pprof", "-proto", "-symbolize=none", *profiles]
         merged = subprocess.run(
             merge, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
