@@ -78,6 +78,7 @@ type shaderArray struct {
 	l1sOrder         reorderBuffer
 	l1iOrder         reorderBuffer
 	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
+	inPorts          uint64   // compute units with fetches in their ports
 	connection       ticks    // cycles in which the connection between the compute units and the instruction path works
 	sending          bool     // fetches in the compute units' ports may find room
 	crowded          bool     // fetches in the compute units' ports have found none

@@ -53,6 +53,15 @@ func (r *room) place(n need, simds []uint8, count int) bool {
 	if r.lds < n.lds || r.sgprs < n.waves*n.sgprs {
 		return false
 	}
+	fits := 0 // SIMDs with room for at least one wavefront
+	for s := range count {
+		if r.slots[s] > 0 && r.vgprs[s] >= n.vgprs {
+			fits++
+		}
+	}
+	if fits == 0 {
+		return false
+	}
 	try := *r
 	for i := range n.waves {
 		found := false

@@ -148,6 +148,7 @@ func (u *computeUnit) sendFetch(t uint64, slot int) {
 	f.want += lineDwords
 	u.port[u.inPort] = fetchRequest{line: line, gen: w.gen, slot: uint8(slot)}
 	u.inPort++
+	u.array.inPorts |= 1 << u.index
 	a.sending = true
 }
 

@@ -1,5 +1,7 @@
 package timing
 
+import "math/bits"
+
 // Places for fetches on their way to the instruction cache and for answers on their way back.
 const (
 	instructionPort = 4  // a compute unit's port, each way
@@ -19,13 +21,20 @@ func (a *shaderArray) moveFetches(t uint64) {
 	r := &a.l1iOrder
 	a.sending, a.crowded = false, false
 	a.connection.count(t)
-	ports := uint64(len(a.units)) + 1
+	// The answers' side is a port too, the first.
+	behind := uint64(0) // the compute units whose ports come before the one that begins
+	if begin := a.connection.n % uint64(len(a.units)+1); begin > 0 {
+		behind = a.inPorts & (1<<(begin-1) - 1)
+	}
 	moved := false
-	for i, p := uint64(0), a.connection.n%ports; i < ports; i, p = i+1, (p+1)%ports {
-		if p == 0 { // the answers' side
-			continue
+	for m := a.inPorts &^ behind; ; m &= m - 1 {
+		if m == 0 {
+			if m, behind = behind, 0; m == 0 {
+				break
+			}
 		}
-		u := &a.units[p-1]
+		i := bits.TrailingZeros64(m)
+		u := &a.units[i]
 		n := 0
 		for ; n < u.inPort && r.tail-r.admitted < sharedPorts; n++ {
 			f := &u.port[n]
@@ -36,13 +45,16 @@ func (a *shaderArray) moveFetches(t uint64) {
 			a.fetch(t+1, f.line, u, int(f.slot), w, f.gen)
 		}
 		if n == 0 {
-			a.crowded = a.crowded || u.inPort > 0
+			a.crowded = true
 			continue
 		}
 		moved = true
 		copy(u.port[:], u.port[n:u.inPort])
-		u.inPort -= n
-		a.crowded = a.crowded || u.inPort > 0
+		if u.inPort -= n; u.inPort > 0 {
+			a.crowded = true
+		} else {
+			a.inPorts &^= 1 << i
+		}
 		if at := max(t+1, a.clock); u.wantFetch != 0 && at < u.fetchRetry && u.fetchRetry == never {
 			u.fetchRetry = at
 			u.next = min(u.next, at)

@@ -203,9 +203,13 @@ func (m *mmu) enter(r pageRequest) bool {
 
 // lookup carries out the look-up of the request at the head of the buffer at cycle t, if it can.
 func (m *mmu) lookup(t uint64, r *pageRequest) bool {
-	for i := range m.n {
-		w := &m.mshrs[(m.oldest+i)%len(m.mshrs)]
-		if w.page == r.page {
+	last := m.oldest + m.n - 1
+	for i := m.oldest; i <= last; i++ {
+		k := i
+		if k >= len(m.mshrs) {
+			k -= len(m.mshrs)
+		}
+		if w := &m.mshrs[k]; w.page == r.page {
 			m.counters.MSHRHit++
 			m.wait(t, w, r)
 			return true
