@@ -84,9 +84,6 @@ func (s Spec) Validate() error {
 	if s.Core.SIMDs*s.Core.WavefrontSlots > 64 {
 		refuse("core.wavefronts_per_simd", s.Core.WavefrontSlots, fmt.Sprintf("at most %d: a compute unit holds up to 64 wavefronts", 64/s.Core.SIMDs))
 	}
-	if s.Core.UnitsPerArray > 61 {
-		refuse("core.compute_units_per_array", s.Core.UnitsPerArray, "at most 61")
-	}
 	if s.Core.ShaderArrays*s.Core.UnitsPerArray > 256 {
 		refuse("core.shader_arrays", s.Core.ShaderArrays, "such that there are at most 256 compute units")
 	}

@@ -6,8 +6,8 @@ const completionRing = 16
 // completions is the in-order list of a wavefront's memory instructions of one counter: how many were issued, and when those
 // whose completion is known complete.
 type completions struct {
-	times         [completionRing]uint64
 	issued, known uint32
+	times         [completionRing]uint64
 }
 
 func (c *completions) reset() { c.issued, c.known = 0, 0 }

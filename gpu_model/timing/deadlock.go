@@ -3,6 +3,8 @@ package timing
 import (
 	"fmt"
 	"strings"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 )
 
 // DeadlockError reports wavefronts that can never go on.
@@ -40,7 +42,7 @@ func (g *GPU) deadlock(r *run) error {
 					continue
 				}
 				d.Total++
-				if state := w.describe(); len(d.Waves) < maxWaves {
+				if state := w.describe(a.units[i].ops); len(d.Waves) < maxWaves {
 					d.Waves = append(d.Waves, fmt.Sprintf("work-group %v wavefront %d on compute unit %d: %s", w.group.emu.ID, w.emu.IndexInGroup,
 						a.index*len(a.units)+i, state))
 				} else {
@@ -59,10 +61,10 @@ func (g *GPU) deadlock(r *run) error {
 }
 
 // describe tells where a wavefront is and what it waits for.
-func (w *wave) describe() string {
+func (w *wave) describe(ops []emu.Op) string {
 	next := "no instruction"
-	if pc := w.next; int(pc) < len(w.ops) && w.ops[pc].Inst.Op != nil {
-		next = w.ops[pc].Inst.Op.Name
+	if pc := w.next; int(pc) < len(ops) && ops[pc].Inst.Op != nil {
+		next = ops[pc].Inst.Op.Name
 	}
 	return fmt.Sprintf("PC 0x%x (%s), %s", 4*w.next, next, waitNames[w.state])
 }

@@ -23,14 +23,14 @@ const (
 // prepare puts a wavefront into the ready set of its next instruction's port if the instruction is in its buffer.
 func (u *computeUnit) prepare(t uint64, slot int, w *wave) (decoded bool) {
 	u.consumed(t, slot, w)
-	if uint(w.next) >= uint(len(w.ops)) {
+	if uint(w.next) >= uint(len(u.ops)) {
 		w.emu.LeaveProgram()
 		if a := u.array; a.fault == nil {
 			a.fault, a.faultAt = w.emu.Fault, t
 		}
 		return false
 	}
-	op := &w.ops[w.next]
+	op := &u.ops[w.next]
 	u.chargeIssued(t, w)
 	if at := u.available(t, w, op); at > t {
 		w.cause, w.pc = CauseFetch, w.next
@@ -123,7 +123,7 @@ func (u *computeUnit) oldest(set uint64) int {
 // issue carries out one instruction.
 func (u *computeUnit) issue(t uint64, p, slot int) {
 	w := &u.waves[slot]
-	op := &w.ops[w.next]
+	op := &u.ops[w.next]
 	a := u.array
 	w.pc = w.next
 	if w.at != t {
@@ -213,7 +213,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 func (w *wave) execute(op *emu.Op) {
 	if w.ahead == 0 {
 		e := w.emu
-		w.ahead = e.RunAhead()
+		w.ahead = int32(e.RunAhead())
 		w.behind, w.fault = e.PC, e.Fault
 	}
 	w.next = op.Next

@@ -174,10 +174,10 @@ func (g *GPU) overBudget(r *run) error {
 		for i := range a.units {
 			for s := range a.units[i].waves {
 				w := &a.units[i].waves[s]
-				if w.emu == nil || w.emu.Ended || int(w.emu.PC) >= len(w.ops) {
+				if w.emu == nil || w.emu.Ended || int(w.emu.PC) >= len(a.units[i].ops) {
 					continue
 				}
-				w.emu.Fail(&w.ops[w.emu.PC], "%s", reason)
+				w.emu.Fail(&a.units[i].ops[w.emu.PC], "%s", reason)
 				return w.emu.Fault
 			}
 		}

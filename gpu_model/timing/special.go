@@ -9,13 +9,13 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 	switch {
 	case e.Ended:
 		// A wavefront ends when its memory instructions have completed.
-		w.ending, w.wait = true, [2]int{}
+		w.ending, w.wait = true, [2]uint8{}
 		u.waitCount(slot, w, t+1)
 	case e.AtBarrier:
 		u.arrive(t, slot, w)
 	case op.Waits:
 		imm := op.Imm
-		w.wait = [2]int{int(imm & 15), int(imm >> 8 & 15)}
+		w.wait = [2]uint8{uint8(imm & 15), uint8(imm >> 8 & 15)}
 		u.waitCount(slot, w, t+u.lat.special)
 	default:
 		u.follow(t, slot, w, t+u.lat.special)
@@ -25,8 +25,8 @@ func (u *computeUnit) special(t uint64, slot int, w *wave, op *emu.Op) {
 // waitCount lets a wavefront go on at cycle at or later, when its counters have come down to w.wait; or parks it until that
 // is known.
 func (u *computeUnit) waitCount(slot int, w *wave, at uint64) {
-	v := w.vm.reached(w.wait[0])
-	l, cause := w.lgkmReached(w.wait[1])
+	v := w.vm.reached(int(w.wait[0]))
+	l, cause := w.lgkmReached(int(w.wait[1]))
 	if v == never || l == never {
 		w.state, w.at = waitVector, at
 		return
@@ -80,7 +80,7 @@ func (u *computeUnit) end(t uint64, slot int, w *wave) {
 	u.leave(t, w)
 	g := w.group
 	w.gen++
-	w.emu, w.ops, w.group = nil, nil, nil
+	w.emu, w.group = nil, nil
 	u.wantFetch &^= 1 << slot
 	u.freeSlots |= 1 << slot
 	if u.resident--; u.resident == 0 {

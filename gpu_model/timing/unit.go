@@ -13,6 +13,8 @@ type computeUnit struct {
 	lat   *latencies
 	index int // within the shader array
 	next  uint64
+	ops   []emu.Op // of the program that its wavefronts run
+	_     [8]byte
 
 	waves [64]wave
 	wheel wheel // wavefronts that look at their next instruction
@@ -95,6 +97,7 @@ type wave struct {
 	vm   completions // vector memory
 	lds  completions // counted by lgkmcnt, like
 	smem completions // scalar memory
+	_    [56]byte    // whole cache lines of the host's
 }
 
 // begin gives the slot to a wavefront.
@@ -105,35 +108,33 @@ func (w *wave) begin(s waveState) {
 	w.smem.reset()
 }
 
-// waveState is what a wavefront finds fresh in its slot.
+// waveState is what a wavefront finds fresh in its slot. With thousands of wavefronts it is the host's caches that bound a simulation: the
+// first cache line has what every instruction needs, the second what is behind it.
 type waveState struct {
-	emu   *emu.Wavefront
-	ops   []emu.Op
-	group *residentGroup
-	at    uint64 // cycle at which it looks at its next instruction
-	age   uint64 // dispatch order
-	gen   uint32 // counts the wavefronts that used the slot
-	state waitState
-	simd  uint8
-
-	next   uint32 // dword of the instruction to issue next
-	behind uint32 // dword of the instruction behind those executed ahead
-	ahead  int    // instructions that have been executed and not issued yet
-	fault  error  // of the last of them, or of the latest one
+	at      uint64 // cycle at which it looks at its next instruction
+	age     uint64 // dispatch order
+	charged uint64 // what it had been given when it was charged last
+	emu     *emu.Wavefront
+	next    uint32    // dword of the instruction to issue next
+	behind  uint32    // dword of the instruction behind those executed ahead
+	ahead   int32     // instructions that have been executed and not issued yet
+	pc      uint32    // which instruction the wavefront has been busy with since it was charged last
+	queued  uint32    // cycles that its latest instruction waited in a decode queue, of
+	took    uint32    // those until the wavefront went on
+	gen     uint32    // counts the wavefronts that used the slot
+	cause   Cause     // what the wavefront has been doing since it was charged last
+	state   waitState //
+	simd    uint8
+	ending  bool // s_endpgm has issued
 
 	fetch fetchState
-	wait  [2]int // s_waitcnt being waited for: vm and lgkm counts
-	flat  uint16 // which of vm are FLAT, see flatCompletions
+	fault error // of the last of the instructions executed ahead, or of the latest one
 
-	ending bool // s_endpgm has issued
-
-	cause   Cause  // what the wavefront has been doing since it was charged last
-	pc      uint32 // for which instruction
-	charged uint64 // what it had been given then
-	queued  uint32 // cycles that its latest instruction waited in a decode queue, of
-	took    uint32 // those until the wavefront went on
-	late    []lateLoad
-	stored  uint64 // number of the window of its latest store
+	flat   uint16   // which of vm are FLAT, see flatCompletions
+	wait   [2]uint8 // s_waitcnt being waited for: vm and lgkm counts
+	stored uint64   // number of the window of its latest store
+	group  *residentGroup
+	late   []lateLoad
 }
 
 // wake schedules a wavefront at cycle at, or now if that is over.
@@ -209,6 +210,7 @@ func (u *computeUnit) receive(g *residentGroup) {
 	a := u.array
 	r := a.gpu.run
 	group := g.emu
+	u.ops = r.program.Ops
 	group.Start(&a.workspace)
 	perSIMD := a.spec.Core.WavefrontSlots
 	arriving := uint64(0)
@@ -221,7 +223,7 @@ func (u *computeUnit) receive(g *residentGroup) {
 		w := &u.waves[slot]
 		e := group.Waves[i]
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
-		w.begin(waveState{emu: e, ops: r.program.Ops, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
+		w.begin(waveState{emu: e, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,
 			cause: CauseFetch, pc: e.PC, next: e.PC, late: w.late[:0]})
 		arriving |= 1 << slot
 		// The dispatcher runs at the end of a window, so that a group may come when its first fetches are due already.
