@@ -22,9 +22,10 @@ type counters struct {
 	kernels kernelTimes
 	units   []*unitTracer
 
-	fetches    uint64
-	completed  atomic.Uint64 // wavefront instructions; this and the next are read by other goroutines too
-	groupsDone atomic.Uint64
+	fetches, budget, before uint64
+	exceeded                func(n uint64)
+	completed               atomic.Uint64 // wavefront instructions; this and the next are read by other goroutines too
+	groupsDone              atomic.Uint64
 }
 
 // kernelTimes are the cycles of one launch at the command processor.
@@ -97,6 +98,7 @@ func (c *counters) reset() {
 	}
 	c.kernels, c.fetches = kernelTimes{}, 0
 	c.groupsDone.Store(0)
+	c.before = c.completed.Load()
 	for _, u := range c.units {
 		u.busy = 0
 	}
@@ -234,7 +236,9 @@ func (t *unitTracer) EndTask(task tracing.Task) {
 	delete(t.waves, task.ID)
 	t.result.ComputeUnits[t.index].Instructions.Total++
 	t.kernels.lastAt = t.gpu.Cycle()
-	t.completed.Add(1)
+	if n := t.completed.Add(1) - t.before; t.budget > 0 && n > t.budget {
+		t.exceeded(n)
+	}
 }
 
 func (t *unitTracer) StepTask(tracing.Task)          {}

@@ -29,6 +29,9 @@ type Tap struct {
 	// Readable tells of device addresses outside Memory's allocations that a kernel may load from all the same; nil: of none.
 	Readable func(device uint64) bool
 
+	// Budget is the wavefront instructions that a launch may complete; 0: any number.
+	Budget uint64
+
 	// Skew is added to upstream's cycles wherever time is told: virtual time that passed outside upstream.
 	Skew uint64
 
@@ -81,6 +84,9 @@ func (t *Tap) Now() uint64 { return t.GPU.Cycle() + t.Skew }
 func (t *Tap) Begin(units timing.Units, groups [3]uint32, order []uint32, placement []int32) error {
 	t.counters.reset()
 	t.fault, t.l2Bytes = nil, 0
+	t.counters.budget, t.counters.exceeded = t.Budget, func(uint64) {
+		t.fail(fmt.Errorf("more than %d wavefront instructions were completed, the launch's limit", t.Budget))
+	}
 	t.units, t.order = units, nil
 	if order != nil {
 		t.order = newOrder(groups, order, placement)

@@ -133,7 +133,7 @@ func (g *GPU) Load(k *codeobject.Kernel) (*emu.Program, error) {
 	}
 	if !g.options.AllowAll {
 		if err := upstream.Check(k, p.Base+uint64(p.Entry)*4); err != nil {
-			return nil, err
+			return nil, refused(err)
 		}
 	}
 	return p, nil
@@ -184,6 +184,7 @@ func (g *GPU) run(ctx context.Context, l *emu.Launch, o *server.LaunchOptions) (
 		return result, err
 	}
 	tap := g.system.tap
+	tap.Budget = l.MaxInstructions
 	if err := tap.Begin(o.Units, l.GroupCount(), o.Order, o.Placement); err != nil {
 		return result, err
 	}
@@ -345,6 +346,9 @@ func (g *GPU) reportProgress(l *emu.Launch, o *server.LaunchOptions) (stop func(
 		<-ended
 	}
 }
+
+// refused tells of a kernel that upstream can't run with the code that the protocol has for that.
+func refused(err error) error { return status.Error(codes.FailedPrecondition, err.Error()) }
 
 // Failure is a launch that upstream could not end. The server reports it as the model's failure.
 type Failure struct {

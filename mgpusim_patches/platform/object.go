@@ -50,7 +50,7 @@ func codeObject(k *codeobject.Kernel, p *emu.Program) (*object, error) {
 }
 
 func unsupported(k *codeobject.Kernel, format string, arguments ...any) error {
-	return fmt.Errorf("kernel %q needs %s, which upstream MGPUSim %s does not give", k.Name, fmt.Sprintf(format, arguments...), attach.UpstreamVersion)
+	return refused(fmt.Errorf("kernel %q needs %s, which upstream MGPUSim %s does not give", k.Name, fmt.Sprintf(format, arguments...), attach.UpstreamVersion))
 }
 
 // request makes the launch request of a launch. Its arguments and its packet get pages of their own.
