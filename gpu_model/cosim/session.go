@@ -1,12 +1,9 @@
 package cosim
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
-	"strings"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/timing"
@@ -163,16 +160,6 @@ func (s *Session) introduce(seat *Seat) error {
 	return nil
 }
 
-// announce registers a tensor with a monitor, with the counts that it has now.
-func (s *Session) announce(seat *Seat, m *matrix) error {
-	counts, err := m.tileNonzeros(s.mem)
-	if err != nil {
-		return err
-	}
-	_, err = seat.lifecycle(&wire.Lifecycle{Phase: wire.Lifecycle_PHASE_TENSOR_ADDED, Tensor: m.Tensor, TileNonzeros: counts}, false)
-	return err
-}
-
 // tell sends a lifecycle message to the unit in a seat and to its shadows.
 func (s *Session) tell(seat *Seat, event *wire.Lifecycle) error {
 	for _, x := range s.withShadows(seat) {
@@ -282,107 +269,6 @@ func (s *Session) Settle() error {
 	return nil
 }
 
-// Watch registers a tensor with the monitor.
-func (s *Session) Watch(t *wire.Tensor) (uint32, error) {
-	if s.monitor == nil {
-		return 0, errors.New("watching a tensor needs a monitor, none is attached")
-	}
-	m, err := newMatrix(t)
-	if err != nil {
-		return 0, err
-	}
-	if err := s.mem.Watch(m.Address, m.bytes()); err != nil {
-		return 0, err
-	}
-	s.nextTensor++
-	t.Id = s.nextTensor
-	s.tensors = append(s.tensors, m)
-	sort.Slice(s.tensors, func(i, j int) bool { return s.tensors[i].Address < s.tensors[j].Address })
-	for _, seat := range s.withShadows(s.monitor) {
-		if err := s.announce(seat, m); err != nil {
-			return 0, err
-		}
-	}
-	return t.Id, nil
-}
-
-// HostWrote tells the monitor what the host has copied into watched tensors: they are registered again, as they are now.
-func (s *Session) HostWrote(address, bytes uint64) error {
-	if s.monitor == nil {
-		return nil
-	}
-	for _, m := range s.tensors {
-		if address >= m.Address+m.bytes() || m.Address >= address+bytes {
-			continue
-		}
-		for _, seat := range s.withShadows(s.monitor) {
-			if err := s.announce(seat, m); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Unwatch ends what Watch began.
-func (s *Session) Unwatch(id uint32) error {
-	for i, m := range s.tensors {
-		if m.Id != id {
-			continue
-		}
-		s.tensors = append(s.tensors[:i], s.tensors[i+1:]...)
-		if err := s.mem.Unwatch(m.Address, m.bytes()); err != nil {
-			return err
-		}
-		for _, other := range s.tensors { // another tensor may share its pages
-			if err := s.mem.Watch(other.Address, other.bytes()); err != nil {
-				return err
-			}
-		}
-		if s.monitor == nil {
-			return nil
-		}
-		return s.tell(s.monitor, &wire.Lifecycle{Phase: wire.Lifecycle_PHASE_TENSOR_REMOVED, Tensor: m.Tensor})
-	}
-	return fmt.Errorf("no tensor %d is watched", id)
-}
-
-// ReadCounts asks the monitor for the counts of a tensor; latency is what the register read costs, in ps.
-func (s *Session) ReadCounts(id uint32) (counts *wire.CountsReply, latency uint64, err error) {
-	if s.monitor == nil {
-		return nil, 0, errors.New("reading counts needs a monitor, none is attached")
-	}
-	for _, m := range s.tensors {
-		if m.Id == id {
-			return s.readCounts(m)
-		}
-	}
-	return nil, 0, fmt.Errorf("no tensor %d is watched", id)
-}
-
-func (s *Session) readCounts(m *matrix) (*wire.CountsReply, uint64, error) {
-	const kind = wire.EventKind_EVENT_KIND_READ_COUNTS
-	now := s.Now()
-	sequences, err := s.askAll(s.monitor, now, kind, func() *wire.EventBatch {
-		return &wire.EventBatch{Columns: &wire.EventBatch_ReadCounts{ReadCounts: &wire.ReadCountsColumns{Tensor: binary.LittleEndian.AppendUint32(nil, m.Id)}}}
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	request := s.monitor.trace.request(kind, now, nil, uint64(m.Id))
-	r, err := s.monitor.await(sequences[0], kind)
-	if err != nil {
-		return nil, 0, err
-	}
-	if uint64(len(r.counts.TileNonzeros)) != 4*m.tiles() || r.counts.Elements != m.Rows*m.Columns || r.counts.Zeros > r.counts.Elements {
-		return nil, 0, s.monitor.fail(fmt.Sprintf("read_counts event %d", sequences[0]), "expected counts of %d elements in %d tiles of tensor %q, got %d elements, %d zeros and %d bytes of tile counts",
-			m.Rows*m.Columns, m.tiles(), m.Name, r.counts.Elements, r.counts.Zeros, len(r.counts.TileNonzeros))
-	}
-	s.monitor.trace.reply(request, r.latency, []uint64{r.counts.Elements, r.counts.Zeros}, r.counts.TileNonzeros)
-	s.compareAll(s.monitor, sequences, now, r)
-	return r.counts, r.latency, nil
-}
-
 // askAll sends a request to the unit in a seat and to its shadows, and returns its sequence number at each.
 func (s *Session) askAll(seat *Seat, now uint64, kind wire.EventKind, batch func() *wire.EventBatch) ([]uint64, error) {
 	var sequences []uint64
@@ -401,68 +287,6 @@ func (s *Session) compareAll(seat *Seat, sequences []uint64, now uint64, applied
 	for i, x := range s.shadows[seat.Options.Kind] {
 		x.expect(sequences[i+1], now, applied)
 	}
-}
-
-// CreateView maps a compacted view of a tensor into device memory.
-func (s *Session) CreateView(t *wire.Tensor, format string, slot uint64) (*wire.View, error) {
-	if s.compaction == nil {
-		return nil, errors.New("a compacted view needs a compaction engine, none is attached")
-	}
-	m, err := newMatrix(t)
-	if err != nil {
-		return nil, err
-	}
-	if formats := s.compaction.seat.Hello.Formats; len(formats) > 0 && !slices.Contains(formats, format) {
-		return nil, fmt.Errorf("view of tensor %q: unit %s converts to %s, the view asks for %q", t.Name, s.compaction.seat.Name(), strings.Join(formats, ", "), format)
-	}
-	if _, err := s.mem.Bytes(m.Address, m.bytes()); err != nil {
-		return nil, fmt.Errorf("view of tensor %q: %w", t.Name, err)
-	}
-	if slot == 0 || slot%memory.LineBytes != 0 || slot > 1<<26 {
-		return nil, fmt.Errorf("view of tensor %q: the slot must be a positive multiple of %d bytes, got %d", t.Name, memory.LineBytes, slot)
-	}
-	bytes := (m.tiles()*slot + memory.PageBytes - 1) &^ (memory.PageBytes - 1)
-	address, err := s.mem.Allocate(bytes, "view of "+t.Name)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.mem.MapView(address, bytes, s.compaction); err != nil {
-		return nil, errors.Join(err, s.mem.Free(address))
-	}
-	s.nextView++
-	v := s.compaction.newView(m, s.nextView, address, format, slot)
-	s.invalidate(v)
-	return v.wire, s.tell(s.compaction.seat, &wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_ADDED, View: v.wire})
-}
-
-// invalidate drops what the L1 caches hold of a view.
-func (s *Session) invalidate(v *view) {
-	if s.machine.Invalidate != nil {
-		s.machine.Invalidate(v.address, v.matrix.tiles()*v.slot)
-	}
-}
-
-// ViewStatistics is what a view moved in its life.
-type ViewStatistics struct{ Conversions, DenseBytes, EncodedBytes uint64 }
-
-// DestroyView unmaps a view.
-func (s *Session) DestroyView(id uint32) (ViewStatistics, error) {
-	if s.compaction != nil {
-		for i, v := range s.compaction.views {
-			if v.wire.Id != id {
-				continue
-			}
-			s.compaction.views = append(s.compaction.views[:i], s.compaction.views[i+1:]...)
-			s.compaction.latest = nil
-			s.invalidate(v)
-			statistics := ViewStatistics{v.conversions, v.denseBytes, v.encodedBytes}
-			if err := errors.Join(s.mem.UnmapView(v.address), s.mem.Free(v.address)); err != nil {
-				return statistics, err
-			}
-			return statistics, s.tell(s.compaction.seat, &wire.Lifecycle{Phase: wire.Lifecycle_PHASE_VIEW_REMOVED, View: v.wire})
-		}
-	}
-	return ViewStatistics{}, fmt.Errorf("no view %d exists", id)
 }
 
 // MarkLayer tells all units that a layer of the user's job begins or ends. At its end they have handled all of it, so that a failure
