@@ -14,7 +14,16 @@ from bridge.errors import ConfigurationError
 from bridge.metrics import LaunchMetrics
 from bridge.profile import KernelProfile
 
-__all__ = ["Argument", "Kernel", "LaunchProgress", "LaunchResult", "loaded_kernel", "pack_arguments"]
+__all__ = [
+    "Argument",
+    "Kernel",
+    "LaunchProgress",
+    "LaunchResult",
+    "launch_progress",
+    "launch_result",
+    "loaded_kernel",
+    "pack_arguments",
+]
 
 
 @dataclass(frozen=True)
@@ -175,4 +184,44 @@ def _mismatch(kernel: Kernel, argument: Argument, value: Any) -> ConfigurationEr
     return ConfigurationError(
         f"kernel {kernel.name}: argument {argument.name} is {argument.size} bytes of {kind}, "
         f"got {value!r} of type {type(value).__name__}"
+    )
+
+
+def launch_progress(label: str, told: Any) -> LaunchProgress:
+    """Return what the wire's Progress says of a launch."""
+    return LaunchProgress(
+        label=label,
+        workgroups_done=told.workgroups_done,
+        workgroups_total=told.workgroups_total,
+        instructions=told.instructions,
+        cycle=told.cycle,
+        waiting_for=told.waiting_for,
+        waiting_s=told.waiting_s,
+    )
+
+
+def launch_result(
+    kernel: str, label: str, told: Any, metrics: LaunchMetrics, wall_begin_ns: int, wall_s: float
+) -> LaunchResult:
+    """Return what the wire's LaunchResult says of a launch."""
+    return LaunchResult(
+        kernel=kernel,
+        label=label,
+        cycles=told.cycles,
+        launch_tail_cycles=told.launch_tail_cycles,
+        instructions=told.instructions,
+        begin_ps=told.begin_ps,
+        end_ps=told.end_ps,
+        l2_bytes=told.l2_bytes,
+        dram_bytes=told.dram_bytes,
+        posted_events=told.posted_events,
+        requests=told.requests,
+        workgroups=told.workgroups,
+        workgroups_skipped=told.workgroups_skipped,
+        busy_compute_units=told.busy_compute_units,
+        wall_s=wall_s,
+        wall_begin_ns=wall_begin_ns,
+        cold=told.cold,
+        metrics=metrics,
+        profile=KernelProfile.of_message(kernel, told) if told.HasField("profile") else None,
     )

@@ -16,25 +16,31 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bridge import _stop
-from bridge._connection import START_TIMEOUT_S, ModelConnection
+from bridge._attachments import Attachments
+from bridge._connection import ModelConnection
 from bridge._folder import session_folder
-from bridge._process import ChildError
-from bridge._unit_server import UnitServer, start_unit_server
 from bridge._version import __version__
 from bridge.array import DeviceArray
 from bridge.backend import BACKENDS, model_program
 from bridge.capsule import LaunchRecorder
 from bridge.catalogue import describe_kernel, kernel_object
 from bridge.errors import ConfigurationError, ModelFailedError
-from bridge.kernel import Kernel, LaunchProgress, LaunchResult, loaded_kernel, pack_arguments
+from bridge.kernel import (
+    Kernel,
+    LaunchProgress,
+    LaunchResult,
+    launch_progress,
+    launch_result,
+    loaded_kernel,
+    pack_arguments,
+)
 from bridge.metrics import LaunchMetrics, MetricNames
-from bridge.profile import KernelProfile
 from bridge.schedule import Prefetch, Schedule, prefetch_message, schedule_message
 from bridge.statistics import SessionStatistics, UnitTimes, session_statistics, unit_times
 from bridge.tensors import CompactedView, Counts, Matrix, ViewTraffic, WatchedTensor, slot_bytes
 from bridge.trace import LayerSpan
 from bridge.unit_spans import UnitSpans, unit_spans
-from bridge.units import WIRE_KINDS, AttachedUnit, UnitChoice, UnitKey
+from bridge.units import AttachedUnit, UnitChoice
 from spartan_units.shared import SharedPayloads
 from spartan_units.stream import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from spartan_units.types import UnitKind
@@ -99,32 +105,32 @@ class CoSimulation:
         self.backend = backend
         self.portable = kernels == "portable" or backend != BACKENDS[0]
         program = model_program(backend)
-        self.units: dict[UnitKind, AttachedUnit] = {}
         self.launches: list[LaunchResult] = []
         self.layers: list[LayerSpan] = []
         self.profiled: Callable[[str], bool] = lambda _: False
         self._metric_names = MetricNames()
         self.on_progress: Callable[[LaunchProgress], None] | None = None
         self.on_read: Callable[[bytes], None] = lambda _: None
-        self._deadline_s = reply_deadline_s
-        self._seats: dict[UnitKind, int] = {}
-        self._servers: dict[UnitKey, UnitServer] = {}
-        self._choices: dict[UnitKind, UnitChoice] = {}
-        self._shadows: list[int] = []
         self._record = record
         self._kernels: dict[str, Kernel] = {}
         self._allocations: dict[int, tuple[str, int]] = {}
         self._loaded: dict[str, dict[str, Kernel]] = {}
         self._closed = False
-        self._connection = ModelConnection(lambda: self._servers)
         # A short path: the address of a Unix socket has at most 107 bytes.
         self._directory = Path(tempfile.mkdtemp(prefix="spartan-", dir=session_folder()))
         self._payloads = SharedPayloads(str(self._directory))
         self._log = log if log is not None else self._directory / "log"
+        self._attachments = Attachments(
+            self._directory,
+            self._log,
+            reply_deadline_s,
+            lambda name, request: self._call(getattr(self._stub, name), request),
+        )
+        self._connection = ModelConnection(lambda: self._attachments.servers)
         _stop.register(self)
         try:
             for choice in units:  # their processes start while the model does
-                self._serve(choice)
+                self._attachments.serve(choice)
             self._start(program, gpu_set or {}, host_threads, max_instructions)
             for choice in units:
                 self.attach(choice)
@@ -167,64 +173,9 @@ class CoSimulation:
         self.compute_units = int(reply.compute_units)
         self.parameters: dict[str, str] = {parameter.key: parameter.value for parameter in reply.parameters}
 
-    def attach(self, choice: UnitChoice) -> AttachedUnit | None:
-        """Fill a seat; return the unit, or None where the seat is to stay empty.
-
-        Raises:
-            ConfigurationError: for a unit that can't be found or refuses its parameters.
-            UnitFailedError: where it does not start or fails in the handshake.
-        """
-        if choice.empty:
-            return None
-        self._serve(choice)
-        server = self._servers.get(choice.key)
-        if server is not None:
-            try:
-                server.wait_ready(START_TIMEOUT_S)
-            except ChildError as error:
-                raise ConfigurationError(str(error)) from None
-        security = choice.security
-        reply = self._call(
-            self._stub.AttachUnit,
-            gpu_model_pb2.AttachUnitRequest(
-                kind=WIRE_KINDS[choice.kind],
-                target=choice.target if server is None else server.address,
-                parameters_json=json.dumps(dict(choice.parameters)),
-                reply_deadline_s=self._deadline_s,
-                credit_window=choice.credit_window,
-                max_batch_events=choice.max_batch_events,
-                shadow=choice.shadow,
-                tls_ca=security.ca,
-                tls_certificate=security.certificate,
-                tls_key=security.key,
-                token=security.token,
-                insecure_loopback=security.insecure_loopback,
-            ),
-        )
-        unit = AttachedUnit(
-            kind=choice.kind,
-            name=reply.unit.name,
-            version=reply.unit.version,
-            placement=choice.placement,
-            parameters=json.loads(reply.unit.parameters_json or "{}"),
-        )
-        if choice.shadow:
-            self._shadows.append(reply.seat)
-        else:
-            self._seats[choice.kind], self._choices[choice.kind] = reply.seat, choice
-            self.units[choice.kind] = unit
-        return unit
-
-    def _serve(self, choice: UnitChoice) -> None:
-        """Start the server of a unit that is to have one, unless it runs already."""
-        if choice.empty or choice.target is not None or choice.key in self._servers:
-            return
-        socket = self._directory / f"{choice.kind.value}{len(self._servers)}"
-        self._servers[choice.key] = start_unit_server(choice, socket, self._log)
-
     def process_ids(self) -> dict[str, int]:
         """Return the process ids of the GPU model ("model") and of the unit servers (by kind)."""
-        found = {key.kind.value: server.pid for key, server in self._servers.items() if not key.shadow}
+        found = {key.kind.value: server.pid for key, server in self._attachments.servers.items() if not key.shadow}
         if self._connection.model is not None:
             found["model"] = self._connection.model.pid
         return found
@@ -236,7 +187,9 @@ class CoSimulation:
         self._closed = True
         with _stop.uninterrupted():
             self._connection.shut_down()
-            children = [child for child in (self._connection.model, *self._servers.values()) if child is not None]
+            children = [
+                child for child in (self._connection.model, *self._attachments.servers.values()) if child is not None
+            ]
             for child in children:
                 child.ask_to_end()
             deadline = time.monotonic() + _END_PATIENCE_S
@@ -261,7 +214,7 @@ class CoSimulation:
 
     def abandon(self) -> None:
         """Kill all processes and remove the session's files, from another thread and whatever the session is doing."""
-        for child in (self._connection.model, *self._servers.values()):
+        for child in (self._connection.model, *self._attachments.servers.values()):
             if child is not None:
                 child.stop(0)
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -439,43 +392,37 @@ class CoSimulation:
                 if update.WhichOneof("body") == "result":
                     result = update.result
                 elif self.on_progress is not None:
-                    progress = update.progress
-                    self.on_progress(
-                        LaunchProgress(
-                            label=request.label,
-                            workgroups_done=progress.workgroups_done,
-                            workgroups_total=progress.workgroups_total,
-                            instructions=progress.instructions,
-                            cycle=progress.cycle,
-                            waiting_for=progress.waiting_for,
-                            waiting_s=progress.waiting_s,
-                        )
-                    )
+                    self.on_progress(launch_progress(request.label, update.progress))
         if result is None:
             raise ModelFailedError(f"the GPU model ended the launch of {request.label} without a result")
-        return LaunchResult(
-            kernel=kernel.name,
-            label=request.label,
-            cycles=result.cycles,
-            launch_tail_cycles=result.launch_tail_cycles,
-            instructions=result.instructions,
-            begin_ps=result.begin_ps,
-            end_ps=result.end_ps,
-            l2_bytes=result.l2_bytes,
-            dram_bytes=result.dram_bytes,
-            posted_events=result.posted_events,
-            requests=result.requests,
-            workgroups=result.workgroups,
-            workgroups_skipped=result.workgroups_skipped,
-            busy_compute_units=result.busy_compute_units,
-            wall_s=time.perf_counter() - begin,
-            wall_begin_ns=began,
-            cold=result.cold,
-            metrics=LaunchMetrics(result.metrics, self._metric_names),
-            profile=KernelProfile.of_message(kernel.name, result) if result.HasField("profile") else None,
+        return launch_result(
+            kernel.name,
+            request.label,
+            result,
+            LaunchMetrics(result.metrics, self._metric_names),
+            began,
+            time.perf_counter() - begin,
         )
 
-    # Units' tensors
+    # Units
+
+    @property
+    def units(self) -> dict[UnitKind, AttachedUnit]:
+        """The units in their seats."""
+        return self._attachments.units
+
+    def attach(self, choice: UnitChoice) -> AttachedUnit | None:
+        """Fill a seat; return the unit, or None where the seat is to stay empty.
+
+        Raises:
+            ConfigurationError: for a unit that can't be found or refuses its parameters.
+            UnitFailedError: where it does not start or fails in the handshake.
+        """
+        return self._attachments.attach(choice)
+
+    def detach(self, kind: UnitKind) -> dict[str, float]:
+        """End a unit's stream and its process; return its counters."""
+        return self._attachments.detach(kind)
 
     def watch(self, matrix: Matrix) -> WatchedTensor:
         """Let the monitor count the zeros of a matrix from now on."""
@@ -527,35 +474,21 @@ class CoSimulation:
 
         A monitor that comes learns of all watched tensors, with the counts that they have then. Views must not be open.
         """
-        before = {choice.kind: self._choices.get(choice.kind) for choice in choices}
-        for choice in choices:
-            self._exchange(choice.kind, choice)
+        before = self._attachments.exchange({choice.kind: choice for choice in choices})
         yield
-        for kind, old in before.items():
-            self._exchange(kind, old)
-
-    def _exchange(self, kind: UnitKind, choice: UnitChoice | None) -> None:
-        if kind in self.units:
-            self.detach(kind)
-        if choice is not None:
-            self.attach(choice)
+        self._attachments.exchange(before)
 
     def snapshot(self, kind: UnitKind) -> bytes:
         """Return the state of the unit in a seat."""
         snapshot: bytes = self._call(
-            self._stub.SnapshotUnit, gpu_model_pb2.SnapshotUnitRequest(seat=self._seat(kind))
+            self._stub.SnapshotUnit, gpu_model_pb2.SnapshotUnitRequest(seat=self._attachments.seat(kind))
         ).snapshot
         return snapshot
 
     def restore(self, kind: UnitKind, snapshot: bytes) -> None:
         """Return the unit in a seat to a state that it, or one like it, was in."""
-        request = gpu_model_pb2.RestoreUnitRequest(seat=self._seat(kind), snapshot=snapshot)
+        request = gpu_model_pb2.RestoreUnitRequest(seat=self._attachments.seat(kind), snapshot=snapshot)
         self._call(self._stub.RestoreUnit, request)
-
-    def _seat(self, kind: UnitKind) -> int:
-        if kind not in self._seats:
-            raise ConfigurationError(f"no {kind.value} is attached")
-        return self._seats[kind]
 
     def statistics(self) -> SessionStatistics:
         """Return what the session did so far."""
@@ -570,16 +503,6 @@ class CoSimulation:
         """Return when every unit was sent what, detached ones first, and when the model stood still for it."""
         reply = self._call(self._stub.Timeline, gpu_model_pb2.TimelineRequest())
         return [unit_spans(seat) for seat in reply.seats]
-
-    def detach(self, kind: UnitKind) -> dict[str, float]:
-        """End a unit's stream and its process; return its counters."""
-        reply = self._call(self._stub.DetachUnit, gpu_model_pb2.DetachUnitRequest(seat=self._seats.pop(kind)))
-        del self.units[kind]
-        server = self._servers.pop(self._choices.pop(kind).key, None)
-        if server is not None:
-            server.stop()
-        counters: dict[str, float] = json.loads(reply.counters_json or "{}")
-        return counters
 
 
 def _toml_value(value: Any) -> str:

@@ -112,9 +112,9 @@ func (s *Seat) take(m inbound) error {
 		s.lifeline = body.Lifecycle
 		return nil
 	case *wire.UnitMessage_Hello:
-		return s.fail(s.waitedFor(), "it sent a second hello")
+		return s.fail(s.message(), "it sent a second hello")
 	}
-	return s.fail(s.waitedFor(), "it sent a message of unknown kind")
+	return s.fail(s.message(), "it sent a message of unknown kind")
 }
 
 // acknowledged returns the credit of the oldest batch.
@@ -167,6 +167,14 @@ func (s *Seat) waitedFor() string {
 		return fmt.Sprintf("%s event %d", eventName(s.inFlight[0].kind), s.inFlight[0].through-1)
 	}
 	return ""
+}
+
+// message names a message that can't be right by what the unit owes.
+func (s *Seat) message() string {
+	if owed := s.waitedFor(); owed != "" {
+		return owed
+	}
+	return "a message that nobody awaits"
 }
 
 // backlogBytes bounds what waits for credit.
@@ -295,18 +303,18 @@ func (s *Seat) discard() {
 func (s *Seat) takeReplies(batch *wire.ReplyBatch, at time.Time) error {
 	n := int(batch.Count)
 	if n == 0 || len(batch.Sequence) != 8*n || len(batch.LatencyPs) != 8*n {
-		return s.fail(s.waitedFor(), "expected one or more replies with as many sequence numbers and latencies of 8 bytes, got %d with %d and %d bytes",
+		return s.fail(s.message(), "expected one or more replies with as many sequence numbers and latencies of 8 bytes, got %d with %d and %d bytes",
 			n, len(batch.Sequence), len(batch.LatencyPs))
 	}
 	var sizes, encoded, all []byte
 	if tiles := batch.GetCompactTile(); tiles != nil {
 		var err error
 		if all, err = s.incoming(tiles.GetEncoded()); err != nil {
-			return s.fail(s.waitedFor(), "%v", err)
+			return s.fail(s.message(), "%v", err)
 		}
 		encoded = all
 		if sizes = tiles.Size; len(sizes) != 4*n {
-			return s.fail(s.waitedFor(), "expected %d tile sizes of 4 bytes, got %d bytes", n, len(sizes))
+			return s.fail(s.message(), "expected %d tile sizes of 4 bytes, got %d bytes", n, len(sizes))
 		}
 	}
 	for i := range n {
@@ -328,7 +336,7 @@ func (s *Seat) takeReplies(batch *wire.ReplyBatch, at time.Time) error {
 		}
 	}
 	if len(encoded) != 0 {
-		return s.fail(s.waitedFor(), "%d bytes are left over after the last encoded tile", len(encoded))
+		return s.fail(s.message(), "%d bytes are left over after the last encoded tile", len(encoded))
 	}
 	if s.record != nil {
 		return s.record.replies(batch, all)

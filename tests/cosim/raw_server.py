@@ -82,7 +82,7 @@ class Servicer(units_pb2_grpc.UnitsServicer):
             if mode == "hello again":
                 yield units_pb2.UnitMessage(hello=units_pb2.UnitHello(name="again"))
         if mode == "no answer" and body == "replies":
-            return
+            message = acknowledge(message.handled.through_sequence)
         yield message
 
 
