@@ -80,7 +80,7 @@ type shaderArray struct {
 	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
 	inPorts          uint64   // compute units with fetches in their ports
 	connection       ticks    // cycles in which the connection between the compute units and the instruction path works
-	sending          bool     // fetches in the compute units' ports may find room
+	sending          bool     // a compute unit has put a fetch into its port in this cycle
 	crowded          bool     // fetches in the compute units' ports have found none
 	admitting        bool
 	l1iTaken         uint64 // cycle in which it took the latest fetch in

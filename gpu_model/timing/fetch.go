@@ -165,7 +165,7 @@ func (u *computeUnit) answerFetch(slot int, w *wave, at uint64) uint64 {
 	if taken-(sent+way) >= instructionPort {
 		u.array.wakeOthers(u, sent+way+2)
 	}
-	u.array.connection.mark(sent+way, 2)
+	u.array.connection.markFrom(u.array.clock, sent+way, 2)
 	w.fetch.ready = taken + 1
 	u.markAwake(taken, 2)
 	u.wakeFetch(slot, taken+1)

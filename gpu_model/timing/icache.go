@@ -61,7 +61,7 @@ func (a *shaderArray) moveFetches(t uint64) {
 		}
 	}
 	if moved {
-		a.connection.mark(t, 2)
+		a.connection.markFrom(a.clock, t, 2)
 	}
 }
 

@@ -38,10 +38,12 @@ func (k *ticks) count(t uint64) {
 }
 
 // markAwake notes that the unit is awake in n cycles from cycle at on.
-func (u *computeUnit) markAwake(at, n uint64) {
-	k := &u.ticks
+func (u *computeUnit) markAwake(at, n uint64) { u.ticks.markFrom(u.array.clock, at, n) }
+
+// markFrom notes n cycles from cycle at on, seen from cycle now.
+func (k *ticks) markFrom(now, at, n uint64) {
 	if at+n > k.from+64*(tickWords-1) {
-		k.count(u.array.clock)
+		k.count(now)
 	}
 	for ; n > 64; at, n = at+64, n-64 {
 		k.mark(at, 64)
