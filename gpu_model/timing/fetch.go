@@ -85,23 +85,22 @@ func (u *computeUnit) fetchEvents(t uint64, set uint64) {
 			continue
 		}
 		f := &w.fetch
-		if f.jumpAt != 0 && f.jumpAt <= t {
+		if f.pending && f.ready <= t {
+			f.pending, f.answered = false, f.ready
+			if !f.stale {
+				f.have = f.want
+			}
+			f.stale = false
+		}
+		if f.jumpAt != 0 && f.jumpAt <= t { // empties what has come until the cycle before
 			u.redirect(w)
 			u.wantFetch &^= 1 << slot
 		}
 		if f.pending {
-			if f.ready > t {
-				if f.ready != never {
-					u.fetch.add(t, f.ready, 1<<slot)
-				}
-				continue
+			if f.ready != never {
+				u.fetch.add(t, f.ready, 1<<slot)
 			}
-			f.pending, f.answered = false, f.ready
-			if f.stale {
-				f.stale = false
-			} else {
-				f.have = f.want
-			}
+			continue
 		}
 		if u.hasRoom(w) {
 			u.wantFetch |= 1 << slot
