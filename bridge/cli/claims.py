@@ -49,6 +49,7 @@ def claims(
     table: bool = typer.Option(True, help="Measure at the density tables of the network, too."),
     images: int = typer.Option(1, min=1, help="N."),
     gpu: str = typer.Option("r9nano", help="GPU preset."),
+    software: bool = typer.Option(False, "--software", help="Measure conversion by a kernel, without the engine, too."),
     profiling: bool = typer.Option(True, help="Measure the overhead of profiling, too."),
     stored: bool = typer.Option(False, "--stored", help="Measure nothing, print what earlier runs have left."),
     store: Path = typer.Option(Path("runs/claims"), help="Folder of the records; a run that was stopped goes on."),
@@ -93,7 +94,7 @@ def claims(
             for case in cases:
                 if not stored:
                     console.print(f"{name} {case.layer} {case.phase} at {label}", style="dim")
-                rows.append((case, measure(records, gpu, case, host_threads=cores)))
+                rows.append((case, measure(records, gpu, case, host_threads=cores, software=software)))
             wrong += [f"{name} {case.layer} {case.phase}" for case, record in rows if record and not record["verified"]]
             summary = summarise([case.shape.macs for case in cases], [record for _, record in rows], _PEAK)
             entry["points"][label] = _point(rows, summary, densities)
@@ -148,15 +149,15 @@ def _print_point(
         console.print(f"{name} at {label}: nothing measured yet")
         return
     table = rich.table.Table(
-        "layer", "phase", "zeros of", "density", "dense", "% peak", "winograd", "spartan", "% peak", "speedup",
-        "no tail", "ideal", "attainable", "bound by", "right", title=f"{name} at {label} (cycles)",
+        "layer", "phase", "of", "density", "dense", "% peak", "winograd", "software", "spartan", "% peak", "speedup",
+        "no tail", "ideal", "bound", "by", "right", title=f"{name} at {label} (cycles)",
     )  # fmt: skip
     for case, record in found:
         net = {side: record[side]["cycles"] - record[side]["tail_cycles"] for side in ("dense", "spartan")}
         table.add_row(
             case.layer, case.phase, case.operand, f"{case.density:.3f}",
             f"{record['dense']['cycles']:,}", f"{100 * record['macs'] / net['dense'] / _PEAK:.0f}",
-            f"{record['winograd']['cycles']:,}" if "winograd" in record else "–",
+            *(f"{record[side]['cycles']:,}" if side in record else "–" for side in ("winograd", "software")),
             f"{record['spartan']['cycles']:,}", f"{100 * record['useful_macs'] / net['spartan'] / _PEAK:.0f}",
             f"{record['dense']['cycles'] / record['spartan']['cycles']:.2f}", f"{net['dense'] / net['spartan']:.2f}",
             f"{record['bounds']['ideal']:.2f}", f"{record['bounds']['attainable']:.2f}", record["bounds"]["resource"],

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import numpy as np
 import bridge
 import spartan_units
 from bridge._binary import gpusim
+from bridge.array import DeviceArray
 from bridge.catalogue import kernel_folder
-from bridge.data import sparse_tensor
+from bridge.data import Pattern, sparse_tensor
 from bridge.layers import conv
 from bridge.layers.operation import Measurement, Operation
 from bridge.layers.tuned import TABLE
@@ -27,12 +28,13 @@ from bridge.session import CoSimulation
 from bridge.units import default_choices
 from bridge.worth.bounds import bounds
 from bridge.worth.cases import Case
+from spartan_units.types import UnitKind
 
 __all__ = ["Record", "Store", "measure"]
 
 Record = dict[str, Any]
 
-_METHOD = 4
+_METHOD = 5
 """Goes up when a record's figures come to mean something else."""
 
 _COLD_ABOVE = 400_000_000
@@ -80,27 +82,44 @@ class Store:
         return record
 
 
-def measure(store: Store, gpu: str, case: Case, *, host_threads: int = 0) -> Record | None:
+def measure(store: Store, gpu: str, case: Case, *, host_threads: int = 0, software: bool = False) -> Record | None:
     """Return the record of a case: all sides in cycles, multiply-adds, bounds, and whether all outputs were right.
 
     The sides are the implicit GEMM, Winograd where it applies, and Spartan.
 
     A case is run twice and the second run counts (warm caches and TLBs); above 400 M multiply-adds once, which is
     recorded as warm = false.
+
+    What the dense sides take does not depend on values, so they are measured once for a shape, with operands of
+    density 0.5, and Spartan once for all densities and seeds that are asked for. With `software`, "software" is
+    Spartan without its compaction engine: a kernel converts to ELLPACK-DIB.
     """
-    what = {
-        "kind": "convolution",
-        "gpu": gpu,
-        "shape": dataclasses.asdict(case.shape),
-        "phase": case.phase,
-        "operand": case.operand,
-        "x": dataclasses.asdict(case.x),
-        "dy": dataclasses.asdict(case.dy),
+    base = {"kind": "convolution", "gpu": gpu, "shape": dataclasses.asdict(case.shape), "phase": case.phase}
+    patterns = {"operand": case.operand, "x": dataclasses.asdict(case.x), "dy": dataclasses.asdict(case.dy)}
+    half = Pattern(density=0.5, seed=1)
+    any_case = dataclasses.replace(case, operand="x", x=half, dy=half)
+    sides = {
+        "dense": (base, any_case),
+        "spartan": ({**base, **patterns}, case),
     }
-    return store.get(what, lambda: _measure(gpu, case, host_threads))
+    if conv.takes_winograd(case.shape, case.phase):
+        sides["winograd"] = (base, any_case)
+    if software:
+        sides["software"] = ({**base, **patterns}, case)
+    merged: Record = {"verified": True, "wall_s": 0.0}
+    for side, (what, operands) in sides.items():
+        record = store.get({**what, "side": side}, functools.partial(_measure, gpu, operands, side, host_threads))
+        if record is None:
+            return None
+        merged[side] = record["costs"]
+        merged["verified"] = merged["verified"] and record["verified"]
+        merged["wall_s"] += record["wall_s"]
+        if side == "spartan":
+            merged |= {key: record[key] for key in ("macs", "useful_macs", "warm", "bounds")}
+    return merged
 
 
-def _measure(gpu: str, case: Case, host_threads: int) -> Record:
+def _measure(gpu: str, case: Case, side: str, host_threads: int) -> Record:
     shape, phase = case.shape, case.phase
     rng = np.random.default_rng(case.x.seed + 100)
     x, dy = sparse_tensor(shape.input_shape, case.x), sparse_tensor(shape.output_shape, case.dy, signed=True)
@@ -109,31 +128,39 @@ def _measure(gpu: str, case: Case, host_threads: int) -> Record:
     macs, useful = useful_macs(shape, case.operand, x=x, dy=dy)
     warm = macs <= _COLD_ABOVE
     begin = time.perf_counter()
-    with CoSimulation(gpu=gpu, units=list(default_choices().values()), host_threads=host_threads) as session:
+    units = [
+        choice for kind, choice in default_choices().items() if side != "software" or kind is not UnitKind.COMPACTION
+    ]
+    with CoSimulation(gpu=gpu, units=units, host_threads=host_threads) as session:
         arrays = {name: session.array(value, name=name) for name, value in {"x": x, "dy": dy, "w": w}.items()}
-        layouts = conv.FilterLayouts(session, shape, arrays["w"], case.layer)
-        operands: dict[str, Any] = {"x": arrays["x"], "layouts": layouts, "dy": arrays["dy"]}
-        sides: dict[str, Callable[[], Operation]] = {
-            "dense": lambda: conv.dense(phase, session, case.layer, shape, **operands),
-            "spartan": lambda: conv.spartan(phase, session, case.layer, shape, **operands, sparse_operand=case.operand),
-        }
-        if conv.takes_winograd(shape, phase):
-            filters = conv.WinogradFilters(session, shape, arrays["w"], phase, case.layer)
-            operand = arrays["x" if phase == "forward" else "dy"]
-            sides["winograd"] = lambda: conv.winograd(phase, session, case.layer, shape, filters=filters, x=operand)
-        record: Record = {"macs": macs, "useful_macs": useful, "warm": warm, "verified": True}
-        for side, make in sides.items():
-            with make() as operation:
-                if warm:
-                    operation.run()
-                measured = operation.run()
-                within, error = compare(operation.output.numpy(), reference)
-            record[side] = {**_costs(measured), "verified": within, "max_abs_error": error}
-            record["verified"] = record["verified"] and within
+        with _operation(session, case, side, arrays) as operation:
+            if warm:
+                operation.run()
+            measured = operation.run()
+            within, error = compare(operation.output.numpy(), reference)
         limit = bounds(case, session.parameters, macs=macs, useful=useful)
-        record["bounds"] = dataclasses.asdict(limit)
-    record["wall_s"] = round(time.perf_counter() - begin, 1)
-    return record
+    return {
+        "macs": macs,
+        "useful_macs": useful,
+        "warm": warm,
+        "verified": within,
+        "costs": {**_costs(measured), "verified": within, "max_abs_error": error},
+        "bounds": dataclasses.asdict(limit),
+        "wall_s": round(time.perf_counter() - begin, 1),
+    }
+
+
+def _operation(session: CoSimulation, case: Case, side: str, arrays: Mapping[str, DeviceArray]) -> Operation:
+    shape, phase = case.shape, case.phase
+    if side == "winograd":
+        filters = conv.WinogradFilters(session, shape, arrays["w"], phase, case.layer)
+        operand = arrays["x" if phase == "forward" else "dy"]
+        return conv.winograd(phase, session, case.layer, shape, filters=filters, x=operand)
+    layouts = conv.FilterLayouts(session, shape, arrays["w"], case.layer)
+    operands: dict[str, Any] = {"x": arrays["x"], "layouts": layouts, "dy": arrays["dy"]}
+    if side == "dense":
+        return conv.dense(phase, session, case.layer, shape, **operands)
+    return conv.spartan(phase, session, case.layer, shape, **operands, sparse_operand=case.operand)
 
 
 def _costs(measured: Measurement) -> Record:
