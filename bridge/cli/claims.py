@@ -16,6 +16,7 @@ import typer
 from bridge._version import __version__
 from bridge.data import DensityTable, Network, load_densities, load_network
 from bridge.errors import ConfigurationError, VerificationError
+from bridge.worth.adaptive import break_evens, sweep_of, worst_excess
 from bridge.worth.cases import Case, cases_of, shape_of
 from bridge.worth.claims import Claim, Summary, geometric_mean, load_claims, reached_at, summarise
 from bridge.worth.measure import Store, measure
@@ -99,10 +100,16 @@ def claims(
             summary = summarise([case.shape.macs for case in cases], [record for _, record in rows], _PEAK)
             entry["points"][label] = _point(rows, summary, densities)
             _print_point(console, name, label, rows, summary)
+        sweep = sweep_of({value: entry["points"][f"{value:g}"]["cases"] for value in density})
+        if len(density) > 2 and sweep:
+            entry["break_evens"], entry["adaptive_excess"] = break_evens(sweep, 0.0), worst_excess(sweep)
+            console.print(
+                f"{name}: an adaptive run, break-evens from the other densities of the sweep, is at most "
+                f"{entry['adaptive_excess']:+.1%} slower than the fastest dense side (negative: faster)\n"
+            )
         if plot is not None:
-            sweep = {value: entry["points"][f"{value:g}"]["cases"] for value in density}
             target = plot.with_name(f"{plot.stem}-{name}{plot.suffix}")
-            if not plot_sweep(target, name, sweep):
+            if not plot_sweep(target, name, {value: entry["points"][f"{value:g}"]["cases"] for value in density}):
                 console.print(f"{name}: a plot needs measured cases at two densities or more (--density, repeatable)")
         if profiling:
             entry["profiling"] = _profiling(console, records, gpu, net, images, layer, cores, wrong)
