@@ -20,6 +20,9 @@ type interrupt struct {
 // interruption is what leaves the engine.
 type interruption struct{ why error }
 
+// Error is what upstream's own driver prints of it.
+func (i interruption) Error() string { return i.why.Error() }
+
 func (i *interrupt) ask(why error) {
 	i.mu.Lock()
 	if i.why == nil {

@@ -18,6 +18,8 @@ const usage = `usage: mgpusim-bridge COMMAND [ARGUMENTS]
   serve --socket PATH        serve upstream's GPU on a Unix socket until standard input closes
   capsule run [--json] [--results DIR] [--verify] [--stuck SECONDS] [--all] DIR...
                              execute recorded kernel launches on upstream
+  capture --out DIR [--most N] -- PROGRAM [ARGUMENTS]
+                             run an MGPUSim program that calls attach.Open, and write its launches as capsules
   opcodes [--name PART]      measure which instructions upstream executes as the ISA documentation says
   version [--json]           print the versions
 
@@ -30,6 +32,7 @@ Every command exits with 0 when done, 1 when a result differs, 2 on wrong usage,
 var commands = map[string]func(arguments []string) int{
 	"serve":   serve,
 	"capsule": runCapsule,
+	"capture": capture,
 	"opcodes": opcodes,
 	"version": version,
 }
