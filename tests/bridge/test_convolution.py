@@ -33,6 +33,10 @@ SHAPES = {
     "one filter": ConvolutionShape(1, 1, 6, 6, 1, 3, 3),
     "long sum": ConvolutionShape(1, 48, 20, 20, 64, 3, 3, pad_h=1, pad_w=1),
     "wide": ConvolutionShape(1, 16, 5, 100, 16, 3, 3, pad_h=1, pad_w=1),
+    "very wide": ConvolutionShape(1, 16, 6, 205, 16, 3, 3, pad_h=1, pad_w=1),
+    "rows together": ConvolutionShape(3, 32, 10, 27, 80, 3, 3, pad_h=2, pad_w=1),
+    "rows together, groups": ConvolutionShape(2, 32, 7, 6, 40, 3, 3, pad_h=0, pad_w=1, groups=2),
+    "two filter rows": ConvolutionShape(1, 16, 9, 12, 32, 2, 3, pad_h=1, pad_w=1),
     "five wide": ConvolutionShape(2, 32, 9, 27, 16, 5, 5, pad_h=2, pad_w=2),
     "direct groups": ConvolutionShape(2, 64, 6, 7, 96, 3, 3, pad_h=0, pad_w=2, groups=2),
 }
