@@ -293,7 +293,9 @@ class CoSimulation:
             ConfigurationError: for an unknown name.
         """
         description = describe_kernel(name)
-        loaded = self.load(kernel_object(description.object, portable=self.portable))[name]
+        loaded = self.load(kernel_object(description.object, portable=self.portable)).get(name)
+        if loaded is None:  # a portable object need not hold every kernel
+            loaded = self.load(kernel_object(description.object))[name]
         # Code objects of version 2 may leave out names and types; the catalogue has them.
         arguments = zip(loaded.arguments, description.arguments, strict=False)
         named = [replace(argument, name=called, type_name=_TYPES[kind]) for argument, (called, kind) in arguments]
