@@ -1,4 +1,4 @@
-"""The `spartan` command: each public module of this package adds its commands by a function `register(app)`."""
+"""The `spartan` command: each public module of this package adds the command of its name by `register(app)`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bridge.errors import SpartanError
 __all__ = ["main", "make_app"]
 
 
-def make_app() -> typer.Typer:
-    """Return the command with all its subcommands."""
+def make_app(asked: str = "") -> typer.Typer:
+    """Return the command with the subcommand `asked` for, which loads in less time, or where there is none with all."""
     app = typer.Typer(
         name="spartan",
         help="Co-simulation of sparsity hardware in Python with a cycle-level AMD GCN3 GPU model.",
@@ -32,9 +32,10 @@ def make_app() -> typer.Typer:
             print(__version__)  # noqa: T201 - the command's output
             raise typer.Exit
 
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
-        if not module.name.startswith("_"):
-            importlib.import_module(f"{__name__}.{module.name}").register(app)
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    wanted = asked.replace("-", "_")
+    for name in [wanted] if wanted in names else names:
+        importlib.import_module(f"{__name__}.{name}").register(app)
     return app
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     """Run the command; a user's mistake ends in one sentence on standard error and the error's exit code."""
     _stop.install()
     try:
-        make_app()(prog_name="spartan")
+        make_app(*sys.argv[1:2])(prog_name="spartan")
     except SpartanError as error:
         _end(str(error), error.exit_code)
     except _stop.StoppedError as stopped:
