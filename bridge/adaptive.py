@@ -15,7 +15,7 @@ from typing import Any
 
 from bridge.errors import ConfigurationError
 
-__all__ = ["AdaptiveController", "AdaptivePolicy", "Decision"]
+__all__ = ["AdaptiveController", "AdaptivePolicy", "Decision", "break_even_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,15 @@ class AdaptivePolicy:
                 raise ConfigurationError(f"{name}: expected a difference from 0 to below 1, got {getattr(self, name)}")
         if self.longest_period < 1:
             raise ConfigurationError(f"longest_period: expected 1 iteration or more, got {self.longest_period}")
+
+
+def break_even_of(density: float, dense: float, spartan: float) -> float:
+    """Return the density at which Spartan would take as long as dense, from one measurement of both in cycles.
+
+    It takes Spartan's cycles as proportional to the density; their constant part makes the true break-even lie further
+    from the measured density.
+    """
+    return min(1.0, density * dense / spartan) if spartan else 1.0
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.adaptive import AdaptiveController
 from bridge.array import DeviceArray
 from bridge.dnnmark.network import Network, Node
 from bridge.errors import ConfigurationError
 from bridge.layers.network import DeviceNetwork, PlacedPrimitive
 from bridge.session import CoSimulation
+from bridge.tensors import Matrix, WatchedTensor
+from spartan_units.types import UnitKind
 
-__all__ = ["PrimitiveCycles", "StepResult", "TimedStep", "Trainer"]
+__all__ = ["AdaptiveStep", "PrimitiveCycles", "StepResult", "TimedStep", "Trainer"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,23 @@ class PrimitiveCycles:
     label: str
     dense: int
     spartan: int | None
+
+
+@dataclass(frozen=True)
+class AdaptiveStep:
+    """A training step in timing mode that ran as a controller chose.
+
+    Attributes:
+        result: what the step computed.
+        cycles: of the whole step, readings included.
+        reading_cycles: register reads of the monitor.
+        sparse: (layer, label) of what ran with Spartan.
+    """
+
+    result: StepResult
+    cycles: int
+    reading_cycles: int
+    sparse: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,52 @@ class Trainer:
         other += self._cycles_since(first)
         return TimedStep(self._result(labels), tuple(primitives), other)
 
+    def adaptive_step(
+        self, images: NDArray[np.float32], labels: NDArray[Any], controller: AdaptiveController, iteration: int
+    ) -> AdaptiveStep:
+        """Train on one batch, each primitive that Spartan can run on the side that the controller chooses for it.
+
+        The monitor watches the operands of those primitives that the controller wants read in this iteration, and is
+        read before the primitive runs; stalls of watched stores and register reads are part of the cycles.
+
+        Raises:
+            ConfigurationError: where no monitor is attached.
+        """
+        if UnitKind.MONITOR not in self._session.units:
+            raise ConfigurationError("an adaptive step needs a monitor to read, none is attached")
+        self._load(images, labels)
+        first, sparse = len(self._session.launches), []
+        with _Readings(self._session) as readings:
+            both = [*self.device.forward, *self.device.backward]
+            for placed in both:
+                if placed.primitive.sparse is not None and controller.due(*_key(placed), iteration):
+                    readings.watch(placed.primitive.inputs)
+            for place, placed in enumerate(both):
+                if place == len(self.device.forward):
+                    self._cross_entropy()
+                if self._adaptively(placed, controller, iteration, readings):
+                    sparse.append(_key(placed))
+        self._update()
+        cycles = self._cycles_since(first) + readings.cycles
+        return AdaptiveStep(self._result(labels), cycles, readings.cycles, tuple(sparse))
+
+    def _adaptively(
+        self, placed: PlacedPrimitive, controller: AdaptiveController, iteration: int, readings: _Readings
+    ) -> bool:
+        """Run a primitive; tell whether it was with Spartan."""
+        primitive, key = placed.primitive, _key(placed)
+        with self._session.layer(f"{placed.layer} {primitive.label}"):
+            if primitive.sparse is not None:
+                if controller.due(*key, iteration):
+                    controller.observe(*key, iteration, min(map(readings.density, primitive.inputs)))
+                if controller.choose(*key, iteration) == "spartan":
+                    primitive.sparse.run()
+                    # The layers behind read the dense operation's output: the same array, in a framework.
+                    primitive.operation.output.write(primitive.sparse.output.numpy())
+                    return True
+            primitive.operation.run()
+        return False
+
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the class of each image; any number of images, in batches."""
         found = []
@@ -234,3 +301,40 @@ class Trainer:
 
     def _result(self, labels: NDArray[Any]) -> StepResult:
         return StepResult(float(self._loss.numpy().mean()), int((self._classified() == labels).sum()))
+
+
+def _key(placed: PlacedPrimitive) -> tuple[str, str]:
+    return placed.layer, placed.primitive.label
+
+
+class _Readings:
+    """Arrays under watch for one step, each read once; a context manager."""
+
+    def __init__(self, session: CoSimulation) -> None:
+        self._session = session
+        self._watched: dict[int, WatchedTensor] = {}
+        self._densities: dict[int, float] = {}
+        self.cycles = 0
+
+    def __enter__(self) -> _Readings:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for watched in self._watched.values():
+            watched.close()
+
+    def watch(self, arrays: Sequence[DeviceArray]) -> None:
+        """Watch these arrays, which are NCHW."""
+        for array in arrays:
+            if array.address not in self._watched:
+                rows, columns = array.shape[0] * array.shape[1], array.size // (array.shape[0] * array.shape[1])
+                matrix = Matrix(array, rows, columns, columns, 1)
+                self._watched[array.address] = self._session.watch(matrix)
+
+    def density(self, array: DeviceArray) -> float:
+        """Return the density of a watched array, by a register read the first time."""
+        if array.address not in self._densities:
+            counts = self._watched[array.address].read_counts()
+            self.cycles += counts.cycles
+            self._densities[array.address] = counts.density
+        return self._densities[array.address]

@@ -2,7 +2,8 @@
 
 The 1,797 digits of 8 × 8 pixels come with scikit-learn (pip install 'spartan-cosim[training]'). Training runs in
 functional mode, which only computes; every n-th step is repeated in timing mode with the same parameters and batch,
-dense and with the three units. The densities of all activations and gradients are recorded at every step.
+dense, with the three units, and driven by the adaptive framework, which chooses between the two for each convolution
+and pass by what the monitor counts. The densities of all activations and gradients are recorded at every step.
 
     python examples/train_lenet.py --out runs/lenet            # trains to 95 % and more in about two epochs
     python examples/train_lenet.py --steps 4 --time-every 2    # a quick look
@@ -19,7 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from bridge import CoSimulation, default_choices
+from bridge.adaptive import AdaptiveController, AdaptivePolicy, break_even_of
 from bridge.dnnmark import Network, parse_file
+from bridge.layers.primitive import density
 from bridge.traces import DensityLog
 from bridge.training import TimedStep, Trainer
 
@@ -40,13 +43,13 @@ def digits(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 class Timing:
-    """Repeats steps in timing mode, in a session with the three units."""
+    """Repeats steps in timing mode, in a session with the three units: dense, with Spartan, and adaptively."""
 
     def __init__(self, network: Network, rate: float, gpu: str) -> None:
         """Start the session."""
         self._session = CoSimulation(gpu=gpu, units=list(default_choices().values()))
         self._trainer = Trainer(self._session, network, rate=rate)
-        self._faster: dict[tuple[str, str], bool] = {}
+        self.controller: AdaptiveController | None = None
 
     def close(self) -> None:
         """End the session."""
@@ -56,25 +59,40 @@ class Timing:
     def measure(self, step: int, trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> dict[str, object]:
         """Repeat a step with the parameters that `trainer` has before it; return the step's cycles.
 
-        `adaptive` takes, for each primitive, the way that was the faster one when last measured (at first: dense).
+        The adaptive framework drives the step once more: it reads the monitor, and chooses for each convolution's pass.
+        The first measured step gives its break-even densities.
         """
         self._trainer.set_parameters(trainer.parameters())
-        timed: TimedStep = self._trainer.timed_step(images, labels)
-        dense = spartan = adaptive = timed.other_cycles
-        for primitive in timed.primitives:
-            with_units = primitive.dense if primitive.spartan is None else primitive.spartan
-            key = primitive.layer, primitive.label
-            dense += primitive.dense
-            spartan += with_units
-            adaptive += with_units if self._faster.get(key, False) else primitive.dense
-            self._faster[key] = with_units < primitive.dense
+        timed = self._trainer.timed_step(images, labels)
+        if self.controller is None:
+            self.controller = AdaptiveController(self._policy(timed))
+        self._trainer.set_parameters(trainer.parameters())
+        adaptive = self._trainer.adaptive_step(images, labels, self.controller, step)
+        dense = timed.other_cycles + sum(primitive.dense for primitive in timed.primitives)
+        better = [(p.dense, p.dense if p.spartan is None else p.spartan) for p in timed.primitives]
         return {
             "step": step,
             "dense": dense,
-            "spartan": spartan,
-            "adaptive": adaptive,
+            "spartan": timed.other_cycles + sum(with_units for _, with_units in better),
+            "adaptive": adaptive.cycles,
+            "reading": adaptive.reading_cycles,
+            "with_spartan": [f"{layer} {label}" for layer, label in adaptive.sparse],
+            "loss": {"dense": timed.result.loss, "adaptive": adaptive.result.loss},
             "primitives": [asdict(primitive) for primitive in timed.primitives],
         }
+
+    def _policy(self, timed: TimedStep) -> AdaptivePolicy:
+        device = self._trainer.device
+        densities = {
+            (placed.layer, placed.primitive.label): min(density(array.numpy()) for array in placed.primitive.inputs)
+            for placed in (*device.forward, *device.backward)
+        }
+        measured = {
+            f"{p.layer} {p.label}": break_even_of(densities[p.layer, p.label], p.dense, p.spartan)
+            for p in timed.primitives
+            if p.spartan is not None
+        }
+        return AdaptivePolicy(break_even_by_phase=measured)
 
 
 def record_densities(log: DensityLog, step: int, trainer: Trainer) -> None:
@@ -86,7 +104,7 @@ def record_densities(log: DensityLog, step: int, trainer: Trainer) -> None:
 
 
 def main() -> None:
-    """Train, and write results.json, densities.parquet and training.svg."""
+    """Train, and write results.json, decisions.json, densities.parquet and training.svg."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--out", type=Path, default=Path("runs/lenet"), help="folder for the results")
     options.add_argument("--batch", type=int, default=32)
@@ -115,7 +133,7 @@ def main() -> None:
             if timing is not None and step % given.time_every == 0:
                 timed.append(timing.measure(step, trainer, images, labels))
                 cycles = {key: timed[-1][key] for key in ("dense", "spartan", "adaptive")}
-                print(f"step {step}: cycles {cycles}", flush=True)
+                print(f"step {step}: cycles {cycles}, with Spartan: {timed[-1]['with_spartan']}", flush=True)
             result = trainer.step(images, labels)
             losses.append(result.loss)
             record_densities(log, step, trainer)
@@ -123,11 +141,13 @@ def main() -> None:
                 share = result.correct / given.batch
                 print(f"step {step}: loss {result.loss:.4f}, {share:.0%} of the batch correct", flush=True)
         accuracy = float((trainer.predict(test_x) == test_y).mean())
+    given.out.mkdir(parents=True, exist_ok=True)
     if timing is not None:
         timing.close()
+        if timing.controller is not None:
+            timing.controller.write(given.out / "decisions.json")
     print(f"test accuracy {accuracy:.2%} after {given.steps} steps in {time.perf_counter() - begin:.0f} s")
 
-    given.out.mkdir(parents=True, exist_ok=True)
     results = {"test_accuracy": accuracy, "losses": losses, "timed_steps": timed, "batch": given.batch}
     (given.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     log.save(given.out / ("densities.csv" if given.csv else "densities.parquet"))

@@ -91,11 +91,16 @@ class ConvolutionLayer(DeviceLayer):
         if wanted and self._propagation:
             primitives.append(self._primitive("data_gradient", "backward", dy, self._watch(dy)))
             self.input_gradients = (primitives[0].operation.output,)
-        last = self._primitive("filter_gradient", "backward", dy, None)
-        self.gradients["w"] = last.operation.output
         if self._bias is not None:
             self.gradients["bias"] = self.empty(self._bias.shape, "bias gradient")
-            last.operation.launch(
+        last = self._primitive("filter_gradient", "backward", dy, None)
+        self.gradients["w"] = last.operation.output
+        return [*primitives, last]
+
+    def _with_bias(self, phase: str, operation: Operation, dy: DeviceArray | None) -> Operation:
+        """Let the filter gradient, dense or not, compute that of the biases too."""
+        if phase == "filter_gradient" and "bias" in self.gradients:
+            operation.launch(
                 "bias_gradient",
                 {
                     "dy": dy,
@@ -105,7 +110,7 @@ class ConvolutionLayer(DeviceLayer):
                     "pixels": self.shape.pixels,
                 },
             )
-        return [*primitives, last]
+        return operation
 
     def _watch(self, dy: DeviceArray) -> WatchedTensor | None:
         """Let the monitor count dY as it is written, where the data gradient reads it as it lies."""
@@ -120,15 +125,17 @@ class ConvolutionLayer(DeviceLayer):
     ) -> Primitive:
         (x,), shape, name, bias = self.inputs, self.shape, self.node.name, self._bias if phase == "forward" else None
         operation = dense(phase, self.session, name, shape, x=x, layouts=self._layouts, dy=dy, bias=bias)
+        self._with_bias(phase, operation, dy)
         self._resources.callback(operation.close)
         sparse: Operation | None = None
         if UnitKind.COMPACTION in self.session.units:
 
             def with_units(operand: str) -> Operation:
-                return spartan(
+                made = spartan(
                     phase, self.session, name, shape, x=x, layouts=self._layouts, dy=dy, bias=bias, dy_counts=counts,
                     sparse_operand=operand,
                 )  # fmt: skip
+                return self._with_bias(phase, made, dy)
 
             sparse = with_units("x") if phase != "filter_gradient" or dy is None else _SparserOperand(with_units, x, dy)
             self._watches.callback(sparse.close)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bridge import ConfigurationError, CoSimulation, default_choices
+from bridge.adaptive import AdaptiveController, AdaptivePolicy
 from bridge.dnnmark import Network, parse_text
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.reference import dense, elementwise, pooling
@@ -114,6 +115,44 @@ def test_steps_equal_numpy(units):
         np.testing.assert_array_equal(trainer.predict(IMAGES[0][:5]), logits.argmax(axis=1)[:5])
 
 
+def test_adaptive_steps_equal_numpy_on_either_side():
+    """What the controller chooses follows the densities that the monitor counts, and changes no result."""
+    network = Network.from_description(parse_text(TEXT))
+    controller = AdaptiveController(AdaptivePolicy(break_even=0.75))
+    with (
+        CoSimulation(units=list(default_choices().values())) as session,
+        Trainer(session, network, rate=RATE, momentum=MOMENTUM, decay=DECAY, seed=2) as trainer,
+    ):
+        parameters = {key: value.astype(np.float64) for key, value in trainer.parameters().items()}
+        velocity = {key: np.zeros_like(value) for key, value in parameters.items()}
+        for number, (images, labels) in enumerate(zip(IMAGES, LABELS, strict=True)):
+            wanted = numpy_step(parameters, velocity, images, labels)
+            step = trainer.adaptive_step(images, labels, controller, number)
+            assert step.result.loss == pytest.approx(wanted, rel=1e-4)
+            # The images are dense; of conv's output gradient, maximum pooling lets a quarter through at most.
+            assert step.sparse == (("conv", "ConvBwdFilter"),)
+            assert (step.reading_cycles > 0) is (number < 2)  # steady by then: not read in the third
+            assert step.reading_cycles < step.cycles
+            if number == 1:
+                gradient = trainer.device.output_gradients["conv"].numpy()
+        for key, value in trainer.parameters().items():
+            np.testing.assert_allclose(value, parameters[key], rtol=1e-3, atol=1e-5)
+        read = [decision for decision in controller.decisions if decision.layer == "conv"]
+        assert [decision.density for decision in read if decision.phase == "ConvFwd"] == [1.0] * 3
+        assert read[-1].density == pytest.approx(np.count_nonzero(gradient) / gradient.size)
+        assert {decision.side for decision in read if decision.phase == "ConvFwd"} == {"dense"}
+
+
+def test_an_adaptive_step_needs_a_monitor():
+    network = Network.from_description(parse_text(TEXT))
+    with (
+        CoSimulation(mode="functional") as session,
+        Trainer(session, network, rate=RATE) as trainer,
+        pytest.raises(ConfigurationError, match="needs a monitor to read"),
+    ):
+        trainer.adaptive_step(IMAGES[0], LABELS[0], AdaptiveController(), 0)
+
+
 def test_parameters_move_to_another_session():
     network = Network.from_description(parse_text(TEXT))
     with CoSimulation(mode="functional") as session, Trainer(session, network, rate=RATE, seed=1) as first:
@@ -143,6 +182,11 @@ def test_lenet_learns_digits(tmp_path):
     losses = results["losses"]
     assert np.mean(losses[-10:]) < 0.1 * np.mean(losses[:10])
     assert [entry["step"] for entry in results["timed_steps"]] == [0, 30, 60]
-    assert all(entry["adaptive"] <= entry["dense"] for entry in results["timed_steps"])
+    for entry in results["timed_steps"]:
+        assert entry["loss"]["adaptive"] == pytest.approx(entry["loss"]["dense"], rel=1e-4)
+        assert entry["with_spartan"] == ["conv2 ConvBwdData"]
+        assert entry["adaptive"] < min(entry["dense"], entry["spartan"])
+    decisions = json.loads((tmp_path / "decisions.json").read_text())["decisions"]
+    assert {d["side"] for d in decisions if (d["layer"], d["phase"]) == ("conv2", "ConvBwdData")} == {"spartan"}
     assert (tmp_path / "densities.parquet").stat().st_size > 0
     assert re.search(r"<svg", (tmp_path / "training.svg").read_text())
