@@ -11,7 +11,7 @@ from bridge.layers.network import DeviceNetwork, Draw, PlacedPrimitive, gaussian
 from bridge.layers.operation import Operation
 from bridge.session import CoSimulation
 
-__all__ = ["Phases", "Row", "SpartanFigures", "run_network"]
+__all__ = ["Phases", "Row", "SpartanFigures", "run_network", "run_primitives"]
 
 Phases = Literal["forward", "backward", "both"]
 
@@ -110,6 +110,20 @@ def run_network(
             measured.sort(key=lambda item: order.index(item.layer))
         runner.run(measured)
         return runner.rows
+
+
+def run_primitives(
+    session: CoSimulation,
+    placed: list[PlacedPrimitive],
+    *,
+    iterations: int,
+    warmup: int,
+    on_row: Callable[[Row], None],
+) -> list[Row]:
+    """Run primitives as `run_network` does; return a row for each."""
+    runner = _Runner(session, iterations, warmup, None, on_row)
+    runner.run(placed)
+    return runner.rows
 
 
 class _Runner:

@@ -6,9 +6,11 @@ layer is measured by itself, with these data, in a session of its own; its rows 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.dnnmark.benchmark import Phases, Row, SpartanFigures, run_network
+from bridge.array import DeviceArray
+from bridge.dnnmark.benchmark import Phases, Row, SpartanFigures, run_network, run_primitives
 from bridge.dnnmark.network import Network, Node
 from bridge.errors import ConfigurationError
-from bridge.layers.network import DeviceNetwork, Draw
+from bridge.layers.network import DeviceNetwork, Draw, PlacedPrimitive, gradient_sum
 from bridge.session import CoSimulation
 
 __all__ = ["run_one_layer", "run_resumable"]
@@ -42,7 +45,7 @@ def run_resumable(
 ) -> list[Row]:
     """Run a composed network layer by layer; return all rows, those of earlier calls included.
 
-    The sums of gradients where two layers read one output are part of the functional run alone.
+    The sums of gradients where two layers read one output come with the layer that they arrive at.
 
     Args:
         folder: keeps the job, the tensors and the rows.
@@ -82,6 +85,7 @@ def run_resumable(
                     draw=_in_order(lambda layer, what: np.load(folder / _TENSORS / _file_name(layer, what))),
                     on_row=on_row,
                 )
+                found += _run_sums(session, node, folder / _TENSORS, iterations, warmup, on_row)
             _write(path, json.dumps([asdict(row) for row in found], indent=1).encode())
         rows += found
     return rows
@@ -126,6 +130,28 @@ def run_one_layer(
             draw=_in_order(lambda layer, what: held[layer, what]),
             on_row=on_row,
         )
+
+
+def _run_sums(
+    session: CoSimulation, node: Node, tensors: Path, iterations: int, warmup: int, on_row: Callable[[Row], None]
+) -> list[Row]:
+    """Measure the sums of gradients that arrive at a node, on what they added in the run of the whole."""
+    placed: list[PlacedPrimitive] = []
+    recorded = (tensors / _file_name(node.name, f"sum{number}a") for number in itertools.count())
+    with contextlib.ExitStack() as stack:
+        for number, first in enumerate(itertools.takewhile(Path.exists, recorded)):
+            paths = (first, tensors / _file_name(node.name, f"sum{number}b"))
+            a, b = (stack.enter_context(_array(session, path)) for path in paths)
+            placed.append(gradient_sum(session, node, a, b))
+            stack.callback(placed[-1].primitive.operation.close)
+        return run_primitives(session, placed, iterations=iterations, warmup=warmup, on_row=on_row)
+
+
+@contextlib.contextmanager
+def _array(session: CoSimulation, path: Path) -> Iterator[DeviceArray]:
+    made = session.array(np.load(path), name=path.stem)
+    yield made
+    made.free()
 
 
 def _alone(network: Network, node: Node) -> Network:
@@ -187,7 +213,10 @@ def _compute_tensors(
     wanted: AbstractSet[str] | None = None,
     backward: bool = True,
 ) -> None:
-    """Run a network once and hand over what the layers (or those wanted) read: "input0", "input1", "gradient0"."""
+    """Run a network once and hand over what the layers (or those wanted) read: "input0", "input1", "gradient0".
+
+    Sums of gradients that arrive at a layer add "sum0a" and "sum0b", then "sum1a" and "sum1b", and so on.
+    """
     with DeviceNetwork(session, network, seed=seed, draw=draw, backward=backward) as device:
         for placed in (*device.forward, *device.backward):
             placed.primitive.operation.run()
@@ -198,6 +227,10 @@ def _compute_tensors(
                 keep(name, f"input{number}", array.numpy())
             if name in device.output_gradients:
                 keep(name, "gradient0", device.output_gradients[name].numpy())
+            sums = (p.primitive for p in device.backward if (p.layer, p.primitive.label) == (name, "SumBwd"))
+            for number, primitive in enumerate(sums):
+                for which, array in zip("ab", primitive.inputs, strict=True):
+                    keep(name, f"sum{number}{which}", array.numpy())
 
 
 def _in_order(read: Callable[[str, str], NDArray[np.float32]]) -> Draw:

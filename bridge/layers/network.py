@@ -23,7 +23,7 @@ from bridge.layers.pooling import GlobalAveragePoolingLayer, PoolingLayer
 from bridge.layers.primitive import Expectation, Primitive, close_to
 from bridge.session import CoSimulation
 
-__all__ = ["DeviceNetwork", "Draw", "PlacedPrimitive", "gaussian", "make_layer"]
+__all__ = ["DeviceNetwork", "Draw", "PlacedPrimitive", "gaussian", "gradient_sum", "make_layer"]
 
 _CLASSES: dict[type[described.Layer], type[DeviceLayer]] = {
     described.Convolution: ConvolutionLayer,
@@ -187,14 +187,20 @@ class DeviceNetwork:
 
     def _sum(self, node: Node, a: DeviceArray, b: DeviceArray) -> DeviceArray:
         """Add the primitive that sums two readers' gradients."""
-        operation = Operation(self.session, f"{node.name} SumBwd")
-        self._resources.callback(operation.close)
-        total = operation.output = operation.empty(node.output_shape, "gradient")
-        operation.launch("add", {"a": a, "b": b, "y": total, "n": total.size})
+        placed = gradient_sum(self.session, node, a, b)
+        self._resources.callback(placed.primitive.operation.close)
+        self.backward.append(placed)
+        return placed.primitive.operation.output
 
-        def expected() -> list[Expectation]:
-            values = a.numpy().astype(np.float64).reshape(-1) + b.numpy().reshape(-1)
-            return [Expectation(total, values, close_to(values, relative=1))]
 
-        self.backward.append(PlacedPrimitive(node.name, Primitive("SumBwd", "backward", operation, (a, b), expected)))
-        return total
+def gradient_sum(session: CoSimulation, node: Node, a: DeviceArray, b: DeviceArray) -> PlacedPrimitive:
+    """Return SumBwd: the sum of two gradients that arrive at a node's output; the caller closes its operation."""
+    operation = Operation(session, f"{node.name} SumBwd")
+    total = operation.output = operation.empty(node.output_shape, "gradient")
+    operation.launch("add", {"a": a, "b": b, "y": total, "n": total.size})
+
+    def expected() -> list[Expectation]:
+        values = a.numpy().astype(np.float64).reshape(-1) + b.numpy().reshape(-1)
+        return [Expectation(total, values, close_to(values, relative=1))]
+
+    return PlacedPrimitive(node.name, Primitive("SumBwd", "backward", operation, (a, b), expected))

@@ -172,7 +172,13 @@ def test_a_run_layer_by_layer_goes_on_where_it_was(block, tmp_path):
     command = ["dnnmark", block, "--mode", "functional", "--no-spartan", "--resume", out, "--json", file]
     assert spartan(*command).returncode == 0
     rows = json.loads(file.read_text())
-    assert {row["label"] for row in rows} == {*FORWARD, *BACKWARD} - {"SumBwd"}
+    whole = tmp_path / "whole.json"
+    assert spartan("dnnmark", block, "--mode", "functional", "--no-spartan", "--json", whole).returncode == 0
+    of_whole = json.loads(whole.read_text())
+    assert sorted((row["layer"], row["label"]) for row in rows) == sorted((r["layer"], r["label"]) for r in of_whole)
+    density = {(row["layer"], row["label"]): row["density"] for row in of_whole}
+    assert all(row["density"] == density[row["layer"], row["label"]] for row in rows)
+    assert "SumBwd" in {row["label"] for row in rows}
     assert all(row["verified"] for row in rows)
     # A row that is there is taken as it is; a layer that is not is measured again.
     kept = out / "rows" / "001.json"
