@@ -174,12 +174,8 @@ def _estimate(plan: GemmPlan, M: int, N: int, K: int) -> float:
     groups = across * _ceil_div(_ceil_div(M, plan.rows), per_group) * _ceil_div(slices, 1 << plan.slice_shift)
     resident = _ceil_div(groups, 64)
     factor = {1: 1.9, 2: 2.5, 3: 3.4}.get(resident, 1.08 * resident)
-    products = plan.k_slice * plan.rows * plan.columns / 16
-    busiest = factor * (products + 400)
-    if resident == 2:
-        busiest = min(busiest, 2.05 * (products + 4500))  # long slices: GEMM 1024³ runs at 94 % of peak
     sums = 4100 + 4 * M * N * (slices + 1) / 550 if slices > 1 else 0
-    return busiest + sums
+    return factor * (plan.k_slice * plan.rows * plan.columns / 16 + 400) + sums
 
 
 def plan_sparse(M: int, N: int, K: int, *, portable: bool = False) -> GemmPlan:
