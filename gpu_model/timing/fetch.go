@@ -145,6 +145,9 @@ func (u *computeUnit) sendFetch(t uint64, slot int) {
 	a.fetches++
 	line := (a.gpu.run.program.Base + uint64(int64(int32(f.want))*4)) >> lineShift
 	f.want += lineDwords
+	if u.inPort == 0 {
+		a.connection.markFrom(a.clock, t, 1) // works even if there is no room
+	}
 	u.port[u.inPort] = fetchRequest{line: line, gen: w.gen, slot: uint8(slot)}
 	u.inPort++
 	u.array.inPorts |= 1 << u.index
@@ -163,6 +166,7 @@ func (u *computeUnit) answerFetch(slot int, w *wave, at uint64) uint64 {
 	u.answered++
 	if taken-(sent+way) >= instructionPort {
 		u.array.wakeOthers(u, sent+way+2)
+		u.array.connection.markFrom(u.array.clock, sent+way+1, 1)
 	}
 	u.array.connection.markFrom(u.array.clock, sent+way, 2)
 	w.fetch.ready = taken + 1
