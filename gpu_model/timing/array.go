@@ -77,11 +77,14 @@ type shaderArray struct {
 	l1sTLB, l1iTLB   tlb
 	l1sOrder         reorderBuffer
 	l1iOrder         reorderBuffer
-	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
-	inPorts          uint64   // compute units with fetches in their ports
-	connection       ticks    // cycles in which the connection between the compute units and the instruction path works
-	sending          bool     // a compute unit has put a fetch into its port in this cycle
-	crowded          bool     // fetches in the compute units' ports have found none
+	fetchSlots       []uint64   // instruction cache: when each of the fetches it can hold is answered
+	inPorts          uint64     // compute units with fetches in their ports
+	connection       ticks      // cycles in which the connection between the compute units and the instruction path works
+	sending          bool       // a compute unit has put a fetch into its port in this cycle
+	moveAt           uint64     // next cycle in which fetches that found no room may find some, never if not known
+	roomAt           [32]uint64 // when the latest fetches that the instruction cache took in had left their room to others
+	taken            uint64     // how many there were
+	crowded          bool       // fetches in the compute units' ports have found none
 	admitting        bool
 	l1iTaken         uint64 // cycle in which it took the latest fetch in
 	l1iCount         int    // fetches taken in then
@@ -160,7 +163,7 @@ func (a *shaderArray) run(from, to uint64) {
 	a.receive(to)
 	units := a.units
 	for {
-		t := never
+		t := a.moveAt
 		for i := range units {
 			if n := units[i].next; n < t {
 				t = n
@@ -178,7 +181,7 @@ func (a *shaderArray) run(from, to uint64) {
 				a.steps++
 			}
 		}
-		if a.sending {
+		if a.sending || a.moveAt <= t {
 			a.moveFetches(t)
 		}
 	}

@@ -18,8 +18,16 @@ type fetchRequest struct {
 // moveFetches lets the connection to the instruction path move what is in the compute units' ports in cycle t: from each of the ports in turn all
 // that finds room, beginning with another one in every cycle in which it works.
 func (a *shaderArray) moveFetches(t uint64) {
-	r := &a.l1iOrder
 	a.sending, a.crowded = false, false
+	room := a.sharedRoom(t)
+	if a.moveAt <= t && a.sharedRoom(t-1) <= 0 {
+		// Room in the full port behind wakes all compute units.
+		a.connection.markFrom(a.clock, t, 1)
+		for i := range a.units {
+			a.units[i].markAwake(t+1, 1)
+		}
+	}
+	a.moveAt = never
 	a.connection.count(t)
 	// The answers' side is a port too, the first.
 	behind := uint64(0) // the compute units whose ports come before the one that begins
@@ -36,7 +44,8 @@ func (a *shaderArray) moveFetches(t uint64) {
 		i := bits.TrailingZeros64(m)
 		u := &a.units[i]
 		n := 0
-		for ; n < u.inPort && r.tail-r.admitted < sharedPorts; n++ {
+		for ; n < u.inPort && room > 0; n++ {
+			room--
 			f := &u.port[n]
 			w := &u.waves[f.slot]
 			if w.gen != f.gen {
@@ -63,6 +72,25 @@ func (a *shaderArray) moveFetches(t uint64) {
 	if moved {
 		a.connection.markFrom(a.clock, t, 2)
 	}
+	if a.crowded = a.crowded || room <= 0; a.crowded {
+		for i := range a.roomAt {
+			if at := a.roomAt[i]; at > t {
+				a.moveAt = min(a.moveAt, at)
+			}
+		}
+	}
+}
+
+// sharedRoom returns for how many fetches there is room behind the compute units' ports in cycle t: for as many as have left it a little after
+// the instruction cache took others in.
+func (a *shaderArray) sharedRoom(t uint64) int {
+	room := sharedPorts - int(a.l1iOrder.tail-a.l1iOrder.admitted)
+	for i := a.taken; room > 0; room-- {
+		if i--; a.roomAt[i%uint64(len(a.roomAt))] <= t {
+			break
+		}
+	}
+	return room
 }
 
 // fetch sends a compute unit's request for a line of code to the instruction cache, where it arrives at cycle t if nothing holds it up.
@@ -139,12 +167,11 @@ func (a *shaderArray) admitFetches() {
 		a.fetchSlots[room] = never
 		r.admitted++
 		a.lookupL1I(tx, at)
+		free := at + 2
+		a.roomAt[a.taken%uint64(len(a.roomAt))] = free
+		a.taken++
 		if a.crowded {
-			// The room in the full port behind wakes all compute units.
-			a.moveFetches(at + 2)
-			for i := range a.units {
-				a.units[i].markAwake(at+3, 1)
-			}
+			a.moveAt = min(a.moveAt, max(free, a.clock))
 		}
 	}
 }
