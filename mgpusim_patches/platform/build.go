@@ -32,6 +32,7 @@ type system struct {
 func newSystem(storage *mem.Storage, pages *pageTable, m *memory.Memory, frozen uint64) (s *system, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
+			_ = os.RemoveAll(s.directory)
 			err = fmt.Errorf("upstream MGPUSim %s can't be built: %v", attach.UpstreamVersion, problem)
 		}
 	}()

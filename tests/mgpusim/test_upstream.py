@@ -169,3 +169,17 @@ def test_the_bridge_tells_its_versions() -> None:
     versions = json.loads(subprocess.run([program, "version", "--json"], capture_output=True, check=True).stdout)
     assert (versions["mgpusim"], versions["akita"]) == ("v4.2.0", "v4.9.0")
     assert os.access(program, os.X_OK)
+
+
+def test_a_failing_unit_ends_the_run_with_its_own_status(tmp_path: Path) -> None:
+    config = tmp_path / "tiny.toml"
+    config.write_text(
+        'name = "tiny"\nwarmup = 0\n[input]\nimage = "sample"\nresize = [6, 6]\n'
+        '[[layers]]\nkind = "conv"\nname = "conv1"\nfilters = 8\nsize = 3\npadding = 1\n'
+    )
+    unit_of = ROOT / "tests" / "bridge" / "data" / "misbehaving_units.py"
+    options = ("--backend", "mgpusim", "--out", tmp_path / "out", "--unit", f"compaction={unit_of}:WrongSize")
+    result = spartan("run", config, *options)
+    assert result.returncode == 3
+    assert result.stderr.startswith("spartan: unit wrong-size failed at compact_tile event")
+    assert "expected 1 to 8384 bytes (the slot)" in result.stderr
