@@ -2,7 +2,7 @@ package gpuconfig
 
 // listed are the parameters that the model does not look at: they are facts about the GPU that is modelled. Where data banks, ports and TLB
 // lanes are concerned, their effect was below what a measurement shows; MSHRs of an L1 cache or TLB never run out before what else a compute
-// unit may have under way; what copies cost is no part of a kernel's time. Scalar loads pass a reorder buffer that is never full.
+// unit may have under way; what a copy costs is no part of a kernel's time. Scalar loads pass a reorder buffer that is never full.
 var listed = map[string]bool{
 	"vmem.instruction_width": true, "vmem.transaction_width": true,
 	"l1v.banks": true, "l1v.mshrs": true, "l1v.reorder_per_cycle": true,
@@ -11,7 +11,7 @@ var listed = map[string]bool{
 	"l1v_tlb.mshrs": true, "l1v_tlb.requests_per_cycle": true,
 	"l1s_tlb.mshrs": true, "l1s_tlb.requests_per_cycle": true,
 	"l1i_tlb.mshrs": true, "l1i_tlb.requests_per_cycle": true,
-	"host.link_cycles": true, "host.link_bytes_per_cycle": true, "host.copy_to_device_cycles": true, "host.copy_from_device_cycles": true,
+	"host.copy_to_device_cycles": true, "host.copy_from_device_cycles": true,
 }
 
 // Listed reports whether a parameter is listed but has no effect on the model.

@@ -95,7 +95,8 @@ var effects = []struct{ key, value, name, scene string }{
 }
 
 // noCycles are the parameters that change something else than cycles, can't be changed, or bind only in patterns that no case has.
-var noCycles = []string{"name", "clock_hz", "fetch.line_bytes", "dram.bytes", "l1s.ways", "l1s.requests_per_cycle"}
+var noCycles = []string{"name", "clock_hz", "fetch.line_bytes", "dram.bytes", "l1s.ways", "l1s.requests_per_cycle",
+	"host.link_cycles", "host.link_bytes_per_cycle"}
 
 // TestParametersTakeEffect checks that every parameter does what it says where it says so: it changes the cycles or misses of a case, or is
 // marked as having no effect.
