@@ -13,6 +13,7 @@ from bridge.layers.conv import ConvolutionShape
 from bridge.layers.conv.direct import DirectPlan, direct_candidates, forward_problem, plan_direct
 from bridge.layers.gemm import GemmPlan, gemm_candidates, plan_dense
 from bridge.layers.tuned import TABLE, looked_up, read_table, trying
+from bridge.worth import Store, measure
 from bridge.worth.cases import Case
 from bridge.worth.tune import tune_case, write_table
 
@@ -52,6 +53,16 @@ def test_direct_candidates_split_no_finer_than_channel_tiles_and_rows():
     for plan in [*direct_candidates(problem), plan_direct(problem)]:
         assert plan.slices <= problem.channel_tiles * problem.filter_height
         assert plan.slices % (1 << plan.slice_shift) == 0
+
+
+@pytest.mark.parametrize("width", [56, 112, 224])
+def test_the_largest_work_groups_of_direct_plans_fit_a_compute_unit(width, tmp_path):
+    shape = ConvolutionShape(1, 32, 3, width, 64, 3, 3, pad_h=1, pad_w=1)
+    problem = forward_problem(shape)
+    plan = DirectPlan(64, problem.group_waves[-1], 2, 4)
+    case = Case("wide", shape, "forward", "x", Pattern(density=0.4), Pattern(density=0.4))
+    with trying({problem.key: dataclasses.asdict(plan)}):
+        assert measure(Store(tmp_path), "r9nano", case)["verified"]
 
 
 def test_the_tuner_keeps_the_fastest(tmp_path):

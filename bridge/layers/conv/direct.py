@@ -108,6 +108,11 @@ class DirectProblem:
             and 0 <= self.pad_w < self.filter_width
         )
 
+    @property
+    def group_waves(self) -> tuple[int, ...]:
+        """Wavefronts of work-groups that fit a compute unit: two on a SIMD have 128 vector registers each."""
+        return (4, 8) if self.width <= 112 else (4,)
+
 
 @dataclass(frozen=True)
 class DirectPlan:
@@ -162,7 +167,7 @@ def plan_direct(problem: DirectProblem) -> DirectPlan:
     slices = min(max(4, round(_WAVES / blocks / 4) * 4), units // 4 * 4)
     share = -(-units // slices)
     slices = min(slices, -(-units // share // 4) * 4)  # none that has nothing to do
-    return DirectPlan(64, 8 if blocks >= _SHARED_ABOVE else 4, 2, slices)
+    return DirectPlan(64, problem.group_waves[-1] if blocks >= _SHARED_ABOVE else 4, 2, slices)
 
 
 def direct_candidates(problem: DirectProblem) -> list[DirectPlan]:
@@ -178,7 +183,8 @@ def direct_candidates(problem: DirectProblem) -> list[DirectPlan]:
             if slices > units or not 200 <= blocks * slices <= 6000:
                 continue
             shift = 2 if slices > 1 else 0
-            found += [DirectPlan(columns, waves, shift, slices) for waves in (4, 8) if rows >= waves >> shift]
+            sizes = [waves for waves in problem.group_waves if rows >= waves >> shift]
+            found += [DirectPlan(columns, waves, shift, slices) for waves in sizes]
     return found or [plan_direct(problem)]
 
 
