@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,10 @@ def test_a_second_launch_sees_what_was_written_in_between():
         for kind in UnitKind:
             session.attach(UnitChoice(kind, "builtin"))
         assert run(session, seed=1).memory == first.memory
+
+
+def test_energy_per_operation_lands_in_the_counters():
+    outcome, tiles = job(f"{Path(__file__).with_name('units_for_tests.py')}:MeteredEngine")
+    counters = dict(dict(outcome.counters)["compaction"])
+    assert tiles > 0
+    assert counters["energy_pj"] == 2 * tiles + counters["encoded_bytes"] / 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import ClassVar
 
 from spartan_units.compaction import EllpackCompactionEngine
 from spartan_units.monitor import LineCountingMonitor
@@ -43,3 +44,9 @@ class PonderingScheduler(LongestFirstScheduler):
     def schedule(self, query):
         time.sleep(0.2)
         return super().schedule(query)
+
+
+class MeteredEngine(EllpackCompactionEngine):
+    """Takes 2 pJ a tile and a quarter of one for each byte that it writes."""
+
+    energy_pj: ClassVar = {"tiles": 2.0, "encoded_bytes": 0.25}
