@@ -184,7 +184,8 @@ def test_lenet_learns_digits(tmp_path):
     assert [entry["step"] for entry in results["timed_steps"]] == [0, 30, 60]
     for entry in results["timed_steps"]:
         assert entry["loss"]["adaptive"] == pytest.approx(entry["loss"]["dense"], rel=1e-4)
-        assert entry["with_spartan"] == ["conv2 ConvBwdData"]
+        assert "conv2 ConvBwdData" in entry["with_spartan"]
+        assert not {"conv1 ConvFwd", "conv2 ConvFwd"} & set(entry["with_spartan"])
         assert entry["adaptive"] < min(entry["dense"], entry["spartan"])
     decisions = json.loads((tmp_path / "decisions.json").read_text())["decisions"]
     assert {d["side"] for d in decisions if (d["layer"], d["phase"]) == ("conv2", "ConvBwdData")} == {"spartan"}
