@@ -64,7 +64,7 @@ def relu(backend: str, watched: bool, stall: float = 0) -> tuple[int, int, int, 
     """Run a ReLU; return cycles, instructions, posted events and the monitor's zeros."""
     rng = np.random.default_rng(2)
     x = rng.standard_normal((64, 300)).astype(np.float32)
-    units = [unit("monitor=builtin", write_stall_cycles=stall)] if watched else []
+    units = [unit("monitor=builtin", write_stall_cycles=stall, full_line_stall_cycles=stall)] if watched else []
     with CoSimulation(backend=backend, kernels="portable", units=units) as session:
         array, y = session.array(x, name="x"), session.empty(x.shape, name="y")
         zeros = []
