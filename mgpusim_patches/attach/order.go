@@ -11,7 +11,6 @@ type order struct {
 	skipped uint64
 	missed  uint64
 	queues  map[[3]int][]planned // by shape, in the plan's order
-	shape   func(number uint32) [3]int
 	listed  []planned
 }
 

@@ -197,7 +197,7 @@ func scalar(op *isa.Opcode, add func(...uint32)) {
 func scalarMemory(op *isa.Opcode, add func(...uint32)) {
 	head := 0xc0000000 | uint32(op.Code)<<18 | sResult<<6 | 4>>1
 	add(head|1<<17, 0x40)
-	add(head, 50-50+9) // offset in s9
+	add(head, 9) // offset in s9
 }
 
 // localMemory addresses the LDS with lane × 16; the first 16 bytes of every lane are filled.

@@ -39,7 +39,7 @@ const (
 // build makes the kernel around a probe: sources are loaded, the instruction runs, and all that it may have changed is stored.
 func build(p *probe) []byte {
 	a := &assembler{}
-	a.emit(0xc0000000|2<<18|4<<6|0|1<<17, 0) // s_load_dwordx4 s[4:7], s[0:1], 0: input, output
+	a.emit(0xc0000000|2<<18|4<<6|1<<17, 0) // s_load_dwordx4 s[4:7], s[0:1], 0: input, output
 	a.emit(waitAll)
 	a.emit(moveScalar|8<<16|255, 256)
 	a.emit(vop2(shiftLeft, 1, 0, 128+2))
