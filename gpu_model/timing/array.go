@@ -354,7 +354,7 @@ func (a *shaderArray) takeReply(r *reply) {
 }
 
 // translate looks a page up for a transaction that reaches the TLB at cycle at. It returns the cycle at which the translation
-// is there, or never after having queued the transaction behind it.
+// is there, never after having queued the transaction behind it, or blocked, with nothing done, while the TLB can't take another miss.
 func (a *shaderArray) translate(t *tlb, port int32, at, page uint64, tx int32) uint64 {
 	i := t.find(page)
 	if i >= 0 {
@@ -372,11 +372,21 @@ func (a *shaderArray) translate(t *tlb, port int32, at, page uint64, tx int32) u
 			return e.ready
 		}
 	} else {
-		i = t.replace(page, at)
-		t.counters.Miss++
-		if i < 0 { // every way is being translated: more misses than MSHRs, which the caller's spec does not allow
-			i = 0
+		if t.mshrs != 0 && t.missing == t.mshrs {
+			return blocked
 		}
+		if i = t.replace(page, at); i < 0 {
+			if free := t.nextFree(page); free != never {
+				at = free
+				i = t.replace(page, at)
+			} else if t.mshrs != 0 {
+				return blocked
+			} else {
+				i = int32(page%t.sets) * int32(t.ways) // it is missing as well
+			}
+		}
+		t.counters.Miss++
+		t.missing++
 		a.pages = append(a.pages, pageRequest{at: at + a.lat.tlbToShared, page: page, array: int32(a.index), port: port, entry: i})
 	}
 	x := &a.transactions.all[tx]
@@ -391,6 +401,7 @@ func (a *shaderArray) takePage(r pageReply) {
 	t := a.tlbOf(r.port)
 	e := &t.entries[r.entry]
 	e.ready = r.at
+	t.missing--
 	first := int32(-1) // reverse the list into order of arrival
 	for i := e.wait; i >= 0; {
 		tx := &a.transactions.all[i]
@@ -419,7 +430,13 @@ func (a *shaderArray) takePage(r pageReply) {
 		}
 		i = next
 	}
+	if r.port < portL1S {
+		a.units[r.port].releaseTLB(r.at + 1)
+	}
 }
+
+// blocked is the time of a translation that can't be asked for yet.
+const blocked = never + 2
 
 func (a *shaderArray) tlbOf(port int32) *tlb {
 	switch port {

@@ -35,10 +35,11 @@ func (a *shaderArray) cool() {
 
 func (u *computeUnit) cool() {
 	tlb, l1v, order, lines, joins, held := u.tlb, u.l1v, u.order, u.coalescer.lines, u.stack.joins, u.held[:0]
+	heldTLB := u.heldTLB[:0]
 	tlb.clear()
 	l1v.clear()
 	order.clear()
-	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held, linesDone: u.linesDone}
+	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held, heldTLB: heldTLB, linesDone: u.linesDone}
 	clear(u.linesDone)
 	u.coalescer.lines, u.stack.joins = lines, joins
 	u.start()

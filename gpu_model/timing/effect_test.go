@@ -57,6 +57,7 @@ var effects = []struct{ key, value, name, scene string }{
 	{"l2.requests_per_cycle", "1", "rd4_1024KB_256wg_x2", ""},
 	{"l1v_tlb.sets", "1", "gchase_page_200_h400", ""},
 	{"l1v_tlb.ways", "4", "gchase_page_200_h400", ""},
+	{"l1v_tlb.mshrs", "1", "cp4_512KB_128wg", ""},
 	{"l1v_tlb.latency", "5", "gchase_8KB_s64_h128", ""},
 	{"l1s_tlb.sets", "16", "schase_64KB_h2048", "l1s_tlb.ways=1"},
 	{"l1s_tlb.ways", "1", "schase_64KB_h2048", ""},

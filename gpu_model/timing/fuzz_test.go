@@ -58,6 +58,12 @@ func launchWords(ctx context.Context, t testing.TB, spec gpuconfig.Spec, code []
 		t.Fatal(err)
 	}
 	defer m.Close()
+	return launchWordsIn(ctx, t, spec, m, code)
+}
+
+// launchWordsIn is launchWords with memory that holds something already.
+func launchWordsIn(ctx context.Context, t testing.TB, spec gpuconfig.Spec, m *memory.Memory, code []byte) error {
+	t.Helper()
 	g, err := timing.New(spec, m)
 	if err != nil {
 		t.Fatal(err)
@@ -127,5 +133,40 @@ func TestSkippedInstructions(t *testing.T) {
 	code[3] = 0xbf108080
 	if err := launchWords(context.Background(), t, spec, word(code...)); err == nil {
 		t.Error("without skipping, expected the store to nowhere to fault")
+	}
+}
+
+// TestMorePagesThanMSHRs: 64 lanes store to a page each, all pages in one set of the TLB, then to pages of another set; more pages are missing than
+// the TLB of the one compute unit has MSHRs and ways.
+func TestMorePagesThanMSHRs(t *testing.T) {
+	spec, err := gpuconfig.Preset("r9nano")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Core.ShaderArrays, spec.Core.UnitsPerArray = 1, 1
+	m, err := memory.New(16 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	base, err := m.Allocate(5<<20, "pages")
+	if err != nil || base >= 1<<32 {
+		t.Fatal(base, err)
+	}
+	base = (base + 16383) &^ 16383 // the TLB has four sets
+	// v_lshlrev_b32 v1, 14, v0; s_lshl_b32 s3, s2, 20; s_add_u32 s3, s3, base + 4096; v_add_u32 v1, vcc, s3, v1; v_mov_b32 v2, 0;
+	// flat_store_dword v[1:2], v0; v_add_u32 v1, vcc, -4096, v1; flat_store_dword v[1:2], v0; s_endpgm
+	code := word(0x2402008e, 0x8e039402, 0x8003ff03, uint32(base+4096), 0x32020203, 0x7e040280, 0xdc700000, 0x00000001, 0x320202ff, 0xfffff000,
+		0xdc700000, 0x00000001, 0xbf810000)
+	if err := launchWordsIn(context.Background(), t, spec, m, code); err != nil {
+		t.Fatal(err)
+	}
+	for item := range uint64(64) {
+		for _, page := range []uint64{0, 4096} {
+			var got [4]byte
+			if err := m.Read(base+16384*item+page, got[:]); err != nil || binary.LittleEndian.Uint32(got[:]) != uint32(item) {
+				t.Fatalf("page %d of item %d holds %v, %v", page/4096, item, got, err)
+			}
+		}
 	}
 }

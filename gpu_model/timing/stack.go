@@ -129,6 +129,9 @@ func (u *computeUnit) given(t uint64) uint64 {
 func (u *computeUnit) charge(t uint64, w *wave, c Cause) {
 	x := u.given(t)
 	share := x - w.charged
+	if int64(share) < 0 { // it came in the middle of a cycle that is booked already
+		return
+	}
 	w.charged = x
 	u.stack.Stack[c] += share
 	if p := u.array.profile; p != nil {
@@ -146,7 +149,11 @@ func (u *computeUnit) chargeIssued(t uint64, w *wave) {
 	x := u.given(t)
 	share := x - w.charged
 	waited := share * uint64(w.queued) / uint64(w.took)
-	w.charged, w.queued = x, 0
+	w.queued = 0
+	if int64(share) < 0 {
+		return
+	}
+	w.charged = x
 	port := CausePort
 	if w.cause == CauseVALU {
 		port = CauseVALUBusy

@@ -11,7 +11,7 @@ import (
 // TestStackAddsUp checks on real kernels that the stack of every compute unit adds up to the kernel's cycles, the profile to the
 // time of wavefronts in the stacks, and its issue counts to the instructions; and that profiling changes no cycle.
 func TestStackAddsUp(t *testing.T) {
-	dir, cases := casetest.Find(t, "empty_64wg_64_x2", "relu_50000_wg64", "reduce_64x4", "gemm64_128x128x128", "conv3_16x28x28_16", "spgemm_64x64x64_d60")
+	dir, cases := casetest.Find(t, "empty_64wg_64_x2", "relu_50000_wg64", "reduce_64x4", "gemm64_128x128x128", "conv3_16x28x28_16", "spgemm_64x64x64_d60", "occ_lds16384")
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			var plain []uint64
@@ -46,6 +46,9 @@ func checkStacks(t *testing.T, p *emu.Program, r *timing.Result) {
 			t.Errorf("compute unit %d had no wavefront: expected %d cycles of launch, idle and tail, got %v", i, r.Cycles, without)
 		}
 		for c := range sum {
+			if x := u.Stack.Cycles(timing.Cause(c)); x > float64(r.Cycles) {
+				t.Errorf("compute unit %d: %v takes %v cycles of %d", i, timing.Cause(c), x, r.Cycles)
+			}
 			sum[c] += u.Stack[c]
 		}
 	}
@@ -55,6 +58,9 @@ func checkStacks(t *testing.T, p *emu.Program, r *timing.Result) {
 	for c := range timing.Causes {
 		at := uint64(0)
 		for pc := range r.Profile.Stacks {
+			if x := r.Profile.Stacks[pc][c]; x>>63 != 0 {
+				t.Errorf("%v: dword %d has a negative share of %d", c, pc, int64(x))
+			}
 			at += r.Profile.Stacks[pc][c]
 		}
 		want := r.Stack[c]

@@ -17,6 +17,8 @@ type tlb struct {
 	sets     uint64
 	hint     []int32
 	stamp    uint64
+	mshrs    int // pages that may be missing at a time, 0: any number
+	missing  int // pages that are
 	counters TLBCounters
 }
 
@@ -26,7 +28,7 @@ func (t *tlb) clear() {
 		t.entries[i] = tlbEntry{page: noLine, wait: -1}
 	}
 	clear(t.hint)
-	t.stamp = 0
+	t.stamp, t.missing = 0, 0
 }
 
 const tlbHints = 512
@@ -75,6 +77,18 @@ func (t *tlb) replace(page, now uint64) int32 {
 		t.touch(best)
 	}
 	return best
+}
+
+// nextFree returns the cycle from which a full set has an entry to give away, or never when that is not known.
+func (t *tlb) nextFree(page uint64) uint64 {
+	first := int(page%t.sets) * t.ways
+	at := never
+	for i := range t.entries[first : first+t.ways] {
+		if e := &t.entries[first+i]; e.wait < 0 {
+			at = min(at, e.ready)
+		}
+	}
+	return at
 }
 
 func (t *tlb) touch(i int32) {

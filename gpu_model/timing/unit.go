@@ -42,6 +42,7 @@ type computeUnit struct {
 	l1v       tags
 	order     reorderBuffer
 	coalescer coalescer
+	heldTLB   []int32  // transactions held up at the TLB by its MSHRs, oldest first
 	held      []int32  // transactions held up at L1V by a full set, oldest first
 	heldUntil uint64   // cycle before which none of them can go on
 	linesIn   uint64   // lines that have left the coalescer
@@ -67,6 +68,7 @@ type computeUnit struct {
 func (u *computeUnit) init(a *shaderArray, index int) {
 	s := a.spec
 	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, linesDone: make([]uint64, min(s.VMem.InFlight, s.L1V.ReorderEntries)), tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
+	u.tlb.mshrs = s.L1VTLB.MSHRs
 	u.start()
 }
 

@@ -104,8 +104,8 @@ func (u *computeUnit) admitVector() {
 			x := &a.transactions.all[tx]
 			r.admitted++
 			x.enter = at
-			if ready := a.translate(&u.tlb, int32(u.index), at, x.line>>(pageShift-lineShift), tx); ready != never {
-				u.enterL1V(tx, ready)
+			if len(u.heldTLB) != 0 || !u.lookupTLB(tx, at) {
+				u.heldTLB = append(u.heldTLB, tx)
 			}
 			at++
 		}
@@ -118,6 +118,38 @@ func (u *computeUnit) admitVector() {
 			}
 			u.follow(a.clock, slot, w, leave)
 		}
+	}
+}
+
+// lookupTLB looks a transaction's page up at cycle t, and reports whether it could: not while as many pages are missing as the TLB has MSHRs,
+// which holds up everything behind it.
+func (u *computeUnit) lookupTLB(tx int32, t uint64) bool {
+	a := u.array
+	ready := a.translate(&u.tlb, int32(u.index), t, a.transactions.all[tx].line>>(pageShift-lineShift), tx)
+	if ready < never {
+		u.enterL1V(tx, ready)
+	}
+	return ready != blocked
+}
+
+// releaseTLB looks up the transactions that are held up at the TLB, in order, from cycle t on, as far as it can.
+func (u *computeUnit) releaseTLB(t uint64) {
+	n, together := 0, 0
+	for n < len(u.heldTLB) {
+		tx := u.heldTLB[n]
+		if at := u.array.transactions.all[tx].enter; at > t {
+			t, together = at, 0
+		}
+		if together++; together > u.array.spec.L1V.RequestsPerCycle {
+			t, together = t+1, 1
+		}
+		if !u.lookupTLB(tx, t) {
+			break
+		}
+		n++
+	}
+	if n > 0 {
+		u.heldTLB = u.heldTLB[:copy(u.heldTLB, u.heldTLB[n:])]
 	}
 }
 
