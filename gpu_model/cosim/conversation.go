@@ -67,8 +67,9 @@ func (s *Seat) next(kind wire.EventKind, event string) (inbound, error) {
 	}
 	begin := time.Now()
 	defer func() {
-		s.account[kind].Wait += time.Since(begin)
-		s.spans.waited(kind, s.now(), begin)
+		took := time.Since(begin)
+		s.account[kind].Wait += took
+		s.spans.waited(kind, s.now(), begin, took)
 	}()
 	for {
 		waited := time.Since(begin)

@@ -66,9 +66,8 @@ func (s *spans) handled(place int, at time.Time, inUnit time.Duration) {
 	}
 }
 
-// waited remembers a wait that ends now.
-func (s *spans) waited(kind wire.EventKind, now uint64, from time.Time) {
-	took := time.Since(from)
+// waited remembers a wait.
+func (s *spans) waited(kind wire.EventKind, now uint64, from time.Time, took time.Duration) {
 	switch {
 	case took < shortestWait:
 	case len(s.waits) == maxSpans:
