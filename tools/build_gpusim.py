@@ -53,8 +53,8 @@ def _make_executable(goroot: Path) -> None:
 
 
 def go_environment(root: Path) -> dict[str, str]:
-    """Return the environment for Go commands: no C compiler, caches in the tree where there is no home to hold them."""
-    environment = dict(os.environ, CGO_ENABLED="0")
+    """Return the environment for Go: no C compiler, no workspace, caches in the tree without a home to hold them."""
+    environment = dict(os.environ, CGO_ENABLED="0", GOWORK="off")  # a go.work in a folder above is another project's
     if not os.environ.get("HOME"):
         environment.setdefault("GOCACHE", str(root / "build" / "go-cache"))
         environment.setdefault("GOPATH", str(root / "build" / "go-path"))
