@@ -144,10 +144,16 @@ def _same_files(first: Path, second: Path) -> bool:
     return not differ and not errors
 
 
-def compare_job(config: RunConfig, folder: Path, on_row: Callable[[Row], None]) -> None:
+def compare_job(
+    config: RunConfig,
+    folder: Path,
+    on_row: Callable[[Row], None],
+    on_start: Callable[[CoSimulation, Job], None] | None = None,
+) -> None:
     """Run a job of portable kernels on both back ends and compare it launch by launch.
 
     All that the host reads back (every output of every operation, and what it measures by) is compared through a hash.
+    `on_start` is told each back end's session and job before the first launch.
 
     Raises:
         ModelFailedError: where a back end fails.
@@ -157,16 +163,18 @@ def compare_job(config: RunConfig, folder: Path, on_row: Callable[[Row], None]) 
     results: dict[str, Results] = {}
     walls: dict[str, float] = {}
     for backend in ("embedded", "mgpusim"):
-        job = config.model_copy(update={"backend": backend, "kernels": "portable", "mode": "timing"})
+        settings = config.model_copy(update={"backend": backend, "kernels": "portable", "mode": "timing"})
         digest = hashlib.sha256()
         sessions: list[CoSimulation] = []
 
-        def start(session: CoSimulation, _: Job, digest: Any = digest, sessions: Any = sessions) -> None:
+        def start(session: CoSimulation, job: Job, digest: Any = digest, sessions: Any = sessions) -> None:
             session.on_read = digest.update
+            if on_start is not None:
+                on_start(session, job)
             sessions.append(session)
 
         begin = time.perf_counter()
-        results[backend] = run_job(job, folder, on_start=start)
+        results[backend] = run_job(settings, folder, on_start=start)
         walls[backend] = time.perf_counter() - begin
         launches[backend], digests[backend] = sessions[0].launches, digest.hexdigest()
     if len(launches["embedded"]) != len(launches["mgpusim"]):

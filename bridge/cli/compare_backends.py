@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import rich.console
 import typer
 
 from bridge.backend_comparison import Row, compare_capsules, compare_job
+from bridge.cli._progress import JobProgress
 from bridge.config import load_config
 from bridge.errors import ConfigurationError, VerificationError
 
@@ -40,7 +42,8 @@ def compare_backends(
         typer.echo(_text(row))
 
     if configurations:
-        compare_job(load_config(configurations[0]), configurations[0].parent, show)
+        with JobProgress(rich.console.Console(stderr=True)) as progress:
+            compare_job(load_config(configurations[0]), configurations[0].parent, show, progress.attach)
     else:
         compare_capsules(subjects, show)
     for line in _summary(rows):

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import rich.console
-import rich.progress
 import rich.table
 import typer
 
 from bridge.backend import BACKENDS
+from bridge.cli._progress import JobProgress
 from bridge.cli._report import print_results, print_times
 from bridge.config import Tls, load_config
 from bridge.errors import ConfigurationError, VerificationError
-from bridge.job import Job, run_job
-from bridge.kernel import LaunchProgress
-from bridge.session import CoSimulation
+from bridge.job import run_job
 from bridge.units import parse_choice
 
 __all__ = ["register"]
@@ -83,7 +81,7 @@ def run(
     except OSError as error:
         raise ConfigurationError(f"the output folder {folder} can't be written: {error.strerror}") from None
     console = rich.console.Console(stderr=True)
-    with _Progress(console) as progress:
+    with JobProgress(console) as progress:
         results = run_job(
             loaded,
             config.parent,
@@ -102,47 +100,3 @@ def run(
         wrong = [f"{layer.name} {layer.phase}" for layer in results.layers if not layer.verified]
         wrong += [f"the monitor's count of {tensor.tensor}" for tensor in results.monitor if not tensor.exact]
         raise VerificationError(f"results differ from their reference: {', '.join(wrong)}")
-
-
-class _Progress(rich.progress.Progress):
-    """One bar over the steps of the job and one over the launch under way."""
-
-    def __init__(self, console: rich.console.Console) -> None:
-        super().__init__(
-            rich.progress.SpinnerColumn(),
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(),
-            rich.progress.TextColumn("{task.fields[note]}"),
-            rich.progress.TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-
-    def attach(self, session: CoSimulation, job: Job) -> None:
-        """Follow a session and its job."""
-        steps = self.add_task("starting", total=job.steps, note="")
-        launch = self.add_task("", total=None, note="", visible=False)
-        seen = -1
-
-        def on_step(label: str) -> None:
-            nonlocal seen
-            seen += 1
-            self.update(steps, description=label, completed=seen, note=f"step {seen + 1} of {job.steps}")
-
-        def on_progress(progress: LaunchProgress) -> None:
-            if progress.waiting_for:
-                note = f"waiting for {progress.waiting_for} since {progress.waiting_s:.0f} s"
-                self.update(launch, visible=True, description=f"  {progress.label}", note=note)
-                return
-            self.update(
-                launch,
-                visible=True,
-                description=f"  {progress.label}",
-                completed=progress.workgroups_done,
-                total=progress.workgroups_total,
-                note=f"cycle {progress.cycle:,}, {progress.instructions:,} instructions",
-            )
-
-        job.on_step = on_step
-        session.on_progress = on_progress
