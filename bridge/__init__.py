@@ -14,8 +14,9 @@ from bridge.kernel import Kernel, LaunchProgress, LaunchResult
 from bridge.schedule import Prefetch, Schedule
 from bridge.session import CoSimulation
 from bridge.statistics import SessionStatistics
-from bridge.tensors import CompactedView, Counts, Matrix, WatchedTensor
+from bridge.tensors import CompactedView, Counts, Im2colMatrix, Matrix, WatchedTensor
 from bridge.units import AttachedUnit, UnitChoice, default_choices
+from spartan_units.im2col import Im2col
 
 __all__ = [
     "AttachedUnit",
@@ -25,6 +26,8 @@ __all__ = [
     "Counts",
     "DeviceArray",
     "DeviceMemoryError",
+    "Im2col",
+    "Im2colMatrix",
     "Kernel",
     "LaunchProgress",
     "LaunchResult",

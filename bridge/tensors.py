@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
 from spartan_units.formats import FORMATS
+from spartan_units.im2col import Im2col
 from spartan_units.wire import common_pb2
 
 if TYPE_CHECKING:
     from bridge.session import CoSimulation
 
-__all__ = ["CompactedView", "Counts", "Matrix", "ViewTraffic", "WatchedTensor"]
+__all__ = ["CompactedView", "Counts", "Im2colMatrix", "Matrix", "Tiled", "ViewTraffic", "WatchedTensor"]
 
 _ELEMENT_TYPES = {
     np.dtype("<f4"): common_pb2.ELEMENT_TYPE_F32,
@@ -24,8 +26,51 @@ _ELEMENT_TYPES = {
 }
 
 
+class Tiled:
+    """What all tiled matrices share.
+
+    Attributes:
+        array: float32 or float16.
+        rows, columns: extents.
+        tile_rows, tile_columns: extents of a tile; tiles are numbered row-major over the grid of tiles.
+    """
+
+    array: DeviceArray
+    rows: int
+    columns: int
+    tile_rows: int
+    tile_columns: int
+
+    @property
+    def tile_grid(self) -> tuple[int, int]:
+        """Tiles along rows and columns."""
+        return -(-self.rows // self.tile_rows), -(-self.columns // self.tile_columns)
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        down, across = self.tile_grid
+        return down * across
+
+    def message(self) -> Any:
+        """Return the wire's description, without an id and without what tells where elements lie."""
+        return common_pb2.Tensor(
+            name=self.array.name,
+            address=self.array.address,
+            element_type=_ELEMENT_TYPES[self.array.dtype],
+            rows=self.rows,
+            columns=self.columns,
+            tile_rows=self.tile_rows,
+            tile_columns=self.tile_columns,
+        )
+
+    def _check_type(self) -> None:
+        if self.array.dtype not in _ELEMENT_TYPES:
+            raise ConfigurationError(f"units see float32 and float16, array {self.array.name} is {self.array.dtype}")
+
+
 @dataclass(frozen=True)
-class Matrix:
+class Matrix(Tiled):
     """A tiled rank-2 view of a device array; element (r, c) is array element `r * row_stride + c * column_stride`.
 
     Attributes:
@@ -50,34 +95,58 @@ class Matrix:
                 f"a matrix of {self.rows} × {self.columns} with strides {self.row_stride} and {self.column_stride} "
                 f"does not lie inside array {self.array.name} of {self.array.size} elements"
             )
-        if self.array.dtype not in _ELEMENT_TYPES:
-            raise ConfigurationError(f"units see float32 and float16, array {self.array.name} is {self.array.dtype}")
-
-    @property
-    def tile_grid(self) -> tuple[int, int]:
-        """Tiles along rows and columns."""
-        return -(-self.rows // self.tile_rows), -(-self.columns // self.tile_columns)
-
-    @property
-    def tiles(self) -> int:
-        """Number of tiles."""
-        down, across = self.tile_grid
-        return down * across
+        self._check_type()
 
     def message(self) -> Any:
         """Return the wire's description, without an id."""
-        width = self.array.dtype.itemsize
-        return common_pb2.Tensor(
-            name=self.array.name,
-            address=self.array.address,
-            element_type=_ELEMENT_TYPES[self.array.dtype],
-            rows=self.rows,
-            columns=self.columns,
-            row_stride=self.row_stride * width,
-            column_stride=self.column_stride * width,
-            tile_rows=self.tile_rows,
-            tile_columns=self.tile_columns,
-        )
+        message, width = super().message(), self.array.dtype.itemsize
+        message.row_stride, message.column_stride = self.row_stride * width, self.column_stride * width
+        return message
+
+
+@dataclass(frozen=True)
+class Im2colMatrix(Tiled):
+    """The im2col matrix of an NCHW array, for views alone: nothing holds it, the engine gathers its tiles.
+
+    Attributes:
+        array: float32 or float16.
+        im2col: how rows and columns follow from the array.
+        offset: of the array's first element that the matrix is of, in elements: of a group's first channel.
+        tile_rows, tile_columns: extents of a tile; tiles are numbered row-major over the grid of tiles.
+    """
+
+    array: DeviceArray
+    im2col: Im2col
+    offset: int = 0
+    tile_rows: int = 32
+    tile_columns: int = 32
+
+    def __post_init__(self) -> None:
+        if self.offset < 0 or self.offset + self.im2col.extent > self.array.size:
+            raise ConfigurationError(
+                f"an im2col matrix of {self.im2col.extent} elements from element {self.offset} on does not lie inside "
+                f"array {self.array.name} of {self.array.size} elements"
+            )
+        self._check_type()
+
+    @property
+    def rows(self) -> int:  # type: ignore[override] # a frozen value on either side
+        """Rows of the matrix."""
+        return self.im2col.shape[0]
+
+    @property
+    def columns(self) -> int:  # type: ignore[override] # a frozen value on either side
+        """Columns of the matrix."""
+        return self.im2col.shape[1]
+
+    def message(self) -> Any:
+        """Return the wire's description, without an id."""
+        message, width = super().message(), self.array.dtype.itemsize
+        message.address += self.offset * width
+        values = dataclasses.asdict(self.im2col)
+        values |= {name: values[name] * width for name in ("image_stride", "channel_stride")}
+        message.im2col.CopyFrom(common_pb2.Im2col(**values))
+        return message
 
 
 @dataclass(frozen=True)
@@ -161,7 +230,7 @@ class CompactedView:
         traffic: after `close`.
     """
 
-    def __init__(self, session: CoSimulation, matrix: Matrix, number: int, address: int, slot_bytes: int) -> None:
+    def __init__(self, session: CoSimulation, matrix: Tiled, number: int, address: int, slot_bytes: int) -> None:
         """Describe what the session has mapped."""
         self._session = session
         self.matrix = matrix

@@ -30,11 +30,14 @@ class CompactionParameters(Parameters):
 
 
 class EllpackCompactionEngine(CompactionEngine):
-    """Encodes tiles as ELLPACK-DIB; a tile takes the pipeline's depth plus its elements at the service rate."""
+    """Encodes tiles as ELLPACK-DIB, or passes them dense as it gathered them.
+
+    A tile takes the pipeline's depth plus its elements at the service rate, in either format.
+    """
 
     name = "ellpack-dib"
     stateless = True
-    formats: ClassVar[tuple[str, ...]] = ("ellpack_dib", "ellpack_dib16")
+    formats: ClassVar[tuple[str, ...]] = ("ellpack_dib", "ellpack_dib16", "dense")
     Parameters = CompactionParameters
     parameters: CompactionParameters
 

@@ -5,6 +5,7 @@ Nothing here knows of sockets; `serve` runs it behind gRPC, and a driver can run
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 import traceback
@@ -16,6 +17,7 @@ import numpy as np
 from spartan_units.base import CompactionEngine, Unit
 from spartan_units.errors import UnitError
 from spartan_units.events import EventHandler, event_handler
+from spartan_units.im2col import Im2col
 from spartan_units.shared import SharedPayloads
 from spartan_units.types import Machine, TensorInfo, UnitKind, ViewInfo
 from spartan_units.wire import common_pb2, units_pb2
@@ -23,7 +25,7 @@ from spartan_units.wire import common_pb2, units_pb2
 __all__ = ["PROTOCOL_MAJOR", "PROTOCOL_MINOR", "UnitFactory", "UnitStream"]
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_MINOR = 2
+PROTOCOL_MINOR = 3
 
 _HANDLED_BESIDE_REPLIES = 2
 """The minor version from which a model takes replies and their acknowledgement in one message."""
@@ -222,7 +224,14 @@ def _tensor(message: Any) -> TensorInfo:
         column_stride=message.column_stride,
         tile_rows=message.tile_rows,
         tile_columns=message.tile_columns,
+        im2col=_im2col(message.im2col, dtype.itemsize) if message.HasField("im2col") else None,
     )
+
+
+def _im2col(message: Any, width: int) -> Im2col:
+    values = {field.name: getattr(message, field.name) for field in dataclasses.fields(Im2col)}
+    values |= {name: values[name] // width for name in ("image_stride", "channel_stride")}
+    return Im2col(**values)
 
 
 def _view(message: Any) -> ViewInfo:

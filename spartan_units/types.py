@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spartan_units.im2col import Im2col
+
 __all__ = [
     "NO_TILE",
     "AppliedTiles",
@@ -82,6 +84,7 @@ class TensorInfo:
 
     Element (r, c) lies at `address + r * row_stride + c * column_stride`; strides are in bytes. Tiles are
     `tile_rows × tile_columns` elements, numbered row-major over the tile grid; tiles at the edge may be smaller.
+    Where `im2col` is given, the matrix is the im2col matrix of an NCHW tensor at `address` and has no strides.
     """
 
     id: int
@@ -94,6 +97,7 @@ class TensorInfo:
     column_stride: int
     tile_rows: int
     tile_columns: int
+    im2col: Im2col | None = None
 
     @property
     def tile_grid(self) -> tuple[int, int]:

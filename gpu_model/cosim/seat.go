@@ -12,7 +12,7 @@ import (
 // ProtocolMajor and ProtocolMinor are the version of the wire contract that this model speaks.
 const (
 	ProtocolMajor = 1
-	ProtocolMinor = 2
+	ProtocolMinor = 3
 )
 
 // SeatOptions says how a unit is attached.

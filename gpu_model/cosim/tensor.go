@@ -9,9 +9,10 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
 
-// matrix is a tiled rank-2 view of device memory: element (r, c) lies at address + r·rowStride + c·columnStride.
+// matrix is a tiled rank-2 view of device memory: element (r, c) lies at address + r·rowStride + c·columnStride, or where im2col says.
 type matrix struct {
 	*wire.Tensor
+	im2col       *im2col // nil: the matrix lies in memory
 	elementBytes uint64
 	tilesDown    uint64
 	tilesAcross  uint64
@@ -33,7 +34,12 @@ func newMatrix(t *wire.Tensor) (*matrix, error) {
 	if t.Rows == 0 || t.Columns == 0 || t.TileRows == 0 || t.TileColumns == 0 {
 		return nil, fmt.Errorf("tensor %q: rows, columns and tile must be positive, got %d × %d with tiles of %d × %d", t.Name, t.Rows, t.Columns, t.TileRows, t.TileColumns)
 	}
-	if t.RowStride%m.elementBytes != 0 || t.ColumnStride%m.elementBytes != 0 || t.RowStride == 0 || t.ColumnStride == 0 {
+	if t.Im2Col != nil {
+		var err error
+		if m.im2col, err = newIm2col(t, m.elementBytes); err != nil {
+			return nil, err
+		}
+	} else if t.RowStride%m.elementBytes != 0 || t.ColumnStride%m.elementBytes != 0 || t.RowStride == 0 || t.ColumnStride == 0 {
 		return nil, fmt.Errorf("tensor %q: strides must be positive multiples of %d bytes, got %d and %d", t.Name, m.elementBytes, t.RowStride, t.ColumnStride)
 	}
 	if t.Rows > 1<<32 || t.Columns > 1<<32 || t.RowStride > 1<<31 || t.ColumnStride > 1<<31 || uint64(t.TileRows)*uint64(t.TileColumns) > 1<<20 {
@@ -48,6 +54,9 @@ func (m *matrix) tiles() uint64 { return m.tilesDown * m.tilesAcross }
 
 // bytes is the extent of the tensor from its first to behind its last element.
 func (m *matrix) bytes() uint64 {
+	if m.im2col != nil {
+		return m.im2col.bytes()
+	}
 	return (m.Rows-1)*m.RowStride + (m.Columns-1)*m.ColumnStride + m.elementBytes
 }
 
@@ -75,6 +84,10 @@ func (m *matrix) readTile(mem *memory.Memory, tile uint64, dense *[]byte) error 
 		*dense = (*dense)[:n]
 	}
 	to := *dense
+	if m.im2col != nil {
+		clear(to)
+		return m.readGathered(mem, tile, to)
+	}
 	if rows < m.TileRows || columns < m.TileColumns {
 		clear(to)
 	}
@@ -106,6 +119,9 @@ func (m *matrix) readTile(mem *memory.Memory, tile uint64, dense *[]byte) error 
 // lines returns the 64-byte lines that hold a tile, in ascending order of the tile's rows (or columns, where those are
 // the contiguous ones), each once.
 func (m *matrix) lines(tile uint64) []uint64 {
+	if m.im2col != nil {
+		return m.gatheredLines(tile)
+	}
 	row, column, rows, columns := m.tileShape(tile)
 	outer, inner := uint64(rows), uint64(columns)
 	outerStride, innerStride := m.RowStride, m.ColumnStride

@@ -18,6 +18,9 @@ func (s *Session) Watch(t *wire.Tensor) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
+	if m.im2col != nil {
+		return 0, fmt.Errorf("tensor %q: the monitor counts tensors as they lie in memory; watch the tensor, not its im2col matrix", t.Name)
+	}
 	if err := s.mem.Watch(m.Address, m.bytes()); err != nil {
 		return 0, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/wire"
 )
 
-// compaction encodes tiles as ELLPACK-DIB (docs/formats.md).
+// compaction encodes tiles as ELLPACK-DIB, or passes them dense (docs/formats.md).
 type compaction struct {
 	clockHz                                              uint64
 	rate, pipeline, buffers, prefetchDepth, lineRequests parameter
@@ -38,7 +38,7 @@ func (c *compaction) start(machine *wire.ModelHello, parameters []byte) (*wire.U
 	return &wire.UnitHello{Events: []wire.EventKind{wire.EventKind_EVENT_KIND_COMPACT_TILE, wire.EventKind_EVENT_KIND_MARK},
 		LookaheadPs: cyclesToPS(c.pipeline.value+1, c.clockHz), ElementsPerCycle: c.rate.value, BuffersPerInstance: uint32(c.buffers.value),
 		PrefetchDepth: uint32(c.prefetchDepth.value), LineRequestsInFlight: uint32(c.lineRequests.value), ParametersJson: text,
-		Formats: []string{"ellpack_dib", "ellpack_dib16"}, Stateless: true}, nil
+		Formats: []string{"ellpack_dib", "ellpack_dib16", "dense"}, Stateless: true}, nil
 }
 
 // decimal writes a number as Python's JSON does: a float keeps its point.
@@ -73,12 +73,16 @@ func (c *compaction) events(batch *wire.EventBatch) (*wire.ReplyBatch, error) {
 		}
 		t := view.Tensor
 		width := elementBytes(t)
-		if view.Format != map[int]string{4: "ellpack_dib", 2: "ellpack_dib16"}[width] {
-			return nil, fmt.Errorf("unit ellpack-dib converts float32 to ellpack_dib and float16 to ellpack_dib16, the view asks for %s of %v", view.Format, t.ElementType)
+		if view.Format != map[int]string{4: "ellpack_dib", 2: "ellpack_dib16"}[width] && (view.Format != "dense" || width != 4) {
+			return nil, fmt.Errorf("unit ellpack-dib converts float32 to ellpack_dib or dense and float16 to ellpack_dib16, the view asks for %s of %v", view.Format, t.ElementType)
 		}
 		size := int(t.TileRows*t.TileColumns) * width
 		before := len(encoded)
-		encoded = encode(encoded, dense[:size], int(t.TileRows), int(t.TileColumns), width)
+		if view.Format == "dense" {
+			encoded = appendDense(encoded, dense[:size])
+		} else {
+			encoded = encode(encoded, dense[:size], int(t.TileRows), int(t.TileColumns), width)
+		}
 		dense = dense[size:]
 		reply.Size = binary.LittleEndian.AppendUint32(reply.Size, uint32(len(encoded)-before))
 		sequences = binary.LittleEndian.AppendUint64(sequences, batch.FirstSequence+uint64(i))
@@ -146,6 +150,18 @@ func encode(out, dense []byte, rows, columns, width int) []byte {
 				binary.LittleEndian.PutUint64(out[at:], uint64(bits)|uint64(i)<<32)
 				at += 8
 			}
+		}
+	}
+	return out
+}
+
+// appendDense appends a tile of fp32 as it is, zeros of either sign as +0.0, to a multiple of a line.
+func appendDense(out, dense []byte) []byte {
+	start := len(out)
+	out = append(out, make([]byte, (len(dense)+63)&^63)...)
+	for i := 0; i < len(dense); i += 4 {
+		if bits := binary.LittleEndian.Uint32(dense[i:]); bits&math.MaxInt32 != 0 {
+			binary.LittleEndian.PutUint32(out[start+i:], bits)
 		}
 	}
 	return out

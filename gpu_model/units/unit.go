@@ -21,7 +21,7 @@ type Unit interface {
 const version = "1.0"
 
 // protocol is the version of the wire contract that the built-in units speak; they are built with the model.
-func protocol() *wire.Version { return &wire.Version{Major: 1, Minor: 2} }
+func protocol() *wire.Version { return &wire.Version{Major: 1, Minor: 3} }
 
 // New returns the built-in unit of a kind. name is empty or the name of that unit.
 func New(kind wire.UnitKind, name string) (Unit, error) {

@@ -428,19 +428,21 @@ func (x *SharedMemory) GetSize() uint64 {
 }
 
 // A dense tensor in device memory that a unit may see. A rank-2 matrix view of it is what is tiled:
-// element (r, c) lies at address + r * row_stride + c * column_stride.
+// element (r, c) lies at address + r * row_stride + c * column_stride, or is what im2col says.
 type Tensor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // given by the model, unique in a session
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Address       uint64                 `protobuf:"varint,3,opt,name=address,proto3" json:"address,omitempty"` // device address, bytes
-	ElementType   ElementType            `protobuf:"varint,4,opt,name=element_type,json=elementType,proto3,enum=spartan.cosim.v1.ElementType" json:"element_type,omitempty"`
-	Rows          uint64                 `protobuf:"varint,5,opt,name=rows,proto3" json:"rows,omitempty"`
-	Columns       uint64                 `protobuf:"varint,6,opt,name=columns,proto3" json:"columns,omitempty"`
-	RowStride     uint64                 `protobuf:"varint,7,opt,name=row_stride,json=rowStride,proto3" json:"row_stride,omitempty"`          // bytes
-	ColumnStride  uint64                 `protobuf:"varint,8,opt,name=column_stride,json=columnStride,proto3" json:"column_stride,omitempty"` // bytes
-	TileRows      uint32                 `protobuf:"varint,9,opt,name=tile_rows,json=tileRows,proto3" json:"tile_rows,omitempty"`
-	TileColumns   uint32                 `protobuf:"varint,10,opt,name=tile_columns,json=tileColumns,proto3" json:"tile_columns,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Id           uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // given by the model, unique in a session
+	Name         string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Address      uint64                 `protobuf:"varint,3,opt,name=address,proto3" json:"address,omitempty"` // device address, bytes
+	ElementType  ElementType            `protobuf:"varint,4,opt,name=element_type,json=elementType,proto3,enum=spartan.cosim.v1.ElementType" json:"element_type,omitempty"`
+	Rows         uint64                 `protobuf:"varint,5,opt,name=rows,proto3" json:"rows,omitempty"`
+	Columns      uint64                 `protobuf:"varint,6,opt,name=columns,proto3" json:"columns,omitempty"`
+	RowStride    uint64                 `protobuf:"varint,7,opt,name=row_stride,json=rowStride,proto3" json:"row_stride,omitempty"`          // bytes
+	ColumnStride uint64                 `protobuf:"varint,8,opt,name=column_stride,json=columnStride,proto3" json:"column_stride,omitempty"` // bytes
+	TileRows     uint32                 `protobuf:"varint,9,opt,name=tile_rows,json=tileRows,proto3" json:"tile_rows,omitempty"`
+	TileColumns  uint32                 `protobuf:"varint,10,opt,name=tile_columns,json=tileColumns,proto3" json:"tile_columns,omitempty"`
+	// From 1.3, for views: the matrix is the im2col matrix of an NCHW tensor, which is never written. row_stride and column_stride are 0.
+	Im2Col        *Im2Col `protobuf:"bytes,11,opt,name=im2col,proto3" json:"im2col,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -545,6 +547,217 @@ func (x *Tensor) GetTileColumns() uint32 {
 	return 0
 }
 
+func (x *Tensor) GetIm2Col() *Im2Col {
+	if x != nil {
+		return x.Im2Col
+	}
+	return nil
+}
+
+// Row (c * filter_height + r) * filter_width + s and column (n * out_height + p) * out_width + q of the matrix hold element (n, c, i, j) of
+// the tensor, where (reversed counts r and s from the other end)
+//
+//	i * input_dilation_h = p * stride_h - pad_h + r * dilation_h
+//	j * input_dilation_w = q * stride_w - pad_w + s * dilation_w
+//
+// and zero where no element satisfies that. The tensor's element (n, c, i, j) lies at
+// address + n * image_stride + c * channel_stride + (i * width + j) * element size.
+type Im2Col struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Images         uint32                 `protobuf:"varint,1,opt,name=images,proto3" json:"images,omitempty"`
+	Channels       uint32                 `protobuf:"varint,2,opt,name=channels,proto3" json:"channels,omitempty"`
+	Height         uint32                 `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+	Width          uint32                 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
+	ImageStride    uint64                 `protobuf:"varint,5,opt,name=image_stride,json=imageStride,proto3" json:"image_stride,omitempty"`       // bytes
+	ChannelStride  uint64                 `protobuf:"varint,6,opt,name=channel_stride,json=channelStride,proto3" json:"channel_stride,omitempty"` // bytes
+	FilterHeight   uint32                 `protobuf:"varint,7,opt,name=filter_height,json=filterHeight,proto3" json:"filter_height,omitempty"`
+	FilterWidth    uint32                 `protobuf:"varint,8,opt,name=filter_width,json=filterWidth,proto3" json:"filter_width,omitempty"`
+	OutHeight      uint32                 `protobuf:"varint,9,opt,name=out_height,json=outHeight,proto3" json:"out_height,omitempty"`
+	OutWidth       uint32                 `protobuf:"varint,10,opt,name=out_width,json=outWidth,proto3" json:"out_width,omitempty"`
+	StrideH        uint32                 `protobuf:"varint,11,opt,name=stride_h,json=strideH,proto3" json:"stride_h,omitempty"`
+	StrideW        uint32                 `protobuf:"varint,12,opt,name=stride_w,json=strideW,proto3" json:"stride_w,omitempty"`
+	PadH           int32                  `protobuf:"zigzag32,13,opt,name=pad_h,json=padH,proto3" json:"pad_h,omitempty"`
+	PadW           int32                  `protobuf:"zigzag32,14,opt,name=pad_w,json=padW,proto3" json:"pad_w,omitempty"`
+	DilationH      uint32                 `protobuf:"varint,15,opt,name=dilation_h,json=dilationH,proto3" json:"dilation_h,omitempty"`
+	DilationW      uint32                 `protobuf:"varint,16,opt,name=dilation_w,json=dilationW,proto3" json:"dilation_w,omitempty"`
+	InputDilationH uint32                 `protobuf:"varint,17,opt,name=input_dilation_h,json=inputDilationH,proto3" json:"input_dilation_h,omitempty"` // above 1: zeros between the tensor's rows, as in the data gradient of a strided convolution
+	InputDilationW uint32                 `protobuf:"varint,18,opt,name=input_dilation_w,json=inputDilationW,proto3" json:"input_dilation_w,omitempty"`
+	Reversed       bool                   `protobuf:"varint,19,opt,name=reversed,proto3" json:"reversed,omitempty"`
+	Transposed     bool                   `protobuf:"varint,20,opt,name=transposed,proto3" json:"transposed,omitempty"` // rows and columns are exchanged
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Im2Col) Reset() {
+	*x = Im2Col{}
+	mi := &file_spartan_cosim_v1_common_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Im2Col) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Im2Col) ProtoMessage() {}
+
+func (x *Im2Col) ProtoReflect() protoreflect.Message {
+	mi := &file_spartan_cosim_v1_common_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Im2Col.ProtoReflect.Descriptor instead.
+func (*Im2Col) Descriptor() ([]byte, []int) {
+	return file_spartan_cosim_v1_common_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Im2Col) GetImages() uint32 {
+	if x != nil {
+		return x.Images
+	}
+	return 0
+}
+
+func (x *Im2Col) GetChannels() uint32 {
+	if x != nil {
+		return x.Channels
+	}
+	return 0
+}
+
+func (x *Im2Col) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Im2Col) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *Im2Col) GetImageStride() uint64 {
+	if x != nil {
+		return x.ImageStride
+	}
+	return 0
+}
+
+func (x *Im2Col) GetChannelStride() uint64 {
+	if x != nil {
+		return x.ChannelStride
+	}
+	return 0
+}
+
+func (x *Im2Col) GetFilterHeight() uint32 {
+	if x != nil {
+		return x.FilterHeight
+	}
+	return 0
+}
+
+func (x *Im2Col) GetFilterWidth() uint32 {
+	if x != nil {
+		return x.FilterWidth
+	}
+	return 0
+}
+
+func (x *Im2Col) GetOutHeight() uint32 {
+	if x != nil {
+		return x.OutHeight
+	}
+	return 0
+}
+
+func (x *Im2Col) GetOutWidth() uint32 {
+	if x != nil {
+		return x.OutWidth
+	}
+	return 0
+}
+
+func (x *Im2Col) GetStrideH() uint32 {
+	if x != nil {
+		return x.StrideH
+	}
+	return 0
+}
+
+func (x *Im2Col) GetStrideW() uint32 {
+	if x != nil {
+		return x.StrideW
+	}
+	return 0
+}
+
+func (x *Im2Col) GetPadH() int32 {
+	if x != nil {
+		return x.PadH
+	}
+	return 0
+}
+
+func (x *Im2Col) GetPadW() int32 {
+	if x != nil {
+		return x.PadW
+	}
+	return 0
+}
+
+func (x *Im2Col) GetDilationH() uint32 {
+	if x != nil {
+		return x.DilationH
+	}
+	return 0
+}
+
+func (x *Im2Col) GetDilationW() uint32 {
+	if x != nil {
+		return x.DilationW
+	}
+	return 0
+}
+
+func (x *Im2Col) GetInputDilationH() uint32 {
+	if x != nil {
+		return x.InputDilationH
+	}
+	return 0
+}
+
+func (x *Im2Col) GetInputDilationW() uint32 {
+	if x != nil {
+		return x.InputDilationW
+	}
+	return 0
+}
+
+func (x *Im2Col) GetReversed() bool {
+	if x != nil {
+		return x.Reversed
+	}
+	return false
+}
+
+func (x *Im2Col) GetTransposed() bool {
+	if x != nil {
+		return x.Transposed
+	}
+	return false
+}
+
 var File_spartan_cosim_v1_common_proto protoreflect.FileDescriptor
 
 const file_spartan_cosim_v1_common_proto_rawDesc = "" +
@@ -560,7 +773,7 @@ const file_spartan_cosim_v1_common_proto_rawDesc = "" +
 	"\fSharedMemory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x04R\x04size\"\xba\x02\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\"\xec\x02\n" +
 	"\x06Tensor\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -573,7 +786,35 @@ const file_spartan_cosim_v1_common_proto_rawDesc = "" +
 	"\rcolumn_stride\x18\b \x01(\x04R\fcolumnStride\x12\x1b\n" +
 	"\ttile_rows\x18\t \x01(\rR\btileRows\x12!\n" +
 	"\ftile_columns\x18\n" +
-	" \x01(\rR\vtileColumns*O\n" +
+	" \x01(\rR\vtileColumns\x120\n" +
+	"\x06im2col\x18\v \x01(\v2\x18.spartan.cosim.v1.Im2colR\x06im2col\"\xe6\x04\n" +
+	"\x06Im2col\x12\x16\n" +
+	"\x06images\x18\x01 \x01(\rR\x06images\x12\x1a\n" +
+	"\bchannels\x18\x02 \x01(\rR\bchannels\x12\x16\n" +
+	"\x06height\x18\x03 \x01(\rR\x06height\x12\x14\n" +
+	"\x05width\x18\x04 \x01(\rR\x05width\x12!\n" +
+	"\fimage_stride\x18\x05 \x01(\x04R\vimageStride\x12%\n" +
+	"\x0echannel_stride\x18\x06 \x01(\x04R\rchannelStride\x12#\n" +
+	"\rfilter_height\x18\a \x01(\rR\ffilterHeight\x12!\n" +
+	"\ffilter_width\x18\b \x01(\rR\vfilterWidth\x12\x1d\n" +
+	"\n" +
+	"out_height\x18\t \x01(\rR\toutHeight\x12\x1b\n" +
+	"\tout_width\x18\n" +
+	" \x01(\rR\boutWidth\x12\x19\n" +
+	"\bstride_h\x18\v \x01(\rR\astrideH\x12\x19\n" +
+	"\bstride_w\x18\f \x01(\rR\astrideW\x12\x13\n" +
+	"\x05pad_h\x18\r \x01(\x11R\x04padH\x12\x13\n" +
+	"\x05pad_w\x18\x0e \x01(\x11R\x04padW\x12\x1d\n" +
+	"\n" +
+	"dilation_h\x18\x0f \x01(\rR\tdilationH\x12\x1d\n" +
+	"\n" +
+	"dilation_w\x18\x10 \x01(\rR\tdilationW\x12(\n" +
+	"\x10input_dilation_h\x18\x11 \x01(\rR\x0einputDilationH\x12(\n" +
+	"\x10input_dilation_w\x18\x12 \x01(\rR\x0einputDilationW\x12\x1a\n" +
+	"\breversed\x18\x13 \x01(\bR\breversed\x12\x1e\n" +
+	"\n" +
+	"transposed\x18\x14 \x01(\bR\n" +
+	"transposed*O\n" +
 	"\x0fProtocolVersion\x12 \n" +
 	"\x1cPROTOCOL_VERSION_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PROTOCOL_VERSION_MAJOR\x10\x01*o\n" +
@@ -607,7 +848,7 @@ func file_spartan_cosim_v1_common_proto_rawDescGZIP() []byte {
 }
 
 var file_spartan_cosim_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_spartan_cosim_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_spartan_cosim_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_spartan_cosim_v1_common_proto_goTypes = []any{
 	(ProtocolVersion)(0), // 0: spartan.cosim.v1.ProtocolVersion
 	(UnitKind)(0),        // 1: spartan.cosim.v1.UnitKind
@@ -617,15 +858,17 @@ var file_spartan_cosim_v1_common_proto_goTypes = []any{
 	(*Payload)(nil),      // 5: spartan.cosim.v1.Payload
 	(*SharedMemory)(nil), // 6: spartan.cosim.v1.SharedMemory
 	(*Tensor)(nil),       // 7: spartan.cosim.v1.Tensor
+	(*Im2Col)(nil),       // 8: spartan.cosim.v1.Im2col
 }
 var file_spartan_cosim_v1_common_proto_depIdxs = []int32{
 	6, // 0: spartan.cosim.v1.Payload.shared:type_name -> spartan.cosim.v1.SharedMemory
 	3, // 1: spartan.cosim.v1.Tensor.element_type:type_name -> spartan.cosim.v1.ElementType
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	8, // 2: spartan.cosim.v1.Tensor.im2col:type_name -> spartan.cosim.v1.Im2col
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_spartan_cosim_v1_common_proto_init() }
@@ -643,7 +886,7 @@ func file_spartan_cosim_v1_common_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_spartan_cosim_v1_common_proto_rawDesc), len(file_spartan_cosim_v1_common_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

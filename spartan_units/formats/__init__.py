@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from spartan_units.errors import UnitError
-from spartan_units.formats import bitmap, csr, ellpack_dib, ellpack_dib16, zvc
+from spartan_units.formats import bitmap, csr, dense, ellpack_dib, ellpack_dib16, zvc
 from spartan_units.formats.tiles import EncodedTiles
 
 __all__ = ["FORMATS", "EncodedTiles", "tile_format"]
@@ -20,6 +20,7 @@ FORMATS: dict[str, ModuleType] = {
     "csr": csr,
     "bitmap": bitmap,
     "zvc": zvc,
+    "dense": dense,
 }
 """Format modules by name."""
 

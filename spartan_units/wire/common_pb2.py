@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dspartan/cosim/v1/common.proto\x12\x10spartan.cosim.v1\"\'\n\x07Version\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\"V\n\x07Payload\x12\x10\n\x06inline\x18\x01 \x01(\x0cH\x00\x12\x30\n\x06shared\x18\x02 \x01(\x0b\x32\x1e.spartan.cosim.v1.SharedMemoryH\x00\x42\x07\n\x05where\":\n\x0cSharedMemory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\xdb\x01\n\x06Tensor\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\x04\x12\x33\n\x0c\x65lement_type\x18\x04 \x01(\x0e\x32\x1d.spartan.cosim.v1.ElementType\x12\x0c\n\x04rows\x18\x05 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x06 \x01(\x04\x12\x12\n\nrow_stride\x18\x07 \x01(\x04\x12\x15\n\rcolumn_stride\x18\x08 \x01(\x04\x12\x11\n\ttile_rows\x18\t \x01(\r\x12\x14\n\x0ctile_columns\x18\n \x01(\r*O\n\x0fProtocolVersion\x12 \n\x1cPROTOCOL_VERSION_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROTOCOL_VERSION_MAJOR\x10\x01*o\n\x08UnitKind\x12\x19\n\x15UNIT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11UNIT_KIND_MONITOR\x10\x01\x12\x18\n\x14UNIT_KIND_COMPACTION\x10\x02\x12\x17\n\x13UNIT_KIND_SCHEDULER\x10\x03*\xa4\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45VENT_KIND_STORE\x10\x01\x12\x13\n\x0f\x45VENT_KIND_MARK\x10\x02\x12\x1a\n\x16\x45VENT_KIND_READ_COUNTS\x10\x10\x12\x1b\n\x17\x45VENT_KIND_COMPACT_TILE\x10\x11\x12\x17\n\x13\x45VENT_KIND_SCHEDULE\x10\x12*W\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45LEMENT_TYPE_F32\x10\x01\x12\x14\n\x10\x45LEMENT_TYPE_F16\x10\x02\x42\x37Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wireb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dspartan/cosim/v1/common.proto\x12\x10spartan.cosim.v1\"\'\n\x07Version\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\"V\n\x07Payload\x12\x10\n\x06inline\x18\x01 \x01(\x0cH\x00\x12\x30\n\x06shared\x18\x02 \x01(\x0b\x32\x1e.spartan.cosim.v1.SharedMemoryH\x00\x42\x07\n\x05where\":\n\x0cSharedMemory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\x85\x02\n\x06Tensor\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\x04\x12\x33\n\x0c\x65lement_type\x18\x04 \x01(\x0e\x32\x1d.spartan.cosim.v1.ElementType\x12\x0c\n\x04rows\x18\x05 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x06 \x01(\x04\x12\x12\n\nrow_stride\x18\x07 \x01(\x04\x12\x15\n\rcolumn_stride\x18\x08 \x01(\x04\x12\x11\n\ttile_rows\x18\t \x01(\r\x12\x14\n\x0ctile_columns\x18\n \x01(\r\x12(\n\x06im2col\x18\x0b \x01(\x0b\x32\x18.spartan.cosim.v1.Im2col\"\x8f\x03\n\x06Im2col\x12\x0e\n\x06images\x18\x01 \x01(\r\x12\x10\n\x08\x63hannels\x18\x02 \x01(\r\x12\x0e\n\x06height\x18\x03 \x01(\r\x12\r\n\x05width\x18\x04 \x01(\r\x12\x14\n\x0cimage_stride\x18\x05 \x01(\x04\x12\x16\n\x0e\x63hannel_stride\x18\x06 \x01(\x04\x12\x15\n\rfilter_height\x18\x07 \x01(\r\x12\x14\n\x0c\x66ilter_width\x18\x08 \x01(\r\x12\x12\n\nout_height\x18\t \x01(\r\x12\x11\n\tout_width\x18\n \x01(\r\x12\x10\n\x08stride_h\x18\x0b \x01(\r\x12\x10\n\x08stride_w\x18\x0c \x01(\r\x12\r\n\x05pad_h\x18\r \x01(\x11\x12\r\n\x05pad_w\x18\x0e \x01(\x11\x12\x12\n\ndilation_h\x18\x0f \x01(\r\x12\x12\n\ndilation_w\x18\x10 \x01(\r\x12\x18\n\x10input_dilation_h\x18\x11 \x01(\r\x12\x18\n\x10input_dilation_w\x18\x12 \x01(\r\x12\x10\n\x08reversed\x18\x13 \x01(\x08\x12\x12\n\ntransposed\x18\x14 \x01(\x08*O\n\x0fProtocolVersion\x12 \n\x1cPROTOCOL_VERSION_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROTOCOL_VERSION_MAJOR\x10\x01*o\n\x08UnitKind\x12\x19\n\x15UNIT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11UNIT_KIND_MONITOR\x10\x01\x12\x18\n\x14UNIT_KIND_COMPACTION\x10\x02\x12\x17\n\x13UNIT_KIND_SCHEDULER\x10\x03*\xa4\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45VENT_KIND_STORE\x10\x01\x12\x13\n\x0f\x45VENT_KIND_MARK\x10\x02\x12\x1a\n\x16\x45VENT_KIND_READ_COUNTS\x10\x10\x12\x1b\n\x17\x45VENT_KIND_COMPACT_TILE\x10\x11\x12\x17\n\x13\x45VENT_KIND_SCHEDULE\x10\x12*W\n\x0b\x45lementType\x12\x1c\n\x18\x45LEMENT_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45LEMENT_TYPE_F32\x10\x01\x12\x14\n\x10\x45LEMENT_TYPE_F16\x10\x02\x42\x37Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wireb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,14 +32,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'spartan.cosim.v1.common_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z5github.com/spartan-cosim/spartan-cosim/gpu_model/wire'
-  _globals['_PROTOCOLVERSION']._serialized_start=462
-  _globals['_PROTOCOLVERSION']._serialized_end=541
-  _globals['_UNITKIND']._serialized_start=543
-  _globals['_UNITKIND']._serialized_end=654
-  _globals['_EVENTKIND']._serialized_start=657
-  _globals['_EVENTKIND']._serialized_end=821
-  _globals['_ELEMENTTYPE']._serialized_start=823
-  _globals['_ELEMENTTYPE']._serialized_end=910
+  _globals['_PROTOCOLVERSION']._serialized_start=906
+  _globals['_PROTOCOLVERSION']._serialized_end=985
+  _globals['_UNITKIND']._serialized_start=987
+  _globals['_UNITKIND']._serialized_end=1098
+  _globals['_EVENTKIND']._serialized_start=1101
+  _globals['_EVENTKIND']._serialized_end=1265
+  _globals['_ELEMENTTYPE']._serialized_start=1267
+  _globals['_ELEMENTTYPE']._serialized_end=1354
   _globals['_VERSION']._serialized_start=51
   _globals['_VERSION']._serialized_end=90
   _globals['_PAYLOAD']._serialized_start=92
@@ -47,5 +47,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHAREDMEMORY']._serialized_start=180
   _globals['_SHAREDMEMORY']._serialized_end=238
   _globals['_TENSOR']._serialized_start=241
-  _globals['_TENSOR']._serialized_end=460
+  _globals['_TENSOR']._serialized_end=502
+  _globals['_IM2COL']._serialized_start=505
+  _globals['_IM2COL']._serialized_end=904
 # @@protoc_insertion_point(module_scope)

@@ -74,7 +74,7 @@ class SharedMemory(_message.Message):
     def __init__(self, name: _Optional[str] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
 
 class Tensor(_message.Message):
-    __slots__ = ("id", "name", "address", "element_type", "rows", "columns", "row_stride", "column_stride", "tile_rows", "tile_columns")
+    __slots__ = ("id", "name", "address", "element_type", "rows", "columns", "row_stride", "column_stride", "tile_rows", "tile_columns", "im2col")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,7 @@ class Tensor(_message.Message):
     COLUMN_STRIDE_FIELD_NUMBER: _ClassVar[int]
     TILE_ROWS_FIELD_NUMBER: _ClassVar[int]
     TILE_COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    IM2COL_FIELD_NUMBER: _ClassVar[int]
     id: int
     name: str
     address: int
@@ -95,4 +96,49 @@ class Tensor(_message.Message):
     column_stride: int
     tile_rows: int
     tile_columns: int
-    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., address: _Optional[int] = ..., element_type: _Optional[_Union[ElementType, str]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., row_stride: _Optional[int] = ..., column_stride: _Optional[int] = ..., tile_rows: _Optional[int] = ..., tile_columns: _Optional[int] = ...) -> None: ...
+    im2col: Im2col
+    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., address: _Optional[int] = ..., element_type: _Optional[_Union[ElementType, str]] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., row_stride: _Optional[int] = ..., column_stride: _Optional[int] = ..., tile_rows: _Optional[int] = ..., tile_columns: _Optional[int] = ..., im2col: _Optional[_Union[Im2col, _Mapping]] = ...) -> None: ...
+
+class Im2col(_message.Message):
+    __slots__ = ("images", "channels", "height", "width", "image_stride", "channel_stride", "filter_height", "filter_width", "out_height", "out_width", "stride_h", "stride_w", "pad_h", "pad_w", "dilation_h", "dilation_w", "input_dilation_h", "input_dilation_w", "reversed", "transposed")
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_STRIDE_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_STRIDE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    OUT_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    OUT_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    STRIDE_H_FIELD_NUMBER: _ClassVar[int]
+    STRIDE_W_FIELD_NUMBER: _ClassVar[int]
+    PAD_H_FIELD_NUMBER: _ClassVar[int]
+    PAD_W_FIELD_NUMBER: _ClassVar[int]
+    DILATION_H_FIELD_NUMBER: _ClassVar[int]
+    DILATION_W_FIELD_NUMBER: _ClassVar[int]
+    INPUT_DILATION_H_FIELD_NUMBER: _ClassVar[int]
+    INPUT_DILATION_W_FIELD_NUMBER: _ClassVar[int]
+    REVERSED_FIELD_NUMBER: _ClassVar[int]
+    TRANSPOSED_FIELD_NUMBER: _ClassVar[int]
+    images: int
+    channels: int
+    height: int
+    width: int
+    image_stride: int
+    channel_stride: int
+    filter_height: int
+    filter_width: int
+    out_height: int
+    out_width: int
+    stride_h: int
+    stride_w: int
+    pad_h: int
+    pad_w: int
+    dilation_h: int
+    dilation_w: int
+    input_dilation_h: int
+    input_dilation_w: int
+    reversed: bool
+    transposed: bool
+    def __init__(self, images: _Optional[int] = ..., channels: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ..., image_stride: _Optional[int] = ..., channel_stride: _Optional[int] = ..., filter_height: _Optional[int] = ..., filter_width: _Optional[int] = ..., out_height: _Optional[int] = ..., out_width: _Optional[int] = ..., stride_h: _Optional[int] = ..., stride_w: _Optional[int] = ..., pad_h: _Optional[int] = ..., pad_w: _Optional[int] = ..., dilation_h: _Optional[int] = ..., dilation_w: _Optional[int] = ..., input_dilation_h: _Optional[int] = ..., input_dilation_w: _Optional[int] = ..., reversed: bool = ..., transposed: bool = ...) -> None: ...

@@ -76,7 +76,9 @@ def test_a_store_to_a_tensor_behind_a_view_is_refused_with_kernel_and_pc():
 def test_a_view_in_a_format_that_the_engine_does_not_have_is_refused():
     with CoSimulation(units=[UnitChoice(UnitKind.COMPACTION, "builtin")]) as session:
         x = session.array(np.ones((64, 64), np.float32), name="x")
-        with pytest.raises(ConfigurationError, match='converts to ellpack_dib, ellpack_dib16, the view asks for "csr"'):
+        with pytest.raises(
+            ConfigurationError, match='converts to ellpack_dib, ellpack_dib16, dense, the view asks for "csr"'
+        ):
             session.view(Matrix(x, 64, 64, 64, 1), "csr")
 
 

@@ -41,7 +41,9 @@ def test_every_format_comes_back(name):
 
 
 def test_the_default_engine_refuses_other_formats():
-    with pytest.raises(UnitError, match="ellpack-dib converts to ellpack_dib, ellpack_dib16, the view asks for csr"):
+    with pytest.raises(
+        UnitError, match="ellpack-dib converts to ellpack_dib, ellpack_dib16, dense, the view asks for csr"
+    ):
         engine_of(EllpackCompactionEngine).compact(batch_of(np.zeros((1, 4, 4), np.float32), "csr"))
 
 
