@@ -45,14 +45,19 @@ class KernelDescription:
         """Return grid and work-group in work-items, in three dimensions.
 
         Args:
-            names: value of every name in the expressions: integer arguments and the problem's sizes.
+            names: value of every name in the expressions: integer arguments and the problem's sizes. An argument
+                `column_shift` or `slice_shift` gives `columns` or `slices` its value, 2^shift.
 
         Raises:
             ConfigurationError: for a name without a value.
         """
+        known = dict(names)
+        for shift, name in (("column_shift", "columns"), ("slice_shift", "slices")):
+            if shift in known:
+                known.setdefault(name, 1 << known[shift])
         try:
             grid, workgroup = (
-                tuple(part if isinstance(part, int) else evaluate(part, names) for part in parts)
+                tuple(part if isinstance(part, int) else evaluate(part, known) for part in parts)
                 for parts in (self.grid, self.workgroup)
             )
         except KeyError as error:

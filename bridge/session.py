@@ -338,7 +338,7 @@ class CoSimulation:
         found = self.kernel(kernel) if isinstance(kernel, str) else kernel
         arguments = pack_arguments(found, args)
         if grid is None or workgroup is None:
-            derived = self._geometry(found, args, sizes or {})
+            derived = describe_kernel(found.name).geometry({**_integers(found, args), **(sizes or {})})
             grid, workgroup = grid or derived[0], workgroup or derived[1]
         request = gpu_model_pb2.LaunchRequest(
             kernel=found.id,
@@ -371,19 +371,6 @@ class CoSimulation:
         recorder = LaunchRecorder(directory, kernel=kernel, number=number)
         self.recorder = recorder  # type: ignore[misc] # this session's own
         return recorder
-
-    def _geometry(
-        self, kernel: Kernel, args: Mapping[str, Any] | Sequence[Any], sizes: Mapping[str, int]
-    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        description = describe_kernel(kernel.name)
-        values = (
-            args if isinstance(args, Mapping) else dict(zip((a.name for a in kernel.arguments), args, strict=False))
-        )
-        names = {name: int(value) for name, value in values.items() if isinstance(value, (int, np.integer))}
-        for shift, name in (("column_shift", "columns"), ("slice_shift", "slices")):
-            if shift in names:
-                names[name] = 1 << names[shift]
-        return description.geometry({**names, **sizes})
 
     def _run(self, kernel: Kernel, request: Any) -> LaunchResult:
         self._check_open()
@@ -505,6 +492,12 @@ class CoSimulation:
         """Return when every unit was sent what, detached ones first, and when the model stood still for it."""
         reply = self._call(self._stub.Timeline, gpu_model_pb2.TimelineRequest())
         return [unit_spans(seat) for seat in reply.seats]
+
+
+def _integers(kernel: Kernel, args: Mapping[str, Any] | Sequence[Any]) -> dict[str, int]:
+    """Return the integer arguments by name, which a shipped kernel's grid is computed from."""
+    values = args if isinstance(args, Mapping) else dict(zip((a.name for a in kernel.arguments), args, strict=False))
+    return {name: int(value) for name, value in values.items() if isinstance(value, (int, np.integer))}
 
 
 def _toml_value(value: Any) -> str:
