@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from bridge.cli.claims import benchmarks_folder
 from bridge.data import load_network
 from bridge.layers.tuned import TABLE, read_table
 from bridge.worth.cases import cases_of
+from bridge.worth.selection import benchmarks_folder
 from bridge.worth.tune import tune_case, write_table
 
 __all__ = ["register"]

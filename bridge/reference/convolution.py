@@ -138,13 +138,29 @@ def useful_macs(
 
     Taps that lie in the padding are no multiply-adds on either side.
     """
-    ones_w = np.ones(shape.filter_shape)
-    all_x, all_dy = np.ones(shape.input_shape), np.ones(shape.output_shape)
-    some_x = (x != 0).astype(np.float64) if operand == "x" else all_x
-    dense = _apply("forward", shape, all_x, ones_w, all_dy)
+    rows = _taps_inside(
+        shape.height, shape.out_height, shape.filter_height, shape.stride_h, shape.pad_h, shape.dilation_h
+    )
+    columns = _taps_inside(
+        shape.width, shape.out_width, shape.filter_width, shape.stride_w, shape.pad_w, shape.dilation_w
+    )
+    pairs = shape.images * shape.filters * shape.group_channels
+    dense = pairs * int(rows.sum()) * int(columns.sum())
     if operand == "x":
-        useful = _apply("forward", shape, some_x, ones_w, all_dy).sum()
-    else:
-        assert dy is not None
-        useful = (dense * (dy != 0)).sum()
-    return round(float(dense.sum())), round(float(useful))
+        uses = np.outer(rows.sum(axis=0), columns.sum(axis=0))  # of an input pixel, by the filters of its group each
+        return dense, int(((x != 0).sum(axis=(0, 1)) * uses).sum()) * shape.group_filters
+    assert dy is not None
+    uses = np.outer(
+        rows.sum(axis=1), columns.sum(axis=1)
+    )  # of an output pixel's gradient, by its group's channels each
+    return dense, int(((dy != 0).sum(axis=(0, 1)) * uses).sum()) * shape.group_channels
+
+
+def _taps_inside(extent: int, outputs: int, taps: int, stride: int, pad: int, dilation: int) -> NDArray[np.int64]:
+    """Return int64[outputs, extent]: 1 where an output reads an input along one axis."""
+    output, tap = np.ogrid[:outputs, :taps]
+    place = output * stride + tap * dilation - pad
+    inside = np.zeros((outputs, extent), np.int64)
+    rows, valid = np.broadcast_to(output, place.shape), (place >= 0) & (place < extent)
+    inside[rows[valid], place[valid]] = 1
+    return inside

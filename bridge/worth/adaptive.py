@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bridge.adaptive import AdaptiveController, AdaptivePolicy
 
-__all__ = ["Sweep", "break_evens", "fastest_dense", "sweep_of", "worst_excess"]
+__all__ = ["Sweep", "break_even_against", "break_evens", "fastest_dense", "sweep_of", "worst_excess"]
 
 Sweep = Mapping[str, Mapping[float, Mapping[str, Any]]]
 """Records by "layer phase" and density."""
@@ -38,17 +38,22 @@ def break_evens(sweep: Sweep, margin: float) -> dict[str, float]:
     It lies `margin` below the density at which Spartan takes as long as the fastest dense side (linear between
     measured densities), so that a phase that stays sparse up to break-even + margin never loses; 0 where it never wins.
     """
-    found = {}
-    for name, records in sweep.items():
-        densities = sorted(records)
-        gains = [fastest_dense(records[d]) - int(records[d]["spartan"]["cycles"]) for d in densities]
-        equal = densities[0] if gains[0] >= 0 else 0.0
-        for (low, gain), (high, later) in itertools.pairwise(zip(densities, gains, strict=True)):
-            if gain < 0:
-                break
-            equal = high if later >= 0 else low + (high - low) * gain / (gain - later)
-        found[name] = max(0.0, equal - margin)
-    return found
+    return {name: max(0.0, break_even_against(records, fastest_dense) - margin) for name, records in sweep.items()}
+
+
+def break_even_against(records: Mapping[float, Mapping[str, Any]], dense: Callable[[Mapping[str, Any]], int]) -> float:
+    """Return the density at which Spartan takes the cycles that `dense` gives of a record, linear between densities.
+
+    The greatest density measured where Spartan is faster at all; 0 where it is at none.
+    """
+    densities = sorted(records)
+    gains = [dense(records[d]) - int(records[d]["spartan"]["cycles"]) for d in densities]
+    equal = densities[0] if gains[0] >= 0 else 0.0
+    for (low, gain), (high, later) in itertools.pairwise(zip(densities, gains, strict=True)):
+        if gain < 0:
+            break
+        equal = high if later >= 0 else low + (high - low) * gain / (gain - later)
+    return equal
 
 
 def worst_excess(sweep: Sweep, margin: float = 0.03) -> float:

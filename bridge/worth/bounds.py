@@ -21,6 +21,7 @@ class Bounds:
         dense_cycles, sparse_cycles: of the binding resource on either side.
         resource: what binds the sparse side: vector, scalar, l2 or dram.
         attainable: dense_cycles / sparse_cycles.
+        peak: lane multiply-adds a cycle of the GPU.
     """
 
     ideal: float
@@ -28,6 +29,7 @@ class Bounds:
     sparse_cycles: float
     resource: str
     attainable: float
+    peak: float
 
 
 def peak_macs_per_cycle(parameters: Mapping[str, str]) -> float:
@@ -85,4 +87,5 @@ def bounds(case: Case, parameters: Mapping[str, str], *, macs: int, useful: int)
         sparse_cycles=sparse[resource],
         resource=resource,
         attainable=dense / sparse[resource],
+        peak=peak,
     )

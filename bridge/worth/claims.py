@@ -71,6 +71,9 @@ class Summary:
         speedup, speedup_without_tails: dense cycles / Spartan's, with and without the constant launch tails.
         over_fastest: the same against the faster of the implicit GEMM and Winograd, case by case, with tails.
         adaptive: the same with the faster of that and Spartan in each case, what an adaptive run approaches.
+        adaptive_over_dense: the implicit GEMM everywhere over the faster of it and Spartan in each case; no Winograd on
+            either side.
+        software: the implicit GEMM over Spartan with conversion by a kernel; None where that is not measured.
         ideal, attainable: the same quotient at the bounds.
         useful_density: useful multiply-adds / all.
         peak_share: geometric mean over cases of useful multiply-adds a cycle over the peak, tails left out.
@@ -85,6 +88,8 @@ class Summary:
     speedup_without_tails: float
     over_fastest: float
     adaptive: float
+    adaptive_over_dense: float
+    software: float | None
     ideal: float
     attainable: float
     useful_density: float
@@ -98,7 +103,7 @@ def geometric_mean(values: Sequence[float]) -> float:
     return math.exp(sum(math.log(value) for value in values) / len(values)) if values else math.nan
 
 
-def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None], peak: float) -> Summary | None:
+def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None]) -> Summary | None:
     """Return the summary of records in the order of their cases' multiply-adds; None where nothing is measured."""
     found = [record for record in records if record is not None]
     if not found:
@@ -111,6 +116,7 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None], pea
         return float(record[side]["cycles"] - record[side]["tail_cycles"])
 
     fastest = [min(r[side]["cycles"] for side in ("dense", "winograd") if side in r) for r in found]
+    without_winograd = [min(r["dense"]["cycles"], r["spartan"]["cycles"]) for r in found]
     chosen = [min(cycles, r["spartan"]["cycles"]) for cycles, r in zip(fastest, found, strict=True)]
     done = sum(count for count, record in zip(macs, records, strict=True) if record is not None)
     all_macs, useful = sum(record["macs"] for record in found), sum(record["useful_macs"] for record in found)
@@ -122,10 +128,16 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None], pea
         speedup_without_tails=sum(net(r, "dense") for r in found) / sum(net(r, "spartan") for r in found),
         over_fastest=sum(fastest) / total("spartan", "cycles"),
         adaptive=sum(fastest) / sum(chosen),
+        adaptive_over_dense=total("dense", "cycles") / sum(without_winograd),
+        software=(
+            total("dense", "cycles") / total("software", "cycles") if all("software" in r for r in found) else None
+        ),
         ideal=all_macs / useful if useful else math.inf,
         attainable=total("bounds", "dense_cycles") / total("bounds", "sparse_cycles"),
         useful_density=useful / all_macs,
-        peak_share=geometric_mean([r["useful_macs"] / net(r, "spartan") / peak for r in found if r["useful_macs"]]),
+        peak_share=geometric_mean(
+            [r["useful_macs"] / net(r, "spartan") / r["peak"] for r in found if r["useful_macs"]]
+        ),
         attainable_share=geometric_mean([r["bounds"]["sparse_cycles"] / net(r, "spartan") for r in found]),
         verified=all(record["verified"] for record in found),
     )

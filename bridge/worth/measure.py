@@ -1,144 +1,116 @@
-"""Measure a case on the simulated GPU, verify it in the same run, and keep the record by what it depends on."""
+"""Measure a side of a case on the simulated GPU, and verify its result in the same run."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
-import os
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-import bridge
-import spartan_units
-from bridge._binary import gpusim
-from bridge.array import DeviceArray
-from bridge.catalogue import kernel_folder
 from bridge.data import Pattern, sparse_tensor
-from bridge.layers import conv
-from bridge.layers.operation import Measurement, Operation
-from bridge.layers.tuned import TABLE
+from bridge.layers.operation import Measurement
 from bridge.reference.convolution import compare, expected, useful_macs
 from bridge.session import CoSimulation
 from bridge.units import default_choices
 from bridge.worth.bounds import bounds
 from bridge.worth.cases import Case
-from spartan_units.types import UnitKind
+from bridge.worth.run import Task
+from bridge.worth.sides import SIDES
+from bridge.worth.store import Record, Store
 
-__all__ = ["Record", "Store", "measure"]
+__all__ = ["COLD_ABOVE", "measure", "merged", "tasks_of"]
 
-Record = dict[str, Any]
+COLD_ABOVE = 400_000_000
+"""Multiply-adds, padding left out, from which a case is run once: what is cold then is a small part of it."""
 
-_METHOD = 5
-"""Goes up when a record's figures come to mean something else."""
-
-_COLD_ABOVE = 400_000_000
-"""Multiply-adds from which a case is run once: what is cold then is a small part of it."""
-
-
-@functools.cache
-def _versions() -> str:
-    """Return a digest of what cycles depend on: the model, kernels, units, and the code that launches them."""
-    digest = hashlib.sha256()
-    files = [gpusim(), *sorted(kernel_folder().glob("*.hsaco"))]
-    layers = Path(bridge.__file__).parent / "layers"
-    files += sorted((layers / "conv").glob("*.py")) + [layers / f"{name}.py" for name in ("gemm", "operation", "relu")]
-    files += [path for path in [TABLE] if path.exists()]
-    units = Path(spartan_units.__file__).parent
-    files += sorted(path for path in units.rglob("*") if path.suffix in (".py", ".toml"))
-    files += [Path(bridge.__file__).parent / "data" / "synthetic.py"]
-    for path in files:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+_INSTRUCTIONS_PER_S = 3.0e6
+_START_S, _UNIT_START_S = 0.5, 0.6
+_REFERENCE_MACS_PER_S = 3.0e9
 
 
-class Store:
-    """Records on disk, one file each, named by a digest of what they depend on; a run that was stopped goes on."""
-
-    def __init__(self, folder: Path, *, only_stored: bool = False) -> None:
-        """Keep records in `folder`; with `only_stored`, nothing is measured."""
-        self._folder = folder
-        self._only_stored = only_stored
-
-    def get(self, what: dict[str, Any], make: Callable[[], Record]) -> Record | None:
-        """Return the record of `what`, made now where there is none; None where nothing is to be measured."""
-        key = json.dumps({**what, "method": _METHOD, "versions": _versions()}, sort_keys=True)
-        path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
-        if path.exists():
-            record: Record = json.loads(path.read_text(encoding="utf-8"))
-            return record
-        if self._only_stored:
-            return None
-        record = make()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps({**record, "of": what}, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-        return record
-
-
-def measure(store: Store, gpu: str, case: Case, *, host_threads: int = 0, software: bool = False) -> Record | None:
-    """Return the record of a case: all sides in cycles, multiply-adds, bounds, and whether all outputs were right.
-
-    The sides are the implicit GEMM, Winograd where it applies, and Spartan.
-
-    A case is run twice and the second run counts (warm caches and TLBs); above 400 M multiply-adds once, which is
-    recorded as warm = false.
+def tasks_of(gpu: str, case: Case, *, software: bool = False) -> dict[str, Task]:
+    """Return what has to be measured for a case, by side.
 
     What the dense sides take does not depend on values, so they are measured once for a shape, with operands of
-    density 0.5, and Spartan once for all densities and seeds that are asked for. With `software`, "software" is
-    Spartan without its compaction engine: a kernel converts to ELLPACK-DIB.
+    density 0.5, and Spartan once for all densities and seeds that are asked for.
     """
     base = {"kind": "convolution", "gpu": gpu, "shape": dataclasses.asdict(case.shape), "phase": case.phase}
     patterns = {"operand": case.operand, "x": dataclasses.asdict(case.x), "dy": dataclasses.asdict(case.dy)}
     half = Pattern(density=0.5, seed=1)
     any_case = dataclasses.replace(case, operand="x", x=half, dy=half)
-    sides = {
-        "dense": (base, any_case),
-        "spartan": ({**base, **patterns}, case),
-    }
-    if conv.takes_winograd(case.shape, case.phase):
-        sides["winograd"] = (base, any_case)
-    if software:
-        sides["software"] = ({**base, **patterns}, case)
-    merged: Record = {"verified": True, "wall_s": 0.0}
-    for side, (what, operands) in sides.items():
-        record = store.get({**what, "side": side}, functools.partial(_measure, gpu, operands, side, host_threads))
+    found = {}
+    for name, side in SIDES.items():
+        if not (side.always or (software and name == "software")) or not side.applies(case.shape, case.phase):
+            continue
+        what = {**base, **(patterns if side.by_values else {}), "side": name}
+        operands = case if side.by_values else any_case
+        at = f" at {case.density:g}" if side.by_values else ""
+        label = f"{case.layer} {case.phase}{at}, N = {case.shape.images}: {side.heading}"
+        found[name] = Task(what, functools.partial(_measure, gpu, operands, name), label, _seconds(case, name))
+    return found
+
+
+def _seconds(case: Case, name: str) -> float:
+    """Return about the seconds of a measurement on one core."""
+    side, macs = SIDES[name], case.shape.macs
+    factor = side.work[0] + (side.work[1] - side.work[0]) * case.density
+    runs = 1 if macs > COLD_ABOVE else 2
+    start = _START_S + _UNIT_START_S * len(side.units)
+    return start + runs * factor * macs / 64 / _INSTRUCTIONS_PER_S + macs / _REFERENCE_MACS_PER_S
+
+
+def merged(store: Store, tasks: Mapping[str, Task]) -> Record | None:
+    """Return the record of a case from those of its sides; None where one of them is not stored.
+
+    Each side has its cycles; "spartan" gives multiply-adds and bounds.
+    """
+    found: Record = {"verified": True, "wall_s": 0.0}
+    for side, task in tasks.items():
+        record = store.stored(task.what)
         if record is None:
             return None
-        merged[side] = record["costs"]
-        merged["verified"] = merged["verified"] and record["verified"]
-        merged["wall_s"] += record["wall_s"]
+        found[side] = record["costs"]
+        found["verified"] = found["verified"] and record["verified"]
+        found["wall_s"] += record["wall_s"]
         if side == "spartan":
-            merged |= {key: record[key] for key in ("macs", "useful_macs", "warm", "bounds")}
-    return merged
+            found |= {key: record[key] for key in ("macs", "useful_macs", "warm", "peak", "bounds")}
+    return found
 
 
-def _measure(gpu: str, case: Case, side: str, host_threads: int) -> Record:
+def measure(store: Store, gpu: str, case: Case, *, software: bool = False) -> Record | None:
+    """Return the record of a case: all sides in cycles, multiply-adds, bounds, and whether all outputs were right.
+
+    What is not stored is measured now, one after the other; None where the store measures nothing.
+    A case is run twice and the second run counts (warm caches and TLBs); above 400 M multiply-adds once, which is
+    recorded as warm = false.
+    """
+    tasks = tasks_of(gpu, case, software=software)
+    for task in tasks.values():
+        if store.get(task.what, task.make) is None:
+            return None
+    return merged(store, tasks)
+
+
+def _measure(gpu: str, case: Case, side: str) -> Record:
     shape, phase = case.shape, case.phase
     rng = np.random.default_rng(case.x.seed + 100)
     x, dy = sparse_tensor(shape.input_shape, case.x), sparse_tensor(shape.output_shape, case.dy, signed=True)
     w = (rng.standard_normal(shape.filter_shape) / np.sqrt(shape.taps)).astype(np.float32)
-    reference = expected(phase, shape, x=x, w=w, dy=dy)
     macs, useful = useful_macs(shape, case.operand, x=x, dy=dy)
-    warm = macs <= _COLD_ABOVE
+    warm = macs <= COLD_ABOVE
     begin = time.perf_counter()
-    units = [
-        choice for kind, choice in default_choices().items() if side != "software" or kind is not UnitKind.COMPACTION
-    ]
-    with CoSimulation(gpu=gpu, units=units, host_threads=host_threads) as session:
+    units = [choice for kind, choice in default_choices().items() if kind in SIDES[side].units]
+    with CoSimulation(gpu=gpu, units=units, host_threads=1) as session:
         arrays = {name: session.array(value, name=name) for name, value in {"x": x, "dy": dy, "w": w}.items()}
-        with _operation(session, case, side, arrays) as operation:
+        with SIDES[side].make(session, case, arrays) as operation:
             if warm:
                 operation.run()
             measured = operation.run()
-            within, error = compare(operation.output.numpy(), reference)
+            output = operation.output.numpy()
         limit = bounds(case, session.parameters, macs=macs, useful=useful)
+    within, error = compare(output, expected(phase, shape, x=x, w=w, dy=dy))
     return {
         "macs": macs,
         "useful_macs": useful,
@@ -146,21 +118,9 @@ def _measure(gpu: str, case: Case, side: str, host_threads: int) -> Record:
         "verified": within,
         "costs": {**_costs(measured), "verified": within, "max_abs_error": error},
         "bounds": dataclasses.asdict(limit),
+        "peak": limit.peak,
         "wall_s": round(time.perf_counter() - begin, 1),
     }
-
-
-def _operation(session: CoSimulation, case: Case, side: str, arrays: Mapping[str, DeviceArray]) -> Operation:
-    shape, phase = case.shape, case.phase
-    if side == "winograd":
-        filters = conv.WinogradFilters(session, shape, arrays["w"], phase, case.layer)
-        operand = arrays["x" if phase == "forward" else "dy"]
-        return conv.winograd(phase, session, case.layer, shape, filters=filters, x=operand)
-    layouts = conv.FilterLayouts(session, shape, arrays["w"], case.layer)
-    operands: dict[str, Any] = {"x": arrays["x"], "layouts": layouts, "dy": arrays["dy"]}
-    if side == "dense":
-        return conv.dense(phase, session, case.layer, shape, **operands)
-    return conv.spartan(phase, session, case.layer, shape, **operands, sparse_operand=case.operand)
 
 
 def _costs(measured: Measurement) -> Record:
@@ -173,5 +133,6 @@ def _costs(measured: Measurement) -> Record:
         "l2_bytes": measured.l2_bytes,
         "dram_bytes": measured.dram_bytes,
         "busy_compute_units": busy / measured.cycles if measured.cycles else 0.0,
+        "workgroups_skipped": sum(launch.workgroups_skipped for launch in measured.launches),
         "kernels": [launch.kernel for launch in measured.launches],
     }

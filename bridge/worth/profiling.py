@@ -14,13 +14,16 @@ from bridge.layers.operation import Measurement, Operation
 from bridge.session import CoSimulation
 from bridge.tensors import Matrix
 from bridge.units import default_choices
-from bridge.worth.measure import Record, Store
+from bridge.worth.run import Task
+from bridge.worth.store import Record
 from spartan_units.constants import constant
 
-__all__ = ["RATIOS", "Overhead", "measure_profiling", "measure_read_back", "overheads"]
+__all__ = ["RATIOS", "Overhead", "overheads", "profiling_task", "read_back_task"]
 
 RATIOS = ("software", "software_without_tail", "fused")
 """Overheads that are set over the hardware's."""
+
+_START_S, _ELEMENTS_PER_S = 2.0, 4e5
 
 
 @dataclass(frozen=True)
@@ -64,25 +67,24 @@ def overheads(record: Record, read_back: Record | None = None) -> Overhead:
     )
 
 
-def measure_profiling(
-    store: Store, gpu: str, shape: tuple[int, int, int, int], *, host_threads: int = 0
-) -> Record | None:
-    """Return what it costs to count the zeros of an activation tensor (NCHW) behind a ReLU, three ways, in cycles.
+def profiling_task(gpu: str, shape: tuple[int, int, int, int]) -> Task:
+    """Return the measurement of what counting the zeros of an activation tensor (NCHW) behind a ReLU costs, in cycles.
 
     Hardware: what watching adds to the ReLU's launch, the stalls that it declares for the lines of a bank, and the
     register read over the preset's host link. Software: the zero-count kernel, and the copy of its counts over the
     same link. Fused: what a ReLU that counts adds to one that does not, and the copy.
     """
     what = {"kind": "profiling", "gpu": gpu, "shape": list(shape)}
-    return store.get(what, lambda: _measure_profiling(gpu, shape, host_threads))
+    label = f"profiling of {' x '.join(map(str, shape))}"
+    return Task(what, lambda: _measure_profiling(gpu, shape), label, _START_S + math.prod(shape) / _ELEMENTS_PER_S)
 
 
-def _measure_profiling(gpu: str, shape: tuple[int, int, int, int], host_threads: int) -> Record:
+def _measure_profiling(gpu: str, shape: tuple[int, int, int, int]) -> Record:
     rng = np.random.default_rng(3)
     x = rng.standard_normal(shape).astype(np.float32)
     zeros = int((np.maximum(x, 0) == 0).sum())
     monitor = [choice for kind, choice in default_choices().items() if kind.value == "monitor"]
-    with CoSimulation(gpu=gpu, units=monitor, host_threads=host_threads) as session:
+    with CoSimulation(gpu=gpu, units=monitor, host_threads=1) as session:
         array = session.array(x, name="x")
         counts = session.empty(-(-x.size // 1024), np.uint32, name="counts")
         with relu.relu_forward(session, "relu", array) as operation:
@@ -117,22 +119,21 @@ def _measure_profiling(gpu: str, shape: tuple[int, int, int, int], host_threads:
     }
 
 
-def measure_read_back(
-    store: Store, gpu: str, shapes: Sequence[tuple[int, int, int, int]], *, host_threads: int = 0
-) -> Record | None:
-    """Return what it costs the host to learn the counts of all tensors of an iteration at once, in cycles.
+def read_back_task(gpu: str, shapes: Sequence[tuple[int, int, int, int]]) -> Task:
+    """Return the measurement of what it costs the host to learn the counts of all tensors of an iteration, in cycles.
 
     Hardware: one burst over the monitor's registers. Software: one copy of all tensors' counts, side by side. Both go
     over the preset's host link.
     """
     what = {"kind": "read back", "gpu": gpu, "shapes": [list(shape) for shape in shapes]}
-    return store.get(what, lambda: _measure_read_back(gpu, shapes, host_threads))
+    label = f"read-back of {len(shapes)} tensors"
+    return Task(what, lambda: _measure_read_back(gpu, shapes), label, _START_S + 2)
 
 
-def _measure_read_back(gpu: str, shapes: Sequence[tuple[int, int, int, int]], host_threads: int) -> Record:
+def _measure_read_back(gpu: str, shapes: Sequence[tuple[int, int, int, int]]) -> Record:
     rng = np.random.default_rng(3)
     monitor = [choice for kind, choice in default_choices().items() if kind.value == "monitor"]
-    with CoSimulation(gpu=gpu, units=monitor, host_threads=host_threads) as session:
+    with CoSimulation(gpu=gpu, units=monitor, host_threads=1) as session:
         zeros, watched = [], []
         for number, (images, channels, height, width) in enumerate(shapes):
             y = np.maximum(rng.standard_normal((images, channels, height, width), np.float32), 0)

@@ -126,19 +126,24 @@ def test_the_reference_equals_a_loop():
     x, w = rng.standard_normal(shape.input_shape), rng.standard_normal(shape.filter_shape)
     dy = rng.standard_normal(shape.output_shape)
     y, dx, dw = np.zeros(shape.output_shape), np.zeros(shape.input_shape), np.zeros(shape.filter_shape)
-    macs = 0
+    some_x, some_dy = rng.random(shape.input_shape) < 0.4, rng.random(shape.output_shape) < 0.4
+    macs = useful_x = useful_dy = 0
     for n, f, p, q in np.ndindex(shape.output_shape):
         for c, r, s in np.ndindex(shape.filter_shape[1:]):
             channel = f // shape.group_filters * shape.group_channels + c
             h, v = p * 2 - 1 + r, q + s * 2
             if 0 <= h < shape.height and 0 <= v < shape.width:
                 macs += 1
+                useful_x += int(some_x[n, channel, h, v])
+                useful_dy += int(some_dy[n, f, p, q])
                 y[n, f, p, q] += x[n, channel, h, v] * w[f, c, r, s]
                 dx[n, channel, h, v] += dy[n, f, p, q] * w[f, c, r, s]
                 dw[f, c, r, s] += dy[n, f, p, q] * x[n, channel, h, v]
     for phase, loop in zip(PHASES, (y, dx, dw), strict=True):
         np.testing.assert_allclose(expected(phase, shape, x=x, w=w, dy=dy).value, loop, rtol=1e-12, atol=1e-12)
     assert useful_macs(shape, "x", x=x) == (macs, macs)
+    assert useful_macs(shape, "x", x=x * some_x) == (macs, useful_x)
+    assert useful_macs(shape, "dy", x=x, dy=dy * some_dy) == (macs, useful_dy)
 
 
 def test_useful_multiply_adds_are_those_with_a_non_zero():

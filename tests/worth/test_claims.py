@@ -105,14 +105,17 @@ def test_a_summary_sums_cycles():
         return {
             "dense": {"cycles": dense, **side}, "spartan": {"cycles": spartan, **side}, "macs": macs,
             "winograd": {"cycles": 800 if dense < 2000 else 700, **side},
-            "useful_macs": macs // 2, "verified": True, "bounds": {"dense_cycles": 2.0, "sparse_cycles": 1.0},
+            "useful_macs": macs // 2, "verified": True, "peak": 4096,
+            "bounds": {"dense_cycles": 2.0, "sparse_cycles": 1.0},
         }  # fmt: skip
 
-    summary = summarise([100, 300, 100], [record(1100, 600, 400), record(2100, 1100, 1200), None], 4096)
-    assert dataclasses.astuple(summary)[:7] == (3, 2, 0.8, 3200 / 1700, 2.0, 1500 / 1700, 1500 / 1300)
+    summary = summarise([100, 300, 100], [record(1100, 600, 400), record(2100, 1100, 1200), None])
+    assert dataclasses.astuple(summary)[:9] == (
+        3, 2, 0.8, 3200 / 1700, 2.0, 1500 / 1700, 1500 / 1300, 3200 / 1700, None,
+    )  # fmt: skip
     assert (summary.ideal, summary.attainable, summary.useful_density) == (2.0, 2.0, 0.5)
     assert summary.attainable_share == pytest.approx(np.sqrt(1 / 500 * 1 / 1000))
-    assert summarise([1], [None], 4096) is None
+    assert summarise([1], [None]) is None
 
 
 def test_every_claim_names_networks_that_ship():
@@ -172,8 +175,10 @@ def test_the_command_prints_what_is_stored_and_measures_nothing(tmp_path):
     out = tmp_path / "claims.json"
     ended = spartan_claims("--network", "alexnet", "--stored", "--store", str(tmp_path / "none"), "--json", str(out))
     assert ended.returncode == 0, ended.stderr
-    assert "alexnet at timeloop_alexnet: nothing measured yet" in ended.stdout
-    assert json.loads(out.read_text())["networks"]["alexnet"]["profiling"]["layers"] == []
+    assert "nothing is stored for these" in ended.stdout
+    (result,) = json.loads(out.read_text())["results"]
+    assert (result["network"], result["points"]["timeloop_alexnet"]["summary"]) == ("alexnet", None)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

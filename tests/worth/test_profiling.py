@@ -9,8 +9,7 @@ import pytest
 from bridge.session import CoSimulation
 from bridge.tensors import Matrix
 from bridge.units import default_choices
-from bridge.worth.measure import Store
-from bridge.worth.profiling import Overhead, measure_profiling, measure_read_back, overheads
+from bridge.worth.profiling import Overhead, overheads, profiling_task, read_back_task
 from spartan_units.constants import constant
 
 
@@ -57,9 +56,9 @@ def test_only_lines_written_in_part_stall_where_full_ones_cost_nothing(offset, g
     assert (watched > plain + 200) == grows
 
 
-def test_records_hold_what_both_treatments_are_made_of(tmp_path):
-    store, shapes = Store(tmp_path), [(1, 4, 16, 16), (1, 8, 8, 8)]
-    record, burst = measure_profiling(store, "r9nano", shapes[0]), measure_read_back(store, "r9nano", shapes)
+def test_records_hold_what_both_treatments_are_made_of():
+    shapes = [(1, 4, 16, 16), (1, 8, 8, 8)]
+    record, burst = profiling_task("r9nano", shapes[0]).make(), read_back_task("r9nano", shapes).make()
     assert record["verified"]
     assert burst["verified"]
     one, share = overheads(record), overheads(record, burst)
