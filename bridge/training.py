@@ -191,7 +191,7 @@ class Trainer:
             both = [*self.device.forward, *self.device.backward]
             for placed in both:
                 if placed.primitive.sparse is not None and controller.due(*_key(placed), iteration):
-                    readings.watch(placed.primitive.inputs)
+                    readings.watch(placed.primitive.operands)
             for place, placed in enumerate(both):
                 if place == len(self.device.forward):
                     self._cross_entropy()
@@ -209,7 +209,7 @@ class Trainer:
         with self._session.layer(f"{placed.layer} {primitive.label}"):
             if primitive.sparse is not None:
                 if controller.due(*key, iteration):
-                    controller.observe(*key, iteration, min(map(readings.density, primitive.inputs)))
+                    controller.observe(*key, iteration, min(map(readings.density, primitive.operands)))
                 if controller.choose(*key, iteration) == "spartan":
                     primitive.sparse.run()
                     # The layers behind read the dense operation's output: the same array, in a framework.

@@ -66,7 +66,7 @@ def run_and_print(
     if json_file is not None and not json_file.parent.is_dir():
         raise ConfigurationError(f"--json: the folder {json_file.parent} does not exist")
     width = max(len("layer"), *(len(node.name) for node in network.nodes))
-    units = list(default_choices().values()) if spartan and _has_convolution(network) else []
+    units = list(default_choices().values()) if spartan and _has_sparse_layer(network) else []
     where = "" if backend == "embedded" else f" of {backend}"
     typer.echo(f"{title} on {gpu}{where}, {mode} mode, {iterations} iterations after {warmup} of warm-up")
     typer.echo(_line("primitive", "layer", "cycles", "ms", "density", "verified", _HEADINGS, width))
@@ -133,7 +133,7 @@ def run_and_print(
 
 
 def _print_layers(rows: list[Row]) -> None:
-    """Print the convolutions layer by layer, all their passes together, where there are several of them."""
+    """Print the layers that Spartan applies to, all their passes together, where there are several of them."""
     layers: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         if row.spartan is not None:
@@ -141,9 +141,9 @@ def _print_layers(rows: list[Row]) -> None:
     if len(layers) < 2:
         return
     layers["all"] = [pair for pairs in layers.values() for pair in pairs]
-    width = max(len("convolution"), *map(len, layers))
+    width = max(len("layer"), *map(len, layers))
     headings = ("dense", "Spartan", "speedup", "better of both", "speedup")
-    typer.echo(f"\n{'convolution':<{width}} {' '.join(f'{heading:>14}' for heading in headings)}")
+    typer.echo(f"\n{'layer':<{width}} {' '.join(f'{heading:>14}' for heading in headings)}")
     for name, pairs in layers.items():
         dense, spartan = (sum(column) for column in zip(*pairs, strict=True))
         better = sum(min(pair) for pair in pairs)
@@ -160,8 +160,8 @@ def _print_layers(rows: list[Row]) -> None:
 _HEADINGS = ("Spartan cycles", "speedup", "ideal")
 
 
-def _has_convolution(network: Network) -> bool:
-    return any(node.layer.section == "Convolution" for node in network.nodes)
+def _has_sparse_layer(network: Network) -> bool:
+    return any(node.layer.section in ("Convolution", "FullyConnected") for node in network.nodes)
 
 
 def _row(row: Row, width: int) -> str:

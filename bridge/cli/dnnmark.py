@@ -46,7 +46,7 @@ def dnnmark(
     mode: str = typer.Option("timing", help="timing, or functional: verify without counting cycles."),
     backend: str = typer.Option("embedded", help="embedded or mgpusim."),
     kernels: str = typer.Option("best", help="best, or portable: only kernels that every back end executes."),
-    spartan: bool = typer.Option(True, help="Run convolutions with the three units, too."),
+    spartan: bool = typer.Option(True, help="Run convolutions and fully connected layers with the three units, too."),
     cores: int = typer.Option(0, min=0, help="Host cores for the GPU model, 0 for all."),
 ) -> None:
     """Run the layers of a DNNMark file on the simulated GPU; every result is verified against numpy in float64."""

@@ -60,7 +60,7 @@ def layer(
     mode: str = typer.Option("timing", help="timing, or functional: verify without counting cycles."),
     backend: str = typer.Option("embedded", help="embedded or mgpusim."),
     kernels: str = typer.Option("best", help="best, or portable: only kernels that every back end executes."),
-    spartan: bool = typer.Option(True, help="Run a convolution with the three units, too."),
+    spartan: bool = typer.Option(True, help="Run a convolution or fully connected layer with the three units, too."),
     cores: int = typer.Option(0, min=0, help="Host cores for the GPU model, 0 for all."),
 ) -> None:
     """Run one layer on the simulated GPU, forward and backward, and verify it."""

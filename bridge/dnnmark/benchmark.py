@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -23,7 +24,8 @@ class SpartanFigures:
     Attributes:
         cycles: mean over the iterations.
         speedup: cycles without the units over cycles with them; None where none were counted.
-        ideal_speedup: multiply-adds of the dense computation over those with a non-zero of the operand that is skipped.
+        ideal_speedup: multiply-adds of the dense computation over those with a non-zero of the operand that is skipped;
+            infinite where it has none, which is null in JSON.
     """
 
     cycles: float
@@ -63,6 +65,8 @@ class Row:
         entry = asdict(self)
         if not self.message:
             del entry["message"]
+        if self.spartan is not None and math.isinf(self.spartan.ideal_speedup):
+            entry["spartan"]["ideal_speedup"] = None  # JSON knows no infinity
         return entry
 
 

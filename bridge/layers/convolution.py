@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from bridge.dnnmark import layers as described
 from bridge.dnnmark.network import Node
 from bridge.layers.conv import ConvolutionShape, FilterLayouts, dense, gradient_view, spartan
 from bridge.layers.device_layer import DeviceLayer
-from bridge.layers.operation import Measurement, Operation
-from bridge.layers.primitive import EPSILON, Expectation, Phase, Primitive, density
+from bridge.layers.operation import Operation
+from bridge.layers.primitive import EPSILON, Expectation, Phase, Primitive
+from bridge.layers.sparser_operand import SparserOperand
 from bridge.reference.convolution import expected, useful_macs
 from bridge.session import CoSimulation
 from bridge.tensors import WatchedTensor
@@ -137,7 +137,7 @@ class ConvolutionLayer(DeviceLayer):
                 )  # fmt: skip
                 return self._with_bias(phase, made, dy)
 
-            sparse = with_units("x") if phase != "filter_gradient" or dy is None else _SparserOperand(with_units, x, dy)
+            sparse = with_units("x") if phase != "filter_gradient" or dy is None else SparserOperand(with_units, x, dy)
             self._watches.callback(sparse.close)
 
         def expectations() -> list[Expectation]:
@@ -153,7 +153,7 @@ class ConvolutionLayer(DeviceLayer):
             return found
 
         def skipped() -> DeviceArray:
-            if isinstance(sparse, _SparserOperand):
+            if isinstance(sparse, SparserOperand):
                 return sparse.skipped()
             return dy if phase == "data_gradient" and dy is not None else x
 
@@ -173,42 +173,3 @@ class ConvolutionLayer(DeviceLayer):
             ideal=ideal,
             skipped=skipped,
         )
-
-
-class _SparserOperand(Operation):
-    """The filter gradient with Spartan, skipping the zeros of X or of dY, whichever has more of them at each run.
-
-    The densities are those that the monitor has counted; reading them on the host takes no cycles here.
-
-    Attributes:
-        operand: "x" or "dy", as last chosen.
-    """
-
-    def __init__(self, make: Callable[[str], Operation], x: DeviceArray, dy: DeviceArray) -> None:
-        """Begin with X."""
-        self._make, self._x, self._dy = make, x, dy
-        self._choose("x")
-        super().__init__(self._chosen.session, self._chosen.name)
-        self.output = self._chosen.output
-
-    def skipped(self) -> DeviceArray:
-        """Return the operand whose zeros the last run skipped."""
-        return self._x if self.operand == "x" else self._dy
-
-    def _choose(self, operand: str) -> None:
-        self.operand = operand
-        self._chosen = self._make(operand)
-
-    def run(self) -> Measurement:
-        """Run the better of the two."""
-        better = "x" if density(self._x.numpy()) <= density(self._dy.numpy()) else "dy"
-        if better != self.operand:
-            self._chosen.close()
-            self._choose(better)
-            self.output = self._chosen.output
-        return self._chosen.run()
-
-    def close(self) -> None:
-        """Free the buffers."""
-        self._chosen.close()
-        super().close()

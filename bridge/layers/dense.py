@@ -10,23 +10,32 @@ from bridge.array import DeviceArray
 from bridge.dnnmark import layers as described
 from bridge.dnnmark.network import Node
 from bridge.layers.device_layer import DeviceLayer
-from bridge.layers.gemm import Layout, Target, add_dense_gemm, plan_dense
 from bridge.layers.operation import Operation
-from bridge.layers.primitive import Expectation, Primitive, close_to
+from bridge.layers.primitive import Expectation, Primitive, close_to, density
+from bridge.layers.weighted_sum import (
+    SumProblem,
+    add_dense_sum,
+    add_outer_product,
+    add_sparse_outer_product,
+    add_sparse_sum,
+    add_transpose,
+)
 from bridge.reference import dense as reference
 from bridge.session import CoSimulation
+from spartan_units.types import UnitKind
 
 __all__ = ["FullyConnectedLayer", "SoftmaxLayer"]
 
-_LEAST_ROWS = 8
-"""Fewest rows of C that gemm_scalar takes; smaller batches have kernels of their own."""
-
-_SLICES_BELOW = 2048
-"""Wavefronts under which the data gradient of a small batch is cut into slices of the outputs."""
+_FEW_IMAGES, _FEW_OUTPUTS = 8, 64
+"""Below both, a wavefront for each output reads its weights as they lie: lanes side by side would be mostly idle."""
 
 
 class FullyConnectedLayer(DeviceLayer):
-    """Y = X · Wᵀ with W outputs × inputs, He-initialised."""
+    """Y = X · Wᵀ with W outputs × inputs, He-initialised; each pass dense and, with the units attached, with Spartan.
+
+    The forward pass reads the weights input-major, so that rows that meet zeros of X can be left out. That copy is made
+    once per weight update, for both sides alike, and is not part of an operation.
+    """
 
     def __init__(self, session: CoSimulation, node: Node, rng: np.random.Generator) -> None:
         """Draw the weights."""
@@ -39,30 +48,54 @@ class FullyConnectedLayer(DeviceLayer):
         deviation = math.sqrt(2 / self._inputs)
         self._w = self.parameter("w", rng.standard_normal(shape, np.float32) * np.float32(deviation))
         self._bias = self.parameter("bias", np.zeros(self._outputs, np.float32)) if layer.bias else None
+        self._by_output = self._images < _FEW_IMAGES and self._outputs < _FEW_OUTPUTS
+        self._layout: Operation | None = None
+        if not self._by_output or self._spartan:
+            self._layout = self.operation("weights input-major")
+            self._layout.output = self._layout.empty((self._inputs, self._outputs), "wt")
+            add_transpose(self._layout, self._w, self._layout.output, self._outputs, self._inputs)
+            self.parameters_changed()
+
+    @property
+    def _spartan(self) -> bool:
+        return UnitKind.COMPACTION in self.session.units
+
+    def parameters_changed(self) -> None:
+        """Transpose the weights again."""
+        if self._layout is not None:
+            self._layout.run()
+
+    def _watching(self, label: str) -> Operation:
+        """Return an empty operation with Spartan; its watches end before arrays of other layers are freed."""
+        made = Operation(self.session, f"{self.node.name} {label} spartan")
+        self._watches.callback(made.close)
+        return made
 
     def _forward(self) -> list[Primitive]:
         """Return FcFwd."""
         (x,), y, w, bias = self.inputs, self.new_output(), self._w, self._bias
-        operation = self.operation("FcFwd")
-        if self._images < _LEAST_ROWS:
+        operation, sparse = self.operation("FcFwd"), None
+        operation.output = y
+        problem = SumProblem(self._images, self._inputs, self._outputs)
+        if self._by_output:
             sizes = {"images": self._images, "inputs": self._inputs, "outputs": self._outputs}
             operation.launch("dense_forward", {"x": x, "w": w, "bias": bias, "y": y, **sizes})
-        else:
-            wt = self._transposed(operation, w, self._outputs, self._inputs)
-            xt = self._transposed(operation, x, self._images, self._inputs)
-            self._gemm(operation, xt, wt, y, self._images, self._outputs, self._inputs)
-            if bias is not None:
-                channels = {"n": y.size, "channels": self._outputs, "pixels": 1}
-                operation.launch("bias_add", {"y": y, "bias": bias, **channels})
+        elif self._layout is not None:
+            add_dense_sum(operation, problem, x, self._layout.output, y, bias)
+        if self._spartan and self._layout is not None:
+            sparse = self._watching("FcFwd")
+            sparse.output = sparse.empty(y.shape, "y")
+            add_sparse_sum(sparse, problem, x, self._layout.output, sparse.output, bias)
 
         def expected() -> list[Expectation]:
             inside, weights = x.numpy(), w.numpy()
             offset = None if bias is None else bias.numpy()
             values = reference.forward(inside, weights, offset)
             bound = reference.forward(np.abs(inside), np.abs(weights), None if offset is None else np.abs(offset))
-            return [Expectation(y, values, close_to(bound, relative=(self._inputs + 2) / 2))]
+            tolerance = close_to(bound, relative=(self._inputs + 2) / 2)
+            return [Expectation(output, values, tolerance) for output in _outputs(y, sparse)]
 
-        return [Primitive("FcFwd", "forward", operation, self.inputs, expected)]
+        return [Primitive("FcFwd", "forward", operation, self.inputs, expected, sparse=sparse, ideal=lambda: _ideal(x))]
 
     def _backward(self, dy: DeviceArray, wanted: bool) -> list[Primitive]:
         """Return FcBwdData (where wanted) and FcBwdFilter, with the bias's gradient where there is one."""
@@ -72,79 +105,69 @@ class FullyConnectedLayer(DeviceLayer):
         return [*primitives, self._backward_filter(self.inputs[0], dy)]
 
     def _backward_data(self, dy: DeviceArray, dx: DeviceArray) -> Primitive:
-        operation, w = self.operation("FcBwdData"), self._w
-        if self._images < _LEAST_ROWS:
-            wavefronts = -(-self._inputs // 64) * -(-self._images // 4)
-            slices = min(max(_SLICES_BELOW // wavefronts, 1), max(self._outputs // 32, 1))
-            per_slice = -(-self._outputs // slices)
-            slices = -(-self._outputs // per_slice)
-            part = dx if slices == 1 else operation.empty((slices, self._images, self._inputs), "slices")
-            sizes = {"images": self._images, "inputs": self._inputs, "outputs": self._outputs}
-            operation.launch(
-                "dense_data_gradient", {"dy": dy, "w": w, "part": part, **sizes, "outputs_per_slice": per_slice}
-            )
-            if slices > 1:
-                arguments = {"x": part, "y": dx, "n": dx.size, "slices": slices, "stride": dx.size}
-                operation.launch("sum_slices", arguments)
-        else:
-            dyt = self._transposed(operation, dy, self._images, self._outputs)
-            self._gemm(operation, dyt, w, dx, self._images, self._inputs, self._outputs)
+        operation, sparse, w = self.operation("FcBwdData"), None, self._w
+        operation.output = dx
+        problem = SumProblem(self._images, self._outputs, self._inputs)
+        add_dense_sum(operation, problem, dy, w, dx)
+        if self._spartan:
+            sparse = self._watching("FcBwdData")
+            sparse.output = sparse.empty(dx.shape, "dx")
+            add_sparse_sum(sparse, problem, dy, w, sparse.output)
 
         def expected() -> list[Expectation]:
             gradient, weights = dy.numpy(), w.numpy()
             values = reference.backward_data(gradient, weights)
             bound = reference.backward_data(np.abs(gradient), np.abs(weights))
-            return [Expectation(dx, values, close_to(bound, relative=(self._outputs + 2) / 2))]
+            tolerance = close_to(bound, relative=(self._outputs + 2) / 2)
+            return [Expectation(output, values, tolerance) for output in _outputs(dx, sparse)]
 
-        return Primitive("FcBwdData", "backward", operation, (dy,), expected)
+        return Primitive("FcBwdData", "backward", operation, (dy,), expected, sparse=sparse, ideal=lambda: _ideal(dy))
 
     def _backward_filter(self, x: DeviceArray, dy: DeviceArray) -> Primitive:
         operation, dw = self.operation("FcBwdFilter"), self.gradients["w"]
-        if self._outputs < _LEAST_ROWS:
-            sizes = {"images": self._images, "inputs": self._inputs, "outputs": self._outputs}
-            operation.launch("dense_weight_gradient", {"dy": dy, "x": x, "dw": dw, **sizes})
-        else:
-            self._gemm(operation, dy, x, dw, self._outputs, self._inputs, self._images)
-        if self._bias is not None:
-            operation.launch(
-                "column_sums",
-                {"dy": dy, "dbias": self.gradients["bias"], "rows": self._images, "columns": self._outputs},
-            )
+        operation.output = dw
+        add_outer_product(operation, x, dy, dw)
+        self._add_bias_gradient(operation, dy)
+        sparse: Operation | None = None
+        if self._spartan:
+            sparse = self._watching("FcBwdFilter")
+            sparse.output = sparse.empty(dw.shape, "dw")
+            add_sparse_outer_product(sparse, x, dy, sparse.output)
+            self._add_bias_gradient(sparse, dy)
 
         def expected() -> list[Expectation]:
             inside, gradient = x.numpy(), dy.numpy()
             values = reference.backward_filter(inside, gradient)
             bound = reference.backward_filter(np.abs(inside), np.abs(gradient))
             terms = (self._images + 2) / 2
-            found = [Expectation(dw, values, close_to(bound, relative=terms))]
+            tolerance = close_to(bound, relative=terms)
+            found = [Expectation(output, values, tolerance) for output in _outputs(dw, sparse)]
             if self._bias is not None:
                 rows = gradient.reshape(self._images, -1).astype(np.float64)
                 tolerance = close_to(np.abs(rows).sum(axis=0), relative=terms)
                 found.append(Expectation(self.gradients["bias"], rows.sum(axis=0), tolerance))
             return found
 
-        return Primitive("FcBwdFilter", "backward", operation, (dy, x), expected)
+        return Primitive(
+            "FcBwdFilter", "backward", operation, (dy, x), expected, sparse=sparse, ideal=lambda: _ideal(dy),
+            operands=(dy,),
+        )  # fmt: skip
 
-    @staticmethod
-    def _transposed(operation: Operation, matrix: DeviceArray, rows: int, columns: int) -> DeviceArray:
-        out = operation.empty((columns, rows), f"{matrix.name} transposed")
-        operation.launch(
-            "transpose",
-            {"x": matrix, "y": out, "rows": rows, "columns": columns, "x_stride": columns, "y_stride": rows},
-        )
-        return out
+    def _add_bias_gradient(self, operation: Operation, dy: DeviceArray) -> None:
+        if self._bias is not None:
+            sizes = {"rows": self._images, "columns": self._outputs}
+            operation.launch("column_sums", {"dy": dy, "dbias": self.gradients["bias"], **sizes})
 
-    @staticmethod
-    def _gemm(operation: Operation, a: DeviceArray, b: DeviceArray, c: DeviceArray, M: int, N: int, K: int) -> None:
-        """C (M × N) = Aᵀ · B with A K × M and B K × N, all row-major."""
-        if operation.session.portable:
-            sizes = {"M": M, "N": N, "K": K, "lda": M, "ldb": N, "ldc": N}
-            operation.launch("gemm_tn", {"a": a, "b": b, "c": c, **sizes})
-            return
-        plan = plan_dense(M, N, K, gather=False)
-        target = Target(operation, plan, K, c)
-        add_dense_gemm(operation, plan, (M, N, K), a, M, {"b": b, "ldb": N}, target, Layout(N, 1, 0, N))
-        target.finish()
+
+def _outputs(output: DeviceArray, sparse: Operation | None) -> list[DeviceArray]:
+    """Return what both sides have written."""
+    return [output] if sparse is None else [output, sparse.output]
+
+
+def _ideal(operand: DeviceArray) -> float:
+    """Return multiply-adds of the dense computation over those with a non-zero of the operand."""
+    share = density(operand.numpy())
+    return 1 / share if share else math.inf
 
 
 class SoftmaxLayer(DeviceLayer):

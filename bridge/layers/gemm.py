@@ -275,7 +275,8 @@ def add_sparse_gemm(
     """Add a sparse GEMM of (M, N, K) = `size` over the tiles of `matrix` (K × M).
 
     The compaction engine supplies the tiles through a view; without one, the software conversion kernel writes them.
-    The monitor's `counts`, where there are any, go to the scheduler, where there is one.
+    The monitor's `counts`, where there are any, go to the scheduler, where there is one. It chooses the code path of
+    each tile where the elements can be read from `dense`, too; else all tiles are taken as sparse.
     """
     M, N, K = size
     session = operation.session
@@ -291,7 +292,8 @@ def add_sparse_gemm(
     compacted = UnitKind.COMPACTION in session.units
     tiles_of_groups = workgroup_tiles(plan, M, N, K, matrix.tile_rows) if scheduled or compacted else None
     groups = tiles_of_groups if scheduled else None
-    path = operation.empty(matrix.tiles, "path table", np.uint32) if scheduled and counts is not None else None
+    pathed = scheduled and counts is not None and dense is not None
+    path = operation.empty(matrix.tiles, "path table", np.uint32) if pathed else None
     label = f"{operation.name}: {plan.full_kernel}"
 
     def schedule() -> Schedule | None:

@@ -64,6 +64,7 @@ class Primitive:
         sparse: the same pass with the Spartan units, where there is one.
         ideal: the speedup that skipping every zero of the sparse operand would give.
         skipped: the sparse operand, where it is not the first input.
+        operands: what the units may skip zeros of: the inputs, where it is empty; a framework goes by the sparsest.
     """
 
     label: str
@@ -75,6 +76,11 @@ class Primitive:
     sparse: Operation | None = None
     ideal: Callable[[], float] | None = None
     skipped: Callable[[], DeviceArray] | None = None
+    operands: Sequence[DeviceArray] = ()
+
+    def __post_init__(self) -> None:
+        """Let the inputs be the operands where none are named."""
+        self.operands = self.operands or self.inputs
 
     def density(self) -> float:
         """Return the density of the sparse operand, or of the first input where there is none."""

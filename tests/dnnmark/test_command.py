@@ -91,7 +91,7 @@ def test_a_network_in_timing_mode(block, tmp_path):
         assert row["cycles"] > 0
         assert row["ms"] == pytest.approx(row["cycles"] / 1e6)
         assert 0 < row["density"] <= 1
-        assert (row["spartan"] is not None) == row["label"].startswith("Conv")
+        assert (row["spartan"] is not None) == row["label"].startswith(("Conv", "Fc"))
     first = rows[3]
     assert first["layer"] == "conv2"
     assert 0.3 < first["density"] < 0.7
@@ -102,9 +102,9 @@ def test_a_network_in_timing_mode(block, tmp_path):
     assert lines[2].split()[:2] == ["ConvFwd", "conv1"]
     assert [line.split()[0] for line in lines[2 : 2 + len(rows)]] == FORWARD + BACKWARD
     after = [line.split() for line in lines[2 + len(rows) :] if line]
-    assert [words[0] for words in after] == ["total", "convolution", "conv1", "conv2", "all"]
-    convolutions = [row for row in rows if row["spartan"] is not None]
-    better = sum(min(row["cycles"], row["spartan"]["cycles"]) for row in convolutions)
+    assert [words[0] for words in after] == ["total", "layer", "conv1", "conv2", "fc", "all"]
+    compared = [row for row in rows if row["spartan"] is not None]
+    better = sum(min(row["cycles"], row["spartan"]["cycles"]) for row in compared)
     assert float(after[-1][4].replace(",", "")) == pytest.approx(better, abs=0.5)
 
 
