@@ -25,6 +25,7 @@ from bridge.worth.report import (
     network_table,
     profiling_layers,
     profiling_table,
+    where,
 )
 from bridge.worth.run import Progress, missing, run_tasks
 from bridge.worth.selection import NETWORKS, SWEEP, Selection, benchmarks_folder, load_selections
@@ -83,16 +84,13 @@ def claims(
         console.print(one.rich(), *one.notes, "", sep="\n")
     if not found:
         console.print("nothing is stored for these")
-    for result in results:
-        if plot is not None:
-            target = plot.with_name(f"{plot.stem}-{result.network.name}{plot.suffix}")
-            points = {point.density: point.rows() for point in result.points if point.density is not None}
-            if not plot_sweep(target, result.network.name, points):
-                console.print(f"{result.network.name}: a plot needs measured cases at two densities or more (--sweep)")
+    figures = [] if plot is None else _plots(console, plot, results)
     if json is not None:
         json.write_text(json_module.dumps(_plain(results), indent=1) + "\n", encoding="utf-8")
     if markdown is not None:
-        markdown.write_text(page(results, load_claims(benchmarks_folder() / "claims.toml")), encoding="utf-8")
+        claimed = load_claims(benchmarks_folder() / "claims.toml")
+        beside = [os.path.relpath(figure, markdown.parent) for figure in figures]
+        markdown.write_text(page(results, claimed, beside), encoding="utf-8")
     if failed:
         for progress in failed:
             console.print(f"{progress.task.label}: {progress.error}")
@@ -184,6 +182,21 @@ def _tables(results: list[NetworkResult]) -> list[Table]:
     paper = load_claims(benchmarks_folder() / "claims.toml")
     whole = [network_table(results), profiling_table(results), break_even_table(results), claims_table(paper, results)]
     return [table for table in [*found, *whole, target_table(results)] if table.rows]
+
+
+def _plots(console: rich.console.Console, plot: Path, results: list[NetworkResult]) -> list[Path]:
+    """Draw the sweeps; batch and preset stand in a file's name where they aren't the usual ones."""
+    drawn = []
+    for result in results:
+        batch = "" if result.images == 1 else f"-n{result.images}"
+        preset = "" if result.gpu == "r9nano" else f"-{result.gpu}"
+        target = plot.with_name(f"{plot.stem}-{result.network.name}{batch}{preset}{plot.suffix}")
+        points = {point.density: point.rows() for point in result.points if point.density is not None}
+        if plot_sweep(target, where(result), points):
+            drawn.append(target)
+    if not drawn:
+        console.print("a plot needs measured cases at two densities or more (--sweep)")
+    return drawn
 
 
 def _plain(results: list[NetworkResult]) -> dict[str, Any]:

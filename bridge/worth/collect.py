@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.data import DensityTable, Network
+from bridge.layers.conv.shape import PHASES
 from bridge.worth.adaptive import Sweep, break_evens, sweep_of, worst_excess
 from bridge.worth.cases import Case, shape_of
 from bridge.worth.claims import Summary, summarise
@@ -85,13 +86,27 @@ class Profiled:
 
 @dataclass
 class NetworkResult:
-    """All that is known of a network at one preset and batch."""
+    """All that is known of a network, or of some layers and phases of it, at one preset and batch."""
 
-    gpu: str
-    images: int
+    selection: Selection
     network: Network
     points: list[Point] = field(default_factory=list)
     profiled: Profiled | None = None
+
+    @property
+    def gpu(self) -> str:
+        """Preset."""
+        return self.selection.gpu
+
+    @property
+    def images(self) -> int:
+        """N."""
+        return self.selection.images
+
+    @property
+    def whole(self) -> bool:
+        """All convolutions and phases are asked for."""
+        return not self.selection.layers and set(self.selection.phases) == set(PHASES)
 
     @property
     def sweep(self) -> Sweep:
@@ -100,7 +115,8 @@ class NetworkResult:
 
     def plain(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        found: dict[str, Any] = {"gpu": self.gpu, "images": self.images, "network": self.network.name, "points": {}}
+        found: dict[str, Any] = {"gpu": self.gpu, "images": self.images, "network": self.network.name}
+        found |= {"layers": self.selection.layers, "phases": self.selection.phases, "points": {}}
         for point in self.points:
             summary = None if point.summary is None else dataclasses.asdict(point.summary)
             found["points"][point.label] = {"source": point.source, "summary": summary, "cases": point.rows()}
@@ -154,15 +170,18 @@ def _profiling_tasks(selection: Selection, network: Network) -> list[Task]:
     return [*per_layer, read_back_task(selection.gpu, shapes)]
 
 
+_Key = tuple[str, int, str, tuple[str, ...], tuple[str, ...]]
+
+
 def collect(store: Store, selections: Sequence[Selection]) -> list[NetworkResult]:
-    """Return what the store has for the selections; those of one network, preset and batch come together."""
-    results: dict[tuple[str, int, str], NetworkResult] = {}
-    wanted: dict[tuple[str, int, str], dict[str, tuple[DensityTable | float, Selection]]] = {}
+    """Return what the store has for the selections; those of the same layers, preset and batch come together."""
+    results: dict[_Key, NetworkResult] = {}
+    wanted: dict[_Key, dict[str, tuple[DensityTable | float, Selection]]] = {}
     for selection in selections:
         for name in selection.networks:
-            key = (selection.gpu, selection.images, name)
+            key = (selection.gpu, selection.images, name, selection.layers, selection.phases)
             network = selection.load(name)
-            result = results.setdefault(key, NetworkResult(selection.gpu, selection.images, network))
+            result = results.setdefault(key, NetworkResult(selection, network))
             points = wanted.setdefault(key, {})
             for label, densities in selection.points(name):
                 if label not in points or selection.software:

@@ -19,15 +19,15 @@ __all__ = ["page"]
 
 _HEAD = """# Measured figures
 
-Written by `spartan claims --all --stored --markdown docs/claims.md` from the records of `spartan claims --all`; don't
-edit. What the columns mean, and what follows from them: [worth.md](worth.md). Layers of the same shape are shown once.
-Cycles are of whole operations with launch tails; % peak, % of bound and no tails leave the constant launch tails out.
-Every output was compared with numpy in the run that was timed.
+Written by `spartan claims --all --stored --markdown docs/claims.md --plot docs/sweep.svg` from the records of
+`spartan claims --all`; don't edit. What the columns mean, and what follows from them: [worth.md](worth.md). Layers of
+the same shape are shown once. Cycles are of whole operations with launch tails; % peak, % of bound and no tails leave
+the constant launch tails out. Every output was compared with numpy in the run that was timed.
 """
 
 
-def page(results: Sequence[NetworkResult], claims: Sequence[Claim]) -> str:
-    """Return the page: sums first, then the layers."""
+def page(results: Sequence[NetworkResult], claims: Sequence[Claim], figures: Sequence[str] = ()) -> str:
+    """Return the page: sums first, then the sweeps' figures by their paths, then the layers."""
     whole = [
         claims_table(claims, results),
         target_table(results),
@@ -37,6 +37,8 @@ def page(results: Sequence[NetworkResult], claims: Sequence[Claim]) -> str:
     ]
     layers = [case_table(result, point) for result in results for point in result.points]
     parts = [_HEAD, *(table.markdown(2) for table in whole if table.rows)]
+    if figures:
+        parts += ["## Sweeps\n", *(f"![speedup over density]({figure})\n" for figure in figures)]
     found = [table.markdown(3) for table in layers if table.rows]
     if found:
         parts += ["## Layers\n", *found]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bridge.layers.conv.shape import PHASES
 from bridge.worth.adaptive import break_even_against, fastest_dense, worst_excess
 from bridge.worth.claims import Claim, geometric_mean, reached_at
 from bridge.worth.collect import NetworkResult, Point
@@ -31,8 +32,15 @@ _HEADINGS = {"software": "software ÷ hardware", "software_without_tail": "no ta
 
 
 def name_of(result: NetworkResult) -> str:
-    """Return a network's usual name."""
-    return _NAMES.get(result.network.name, result.network.name)
+    """Return a network's usual name, and the layers and phases where not all are meant."""
+    name = _NAMES.get(result.network.name, result.network.name)
+    part = [*result.selection.layers, *(phase.replace("_", " ") for phase in _fewer_phases(result))]
+    return f"{name} ({', '.join(part)})" if part else name
+
+
+def _fewer_phases(result: NetworkResult) -> tuple[str, ...]:
+    phases = result.selection.phases
+    return () if set(phases) == set(PHASES) else phases
 
 
 def where(result: NetworkResult) -> str:
@@ -227,7 +235,7 @@ def claims_table(claims: Sequence[Claim], results: Sequence[NetworkResult]) -> T
             ]  # fmt: skip
             continue
         for result in results:
-            if result.network.name in claim.networks:
+            if result.network.name in claim.networks and result.whole:
                 table.rows += _speedup_rows(claim, result)
     return table
 
