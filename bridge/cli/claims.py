@@ -25,6 +25,7 @@ from bridge.worth.report import (
     network_table,
     profiling_layers,
     profiling_table,
+    sampling_table,
     where,
 )
 from bridge.worth.run import Progress, missing, run_tasks
@@ -180,8 +181,8 @@ def _tables(results: list[NetworkResult]) -> list[Table]:
         if result.profiled is not None:
             found += [profiling_layers(result, burst=burst) for burst in (False, True)]
     paper = load_claims(benchmarks_folder() / "claims.toml")
-    whole = [network_table(results), profiling_table(results), break_even_table(results), claims_table(paper, results)]
-    return [table for table in [*found, *whole, target_table(results)] if table.rows]
+    found += [network_table(results), profiling_table(results), sampling_table(results), break_even_table(results)]
+    return [one for one in [*found, claims_table(paper, results), target_table(results)] if one.rows]
 
 
 def _plots(console: rich.console.Console, plot: Path, results: list[NetworkResult]) -> list[Path]:

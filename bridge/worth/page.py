@@ -12,6 +12,7 @@ from bridge.worth.report import (
     claims_table,
     network_table,
     profiling_table,
+    sampling_table,
 )
 from bridge.worth.targets import target_table
 
@@ -33,6 +34,7 @@ def page(results: Sequence[NetworkResult], claims: Sequence[Claim], figures: Seq
         target_table(results),
         network_table(results),
         profiling_table(results),
+        sampling_table(results),
         break_even_table(results),
     ]
     layers = [case_table(result, point) for result in results for point in result.points]

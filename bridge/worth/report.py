@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bridge.adaptive import AdaptiveController
 from bridge.layers.conv.shape import PHASES
 from bridge.worth.adaptive import break_even_against, fastest_dense, worst_excess
 from bridge.worth.claims import Claim, geometric_mean, reached_at
@@ -23,6 +24,7 @@ __all__ = [
     "profiling_layers",
     "profiling_table",
     "profiling_totals",
+    "sampling_table",
     "where",
 ]
 
@@ -209,6 +211,44 @@ def profiling_layers(result: NetworkResult, *, burst: bool) -> Table:
             )
         )  # fmt: skip
     return table
+
+
+def sampling_table(results: Sequence[NetworkResult]) -> Table:
+    """Return what profiling an iteration costs where not every iteration is sampled."""
+    table = Table(
+        "What sampling gains",
+        ("network", "N", "preset", "sampled", "hardware", "hardware counting always", "software", "fused"),
+        notes=[
+            "Cycles an iteration, all tensors, one read-back. Hardware, software and fused count in sampled iterations "
+            "alone, so the ratios between them stay what they are; a monitor that counts always stalls writes in every "
+            "iteration and is read in sampled ones. Adaptive: the readings that the adaptive framework makes of a "
+            "steady density in its first 1,000 iterations."
+        ],
+    )
+    for result in results:
+        if result.profiled is None:
+            continue
+        overheads = result.profiled.overheads(burst=True)
+        read = float(result.profiled.read_back["register_cycles"])
+        hardware = sum(overhead.hardware for overhead in overheads)
+        for label, share in _samples():
+            row = [hardware * share, hardware - read + read * share]
+            row += [sum(costs) * share for costs in zip(*((o.software, o.fused) for o in overheads), strict=True)]
+            cells = (f"{value:,.1f}" for value in row)
+            table.rows.append((name_of(result), str(result.images), result.gpu, label, *cells))
+    return table
+
+
+def _samples() -> list[tuple[str, float]]:
+    """Return names and shares of sampled iterations."""
+    controller, iterations = AdaptiveController(), 1000
+    readings = 0
+    for iteration in range(iterations):
+        if controller.due("layer", "forward", iteration):
+            controller.observe("layer", "forward", iteration, 0.5)
+            readings += 1
+    periods = [("every iteration", 1.0), ("every 8th", 1 / 8), ("every 64th", 1 / 64)]
+    return [*periods, (f"adaptive: {readings} of {iterations}", readings / iterations)]
 
 
 def claims_table(claims: Sequence[Claim], results: Sequence[NetworkResult]) -> Table:

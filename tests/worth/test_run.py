@@ -9,7 +9,7 @@ import pytest
 from bridge.errors import ConfigurationError
 from bridge.worth.collect import collect, tasks
 from bridge.worth.page import page
-from bridge.worth.report import case_table, network_table, reached
+from bridge.worth.report import case_table, network_table, profiling_table, reached, sampling_table
 from bridge.worth.run import Task, missing, run_tasks
 from bridge.worth.selection import Selection, benchmarks_folder, load_selections
 from bridge.worth.store import Store
@@ -81,6 +81,21 @@ def test_a_density_that_nothing_reaches_is_told_so():
     assert reached([0.1, 0.5], [3.0, 1.5], 2.0) == "0.30"
     assert reached([0.1, 0.5], [3.0, 1.5], 3.4) == "not reached"
     assert reached([0.1, 0.5], [3.0, 1.5], 1.2) == "≥ 0.5"
+
+
+def test_sampling_saves_what_is_counted_in_sampled_iterations_alone(tmp_path):
+    selection = Selection(networks=("resnet18",), layers=("conv5_1b",), profiling=True)
+    store = Store(tmp_path)
+    assert not run_tasks(store, tasks([selection]), 2, lambda _: None)
+    results = collect(store, [selection])
+    rows = {row[3]: [float(cell.replace(",", "")) for cell in row[4:]] for row in sampling_table(results).rows}
+    hardware, always, software, fused = rows["every iteration"]
+    (alone,), read = results[0].profiled.overheads(burst=True), results[0].profiled.read_back["register_cycles"]
+    assert (hardware, software, fused) == pytest.approx((alone.hardware, alone.software, alone.fused), abs=0.05)
+    assert always == hardware
+    assert rows["every 64th"][0] == pytest.approx(hardware / 64, abs=0.05)
+    assert rows["every 64th"][1] == pytest.approx(hardware - read * 63 / 64, abs=0.05)
+    assert {row[4] for row in profiling_table(results).rows} == {"tensor by tensor", "once an iteration"}
 
 
 def test_measured_cases_become_tables(tmp_path):
