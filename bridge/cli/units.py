@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import os
@@ -17,6 +18,7 @@ import typer
 from bridge.cli._unit_templates import TEMPLATES, TEST_TEMPLATE
 from bridge.errors import ConfigurationError, VerificationError
 from spartan_units.base import Unit
+from spartan_units.constants import constants
 from spartan_units.errors import UnitError
 from spartan_units.registry import DEFAULT_UNITS, available_units, load_unit
 from spartan_units.testing import check_unit, measure_throughput
@@ -57,9 +59,18 @@ def list_units(as_json: bool = typer.Option(False, "--json", help="Print JSON in
 
 
 def describe(
-    spec: str = _SPEC, as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table.")
+    spec: str = typer.Argument(
+        "", help="An installed unit's name, package:Class or ./file.py:Class; none: all numbers."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table."),
 ) -> None:
-    """Describe a unit: its costs with default parameters on the r9nano, and its parameters."""
+    """Describe a unit: its costs with default parameters on the r9nano, and its parameters.
+
+    Without a unit: every number that the Spartan units are modelled with, its unit, range and source.
+    """
+    if not spec:
+        _print_constants(as_json)
+        return
     unit = _load(spec)
     try:
         costs = vars(unit(Machine(model="embedded", **MACHINE)).costs())
@@ -86,8 +97,18 @@ def describe(
     rich.print(table)
     table = rich.table.Table("declared", "value", box=rich.box.SIMPLE_HEAD)
     for name, value in costs.items():
-        table.add_row(name, f"{value:,}")
+        table.add_row(name, "–" if value is None else f"{value:,}")
     rich.print(table)
+
+
+def _print_constants(as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({key: dataclasses.asdict(number) for key, number in constants().items()}, indent=2))
+        return
+    for key, number in constants().items():
+        low, high = number.range
+        typer.echo(f"{key} = {number.value:g} {number.unit} ({low:g} … {high:g}; source: {number.source})")
+        typer.echo(f"    {number.note}")
 
 
 def new(

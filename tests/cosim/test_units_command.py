@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from bridge.cli import make_app
+from spartan_units.registry import available_units
 
 SPARTAN = Path(sys.executable).with_name("spartan")
 
@@ -50,6 +55,29 @@ def test_a_description_has_costs_and_parameters():
     told = json.loads(spartan("units", "describe", "ellpack-dib", "--json").stdout)
     assert told["costs"]["lookahead_ps"] == 13_000
     assert told["parameters"]["buffers"]["default"] == 64
+
+
+def test_every_installed_unit_can_be_described():
+    for name, target in available_units().items():
+        told = CliRunner().invoke(make_app("units"), ["units", "describe", name])
+        assert told.exit_code == 0, f"{name}: {told.exception!r}"
+        assert told.stdout.startswith(f"{name} ")
+        assert target.partition(":")[2] in told.stdout
+        assert "lookahead_ps" in told.stdout
+
+
+def test_all_numbers_are_told_with_unit_range_and_source():
+    told = json.loads(spartan("units", "describe", "--json").stdout)
+    text = (Path(__file__).parents[2] / "spartan_units" / "spartan.toml").read_text(encoding="utf-8")
+    assert set(told) == set(re.findall(r"^\[([\w.]+)\]$", text, re.MULTILINE))
+    for number in told.values():
+        low, high = number["range"]
+        assert low <= number["value"] <= high
+        assert number["source"] in ("ours", "paper", "measured")
+        assert number["unit"]
+        assert number["note"]
+    shown = spartan("units", "describe").stdout
+    assert "compaction.buffers = 64 tiles per engine (1 … 65536; source: ours)\n    Converted tiles" in shown
 
 
 def test_a_unit_that_breaks_a_rule_ends_with_status_1(tmp_path):
