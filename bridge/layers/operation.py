@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
 from bridge.session import CoSimulation
-from bridge.tensors import Counts, Matrix, WatchedTensor
+from bridge.tensors import CompactedView, Counts, Matrix, WatchedTensor, slot_bytes
 
 __all__ = ["Measurement", "Operation"]
 
@@ -55,6 +55,37 @@ class Measurement:
     def dram_bytes(self) -> int:
         """Bytes between L2 and DRAM."""
         return sum(launch.dram_bytes for launch in self.launches)
+
+
+class ViewPlace:
+    """Device memory that views of a matrix come to lie in, each at the same address as the one before.
+
+    A view lasts as long as a launch, since nobody may write the matrix meanwhile. Were its place given up in between,
+    the next one might lie elsewhere, and pay for the translation of all its pages once more.
+    """
+
+    def __init__(self, session: CoSimulation, matrix: Matrix, name: str) -> None:
+        """Take the place."""
+        self._session, self._matrix, self._name = session, matrix, name
+        self._bytes = matrix.tiles * slot_bytes("ellpack_dib", matrix.tile_rows, matrix.tile_columns)
+        self._hold()
+
+    def _hold(self) -> None:
+        self._held = self._session.empty(self._bytes, np.uint8, name=self._name)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[CompactedView]:
+        """Map a view there for the length of the context."""
+        self._held.free()
+        try:
+            with self._session.view(self._matrix) as view:
+                yield view
+        finally:
+            self._hold()
+
+    def close(self) -> None:
+        """Give up the place."""
+        self._held.free()
 
 
 class Operation:
@@ -107,6 +138,12 @@ class Operation:
         watched = self.session.watch(matrix)
         self._resources.callback(watched.close)
         return watched
+
+    def view_place(self, matrix: Matrix) -> ViewPlace:
+        """Keep a place in device memory for compacted views of a matrix as long as the operation lives."""
+        place = ViewPlace(self.session, matrix, f"{self.name} view")
+        self._resources.callback(place.close)
+        return place
 
     def launch(self, kernel: str, args: Mapping[str, Any], **sizes: int) -> None:
         """Add the launch of a shipped kernel."""

@@ -13,7 +13,8 @@ import numpy as np
 from bridge.data import sparse_tensor
 from bridge.errors import VerificationError
 from bridge.layers import conv
-from bridge.layers.conv.direct import data_gradient_problem, direct_candidates, forward_problem
+from bridge.layers.conv.direct import direct_candidates, problem_of
+from bridge.layers.conv.plane import plane_candidates
 from bridge.layers.gemm import gemm_candidates
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import looked_up, read_table, trying
@@ -83,10 +84,10 @@ def tune_case(
 
 def _candidates(problem: str, case: Case) -> list[Any]:
     kernel, size = problem.split(" ", 1)
-    if kernel == "sparse_conv":
-        direct = (forward_problem if case.phase == "forward" else data_gradient_problem)(case.shape)
+    if kernel in ("sparse_conv", "sparse_plane_conv"):
+        direct = problem_of(case.phase, case.shape)
         assert direct is not None
-        return list(direct_candidates(direct))
+        return list(direct_candidates(direct) if kernel == "sparse_conv" else plane_candidates(direct))
     M, N, K = (int(extent) for extent in size.split("x"))
     return list(gemm_candidates(kernel, M, N, K))
 

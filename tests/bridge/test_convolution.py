@@ -17,6 +17,7 @@ from bridge.layers.conv import (
     takes_winograd,
     winograd,
 )
+from bridge.layers.conv.direct import data_gradient_problem, forward_problem
 from bridge.reference.convolution import compare, expected, useful_macs
 from spartan_units.types import UnitKind
 
@@ -38,6 +39,9 @@ SHAPES = {
     "rows together, groups": ConvolutionShape(2, 32, 7, 6, 40, 3, 3, pad_h=0, pad_w=1, groups=2),
     "two filter rows": ConvolutionShape(1, 16, 9, 12, 32, 2, 3, pad_h=1, pad_w=1),
     "five wide": ConvolutionShape(2, 32, 9, 27, 16, 5, 5, pad_h=2, pad_w=2),
+    "small images": ConvolutionShape(3, 20, 13, 13, 70, 3, 3, pad_h=1, pad_w=1),
+    "small images, groups": ConvolutionShape(2, 34, 7, 7, 130, 3, 3, pad_h=1, pad_w=1, groups=2),
+    "small images, no padding": ConvolutionShape(2, 16, 14, 11, 16, 3, 3, pad_h=0, pad_w=2),
     "direct groups": ConvolutionShape(2, 64, 6, 7, 96, 3, 3, pad_h=0, pad_w=2, groups=2),
 }
 
@@ -68,6 +72,8 @@ def test_all_phases_equal_the_reference(session, name):
         reference = expected(phase, shape, x=x, w=w, dy=dy, bias=bias)
         variants = [dense(phase, session, name, shape, **operands), spartan(phase, session, name, shape, **operands)]
         variants.append(spartan(phase, session, name, shape, **operands, algorithm="gemm"))
+        if (forward_problem if phase == "forward" else data_gradient_problem)(shape) and phase != "filter_gradient":
+            variants.append(spartan(phase, session, name, shape, **operands, algorithm="direct"))
         if phase == "filter_gradient":
             variants.append(spartan(phase, session, name, shape, **operands, sparse_operand="dy"))
         for operation in variants:
@@ -193,5 +199,7 @@ def test_an_algorithm_that_can_not_is_refused():
             ConfigurationError, match="layer forward: no direct kernel for this shape; it takes stride 1"
         ):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="direct")
-        with pytest.raises(ConfigurationError, match="expected best, direct or gemm, got 'fft'"):
+        with pytest.raises(ConfigurationError, match="layer forward: no kernel of whole images for this shape"):
+            spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="plane")
+        with pytest.raises(ConfigurationError, match="expected best, plane, direct or gemm, got 'fft'"):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="fft")

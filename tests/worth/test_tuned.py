@@ -10,7 +10,8 @@ import pytest
 from bridge.data import Pattern
 from bridge.errors import ConfigurationError
 from bridge.layers.conv import ConvolutionShape
-from bridge.layers.conv.direct import DirectPlan, direct_candidates, forward_problem, plan_direct
+from bridge.layers.conv.direct import DirectPlan, direct_candidates, forward_problem, plan_direct, problem_of
+from bridge.layers.conv.plane import plan_plane, plane_candidates, share_out
 from bridge.layers.gemm import GemmPlan, gemm_candidates, plan_dense
 from bridge.layers.tuned import TABLE, looked_up, read_table, trying
 from bridge.worth import Store, measure
@@ -55,6 +56,24 @@ def test_direct_candidates_split_no_finer_than_channel_tiles_and_rows():
         assert plan.slices % (1 << plan.slice_shift) == 0
 
 
+def test_plans_of_small_images_give_every_block_a_work_group():
+    problem = problem_of("data_gradient", SMALL)
+    plans = plane_candidates(problem)
+    assert plan_plane(problem) in plans
+    for plan in plans:
+        assert -(-problem.out_height // plan.rows) * -(-problem.filters // 64) <= plan.workgroups
+    assert plan_plane(problem_of("forward", dataclasses.replace(SMALL, width=16))) is None
+    assert plan_plane(problem_of("forward", dataclasses.replace(SMALL, pad_h=2))) is None
+    # The words behind the counts of 16 rows belong to the first row.
+    assert plan_plane(problem_of("forward", dataclasses.replace(SMALL, height=16))) is None
+
+
+def test_work_is_shared_out_by_what_it_costs():
+    assert share_out([6.0, 3.0, 1.0], 7, 4) == [4, 2, 1]
+    assert share_out([6.0, 3.0, 1.0], 64, 4) == [4, 2, 1]  # the longest has as many as it can
+    assert share_out([1.0, 1.0], 2, 1) == [1, 1]
+
+
 @pytest.mark.parametrize("width", [56, 112, 224])
 def test_the_largest_work_groups_of_direct_plans_fit_a_compute_unit(width, tmp_path):
     shape = ConvolutionShape(1, 32, 3, width, 64, 3, 3, pad_h=1, pad_w=1)
@@ -71,7 +90,7 @@ def test_the_tuner_keeps_the_fastest(tmp_path):
     known = {"gemm_gather 32x64x144": {}}
     entries = tune_case(case, "r9nano", known, on_trial=lambda what, cycles: trials.append(cycles))
     assert trials
-    assert all(problem.startswith("sparse_conv 1x16x8x8 to 32") for problem in entries)
+    assert all(problem.startswith("sparse_plane_conv 1x16x8x8 to 32") for problem in entries)
     for entry in entries.values():
         assert entry["cycles"] == min(trials) < entry["rule_cycles"]
     path = tmp_path / "table.json"

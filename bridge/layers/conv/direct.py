@@ -26,6 +26,7 @@ __all__ = [
     "direct_candidates",
     "forward_problem",
     "plan_direct",
+    "problem_of",
 ]
 
 TILE_CHANNELS = 16
@@ -135,23 +136,34 @@ def _strided(shape: ConvolutionShape) -> bool:
     return (shape.stride_h, shape.stride_w, shape.dilation_h, shape.dilation_w) != (1, 1, 1, 1)
 
 
+def problem_of(phase: str, shape: ConvolutionShape) -> DirectProblem | None:
+    """Return a forward pass or data gradient as a direct convolution of stride 1, None where it is none."""
+    if _strided(shape):
+        return None
+    if phase == "forward":
+        return DirectProblem(
+            shape.images, shape.groups, shape.group_channels, shape.height, shape.width, shape.group_filters,
+            shape.filter_height, shape.filter_width, shape.pad_h, shape.pad_w, False,
+        )  # fmt: skip
+    if phase == "data_gradient":
+        return DirectProblem(
+            shape.images, shape.groups, shape.group_filters, shape.out_height, shape.out_width, shape.group_channels,
+            shape.filter_height, shape.filter_width, shape.filter_height - 1 - shape.pad_h,
+            shape.filter_width - 1 - shape.pad_w, True,
+        )  # fmt: skip
+    return None
+
+
 def forward_problem(shape: ConvolutionShape) -> DirectProblem | None:
-    """Return the forward pass as a direct convolution, None where no kernel computes it."""
-    problem = DirectProblem(
-        shape.images, shape.groups, shape.group_channels, shape.height, shape.width, shape.group_filters,
-        shape.filter_height, shape.filter_width, shape.pad_h, shape.pad_w, False,
-    )  # fmt: skip
-    return problem if problem.fits and not _strided(shape) else None
+    """Return the forward pass as a direct convolution, None where no kernel of `sparse_conv` computes it."""
+    problem = problem_of("forward", shape)
+    return problem if problem is not None and problem.fits else None
 
 
 def data_gradient_problem(shape: ConvolutionShape) -> DirectProblem | None:
-    """Return the data gradient as a direct convolution of dY, None where no kernel computes it."""
-    problem = DirectProblem(
-        shape.images, shape.groups, shape.group_filters, shape.out_height, shape.out_width, shape.group_channels,
-        shape.filter_height, shape.filter_width, shape.filter_height - 1 - shape.pad_h,
-        shape.filter_width - 1 - shape.pad_w, True,
-    )  # fmt: skip
-    return problem if problem.fits and not _strided(shape) else None
+    """Return the data gradient as a direct convolution of dY, None where no kernel of `sparse_conv` computes it."""
+    problem = problem_of("data_gradient", shape)
+    return problem if problem is not None and problem.fits else None
 
 
 def plan_direct(problem: DirectProblem) -> DirectPlan:
@@ -214,7 +226,9 @@ def add_direct(
     groups_z = plan.slices >> plan.slice_shift
     written = operation.empty((groups_z, output.size), "partial") if groups_z > 1 else output
     watched = operation.watch(matrix) if UnitKind.MONITOR in session.units else None
-    if UnitKind.COMPACTION not in session.units:
+    if UnitKind.COMPACTION in session.units:
+        place = operation.view_place(matrix)
+    else:
         tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
         args = {"x": x, "tiles": tiles, "rows": rows, "columns": pixels, "row_stride": pixels, "column_stride": 1}
         args |= {"tile_rows": TILE_CHANNELS, "tile_columns": problem.width}
@@ -266,7 +280,7 @@ def add_direct(
         )
 
     def through_view(group: int) -> LaunchResult:
-        with session.view(matrix) as view:
+        with place.open() as view:
             return launch(view.address, group, view)
 
     for group in range(problem.groups):

@@ -5,9 +5,11 @@ The monitor counts the sparse operand as it is written, and the scheduler plans 
 
 from __future__ import annotations
 
+import functools
+
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
-from bridge.layers.conv.direct import add_direct, data_gradient_problem, forward_problem, plan_direct
+from bridge.layers.conv.direct import add_direct, plan_direct, problem_of
 from bridge.layers.conv.direct_gradient import add_direct_gradient, takes_direct_gradient
 from bridge.layers.conv.pieces import (
     FilterLayouts,
@@ -17,6 +19,7 @@ from bridge.layers.conv.pieces import (
     im2col,
     im2col_transposed,
 )
+from bridge.layers.conv.plane import add_plane, plan_plane
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.gemm import Layout, Target, add_sparse_gemm, plan_sparse
 from bridge.layers.operation import Operation
@@ -54,30 +57,39 @@ def spartan(
         bias: [F], for the forward pass.
         dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
         sparse_operand: of the filter gradient, "x" or "dy".
-        algorithm: "direct", a convolution of stride 1 that reads x or dy itself; "gemm", a
-            sparse GEMM over im2col; "best", the direct one where there is a kernel for it.
+        algorithm: "direct", a convolution of stride 1 that reads x or dy itself; "plane", the same for small
+            images; "gemm", a sparse GEMM over im2col; "best", the first of "plane", "direct" and "gemm" for which there
+            is a kernel.
 
     Raises:
         ConfigurationError: for an algorithm that can't compute the phase.
     """
-    if algorithm not in ("best", "direct", "gemm"):
-        raise ConfigurationError(f"algorithm: expected best, direct or gemm, got {algorithm!r}")
+    if algorithm not in ("best", "plane", "direct", "gemm"):
+        raise ConfigurationError(f"algorithm: expected best, plane, direct or gemm, got {algorithm!r}")
     operation = Operation(session, f"{name} {phase} spartan")
-    problem = {"forward": forward_problem, "data_gradient": data_gradient_problem}.get(phase, lambda _: None)(shape)
     if session.portable:
         algorithm = "gemm"
-    if problem is not None and algorithm != "gemm":
-        if phase == "forward":
-            operation.output = operation.empty(shape.output_shape, "y")
-            add_direct(operation, problem, plan_direct(problem), x, layouts, operation.output, bias)
-        else:
-            assert dy is not None
-            operation.output = operation.empty(shape.input_shape, "dx")
-            add_direct(operation, problem, plan_direct(problem), dy, layouts, operation.output)
+    add, problem = None, problem_of(phase, shape)
+    if algorithm in ("best", "plane") and problem is not None and (plan := plan_plane(problem)) is not None:
+        add = functools.partial(add_plane, operation, problem, plan)
+    elif algorithm in ("best", "direct") and problem is not None and problem.fits:
+        add = functools.partial(add_direct, operation, problem, plan_direct(problem))
+    if add is not None and phase == "forward":
+        operation.output = operation.empty(shape.output_shape, "y")
+        add(x, layouts, operation.output, bias)
+    elif add is not None:
+        assert dy is not None
+        operation.output = operation.empty(shape.input_shape, "dx")
+        add(dy, layouts, operation.output)
     elif phase == "filter_gradient" and algorithm != "gemm" and sparse_operand == "x" and takes_direct_gradient(shape):
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
         add_direct_gradient(operation, shape, x, dy)
+    elif algorithm == "plane":
+        raise ConfigurationError(
+            f"{name} {phase}: no kernel of whole images for this shape; it takes filters of 3 × 3 with stride 1 on "
+            "images up to 14 wide"
+        )
     elif algorithm == "direct":
         raise ConfigurationError(
             f"{name} {phase}: no direct kernel for this shape; it takes stride 1, a multiple of 16 channels, and "
