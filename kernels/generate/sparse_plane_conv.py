@@ -289,7 +289,7 @@ class PlaneConvolution:
         k.label("stored")
 
 
-SHAPES = [(8, 4), (8, 7), (14, 2), (14, 4)]
+SHAPES = [(7, 4), (7, 7), (8, 4), (14, 2), (14, 4)]
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ void sum_slices_transposed(__global const float *restrict x, __global float *res
 
 /* Adds the partial results of sparse_plane_conv and puts them into place. blocks holds four uints for each block of 64 filters
    and some rows of outputs: its first partial result, how many it has, first row of outputs, and its first filter + 65,536 ·
-   image. y and bias begin at the group's filters, of which there are `end`. A partial result is [quads][64 filters][4];
+   image. y and bias begin at the group's filters, of which there are `end`. A partial result is [quads ≤ 16][64 filters][4];
    output column q of row p is its element p · pitch + q + shift. The sum starts at the bias (null: 0) and takes partial
    results in ascending order. Work-group 256 does 16 filters of a block, grid blocks · 4 · 256. */
 __kernel __attribute__((reqd_work_group_size(256, 1, 1)))

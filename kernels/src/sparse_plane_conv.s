@@ -3,6 +3,2544 @@
   .hsa_code_object_version 2,1
   .hsa_code_object_isa 8,0,3,"AMD","AMDGPU"
 
+  .protected sparse_plane_conv3_7x4
+  .globl sparse_plane_conv3_7x4
+  .p2align 8
+  .type sparse_plane_conv3_7x4,@function
+  .amdgpu_hsa_kernel sparse_plane_conv3_7x4
+sparse_plane_conv3_7x4:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 15
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 56
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 64
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[32:39], s[0:1], 0x0
+  s_load_dwordx4 s[40:43], s[0:1], 0x20
+  s_load_dwordx2 s[44:45], s[0:1], 0x30
+  v_lshrrev_b32 v54, 6, v0
+  v_readfirstlane_b32 s5, v54
+  v_and_b32 v54, 63, v0
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s6, s2, 5
+  s_load_dwordx8 s[48:55], s[38:39], s6
+  v_mov_b32 v0, 0
+  v_mov_b32 v1, 0
+  v_mov_b32 v2, 0
+  v_mov_b32 v3, 0
+  v_mov_b32 v4, 0
+  v_mov_b32 v5, 0
+  v_mov_b32 v6, 0
+  v_mov_b32 v7, 0
+  v_mov_b32 v8, 0
+  v_mov_b32 v9, 0
+  v_mov_b32 v10, 0
+  v_mov_b32 v11, 0
+  v_mov_b32 v12, 0
+  v_mov_b32 v13, 0
+  v_mov_b32 v14, 0
+  v_mov_b32 v15, 0
+  v_mov_b32 v16, 0
+  v_mov_b32 v17, 0
+  v_mov_b32 v18, 0
+  v_mov_b32 v19, 0
+  v_mov_b32 v20, 0
+  v_mov_b32 v21, 0
+  v_mov_b32 v22, 0
+  v_mov_b32 v23, 0
+  v_mov_b32 v24, 0
+  v_mov_b32 v25, 0
+  v_mov_b32 v26, 0
+  v_mov_b32 v27, 0
+  v_mov_b32 v28, 0
+  v_mov_b32 v29, 0
+  v_mov_b32 v30, 0
+  v_mov_b32 v31, 0
+  v_mov_b32 v32, 0
+  v_mov_b32 v33, 0
+  v_mov_b32 v34, 0
+  v_mov_b32 v35, 0
+  v_writelane_b32 v63, s5, 2
+  s_mul_i32 s97, s40, 36
+  s_mov_b32 s24, s34
+  s_and_b32 s25, s35, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  ; bytes of the filters: lanes beyond the last filter read 0
+  s_mul_i32 s26, s97, s41
+  s_mov_b32 s98, s44
+  s_waitcnt lgkmcnt(0)
+  ; the group's partial result
+  s_mul_i32 s64, s53, 9216
+  s_add_u32 s36, s36, s64
+  s_addc_u32 s37, s37, 0
+  v_writelane_b32 v63, s36, 0
+  v_writelane_b32 v63, s37, 1
+  ; the wavefront's share of the channels
+  s_mul_i32 s64, s52, s5
+  s_add_u32 s65, s64, s52
+  s_lshr_b32 s64, s64, 2
+  s_lshr_b32 s65, s65, 2
+  s_sub_u32 s31, s65, s64
+  s_cmp_eq_u32 s31, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
+  s_add_u32 s50, s50, s64
+  s_mul_i32 s50, s50, s98
+  s_add_u32 s22, s32, s50
+  s_addc_u32 s23, s33, 0
+  ; rows of the image: the first visited is −1 at least
+  s_sub_i32 s65, s48, s43
+  s_lshl_b32 s99, s65, 2
+  s_add_u32 s99, s99, 64
+  s_max_i32 s100, s65, 0
+  s_add_i32 s101, s65, 1
+  s_sub_u32 flat_scratch_lo, s42, 1
+  ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
+  s_add_u32 s51, s51, s64
+  s_mul_i32 s96, s51, s97
+  s_lshl_b32 s66, s40, 2
+  s_mul_i32 s67, s66, 8
+  s_sub_u32 s68, 0, s66
+  s_cmp_lg_u32 s45, 0
+  s_cselect_b32 s67, s67, 0
+  s_cselect_b32 s66, s68, s66
+  v_add_u32 v54, vcc, s49, v54
+  v_lshlrev_b32 v54, 2, v54
+  v_add_u32 v54, vcc, s67, v54
+  v_add_u32 v55, vcc, s66, v54
+  v_add_u32 v56, vcc, s66, v55
+  v_add_u32 v57, vcc, s66, v56
+  v_add_u32 v58, vcc, s66, v57
+  v_add_u32 v59, vcc, s66, v58
+  v_add_u32 v60, vcc, s66, v59
+  v_add_u32 v61, vcc, s66, v60
+  v_add_u32 v62, vcc, s66, v61
+  ; bytes before a tile's rows, for the pointers
+  s_add_u32 s64, s42, 31
+  s_lshr_b32 s64, s64, 4
+  s_lshl_b32 s64, s64, 6
+  s_mov_b32 vcc_hi, s64
+  s_load_dword s30, s[22:23], 0x0
+  s_load_dwordx8 s[0:7], s[22:23], s99
+  buffer_load_dword v36, v54, s[24:27], s96 offen
+  buffer_load_dword v37, v55, s[24:27], s96 offen
+  buffer_load_dword v38, v56, s[24:27], s96 offen
+  buffer_load_dword v39, v57, s[24:27], s96 offen
+  buffer_load_dword v40, v58, s[24:27], s96 offen
+  buffer_load_dword v41, v59, s[24:27], s96 offen
+  buffer_load_dword v42, v60, s[24:27], s96 offen
+  buffer_load_dword v43, v61, s[24:27], s96 offen
+  buffer_load_dword v44, v62, s[24:27], s96 offen
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s29, s30, 3
+  s_add_u32 s18, s22, vcc_hi
+  s_addc_u32 s19, s23, 0
+  s_mul_i32 s28, s100, s29
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_getpc_b64 s[16:17]
+.Lsparse_plane_conv3_7x4_here:
+  s_mov_b32 flat_scratch_hi, s16
+  s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
+  .p2align 6
+.Lsparse_plane_conv3_7x4_channel:
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the channel after this one, or this one again when it is the last
+  s_cmp_lg_u32 s31, 1
+  s_cselect_b32 s16, s98, 0
+  s_cselect_b32 s28, s97, 0
+  s_add_u32 s22, s22, s16
+  s_addc_u32 s23, s23, 0
+  s_add_u32 s96, s96, s28
+  s_mul_i32 s28, s101, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_load_dword s30, s[22:23], 0x0
+  s_load_dwordx8 s[8:15], s[22:23], s99
+  buffer_load_dword v45, v54, s[24:27], s96 offen
+  buffer_load_dword v46, v55, s[24:27], s96 offen
+  buffer_load_dword v47, v56, s[24:27], s96 offen
+  buffer_load_dword v48, v57, s[24:27], s96 offen
+  buffer_load_dword v49, v58, s[24:27], s96 offen
+  buffer_load_dword v50, v59, s[24:27], s96 offen
+  buffer_load_dword v51, v60, s[24:27], s96 offen
+  buffer_load_dword v52, v61, s[24:27], s96 offen
+  buffer_load_dword v53, v62, s[24:27], s96 offen
+  s_mul_i32 vcc_lo, flat_scratch_lo, s29
+  s_mul_i32 s16, s0, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_0-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v36, v2
+  v_mad_f32 v1, s44, v37, v1
+  v_mad_f32 v0, s44, v38, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v36, v2
+  v_mad_f32 v1, s42, v37, v1
+  v_mad_f32 v0, s42, v38, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v36, v2
+  v_mad_f32 v1, s40, v37, v1
+  v_mad_f32 v0, s40, v38, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v36, v2
+  v_mad_f32 v1, s38, v37, v1
+  v_mad_f32 v0, s38, v38, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v36, v2
+  v_mad_f32 v1, s36, v37, v1
+  v_mad_f32 v0, s36, v38, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v36, v2
+  v_mad_f32 v1, s34, v37, v1
+  v_mad_f32 v0, s34, v38, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v36, v2
+  v_mad_f32 v1, s32, v37, v1
+  v_mad_f32 v0, s32, v38, v0
+.Lsparse_plane_conv3_7x4_end0_0:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s1, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_1-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v11, s60, v36, v11
+  v_mad_f32 v10, s60, v37, v10
+  v_mad_f32 v9, s60, v38, v9
+  v_mad_f32 v2, s60, v39, v2
+  v_mad_f32 v1, s60, v40, v1
+  v_mad_f32 v0, s60, v41, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v11, s58, v36, v11
+  v_mad_f32 v10, s58, v37, v10
+  v_mad_f32 v9, s58, v38, v9
+  v_mad_f32 v2, s58, v39, v2
+  v_mad_f32 v1, s58, v40, v1
+  v_mad_f32 v0, s58, v41, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v11, s56, v36, v11
+  v_mad_f32 v10, s56, v37, v10
+  v_mad_f32 v9, s56, v38, v9
+  v_mad_f32 v2, s56, v39, v2
+  v_mad_f32 v1, s56, v40, v1
+  v_mad_f32 v0, s56, v41, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v11, s54, v36, v11
+  v_mad_f32 v10, s54, v37, v10
+  v_mad_f32 v9, s54, v38, v9
+  v_mad_f32 v2, s54, v39, v2
+  v_mad_f32 v1, s54, v40, v1
+  v_mad_f32 v0, s54, v41, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v11, s52, v36, v11
+  v_mad_f32 v10, s52, v37, v10
+  v_mad_f32 v9, s52, v38, v9
+  v_mad_f32 v2, s52, v39, v2
+  v_mad_f32 v1, s52, v40, v1
+  v_mad_f32 v0, s52, v41, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v11, s50, v36, v11
+  v_mad_f32 v10, s50, v37, v10
+  v_mad_f32 v9, s50, v38, v9
+  v_mad_f32 v2, s50, v39, v2
+  v_mad_f32 v1, s50, v40, v1
+  v_mad_f32 v0, s50, v41, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v11, s48, v36, v11
+  v_mad_f32 v10, s48, v37, v10
+  v_mad_f32 v9, s48, v38, v9
+  v_mad_f32 v2, s48, v39, v2
+  v_mad_f32 v1, s48, v40, v1
+  v_mad_f32 v0, s48, v41, v0
+.Lsparse_plane_conv3_7x4_end0_1:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s2, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_2-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v20, s44, v36, v20
+  v_mad_f32 v19, s44, v37, v19
+  v_mad_f32 v18, s44, v38, v18
+  v_mad_f32 v11, s44, v39, v11
+  v_mad_f32 v10, s44, v40, v10
+  v_mad_f32 v9, s44, v41, v9
+  v_mad_f32 v2, s44, v42, v2
+  v_mad_f32 v1, s44, v43, v1
+  v_mad_f32 v0, s44, v44, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v20, s42, v36, v20
+  v_mad_f32 v19, s42, v37, v19
+  v_mad_f32 v18, s42, v38, v18
+  v_mad_f32 v11, s42, v39, v11
+  v_mad_f32 v10, s42, v40, v10
+  v_mad_f32 v9, s42, v41, v9
+  v_mad_f32 v2, s42, v42, v2
+  v_mad_f32 v1, s42, v43, v1
+  v_mad_f32 v0, s42, v44, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v20, s40, v36, v20
+  v_mad_f32 v19, s40, v37, v19
+  v_mad_f32 v18, s40, v38, v18
+  v_mad_f32 v11, s40, v39, v11
+  v_mad_f32 v10, s40, v40, v10
+  v_mad_f32 v9, s40, v41, v9
+  v_mad_f32 v2, s40, v42, v2
+  v_mad_f32 v1, s40, v43, v1
+  v_mad_f32 v0, s40, v44, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v20, s38, v36, v20
+  v_mad_f32 v19, s38, v37, v19
+  v_mad_f32 v18, s38, v38, v18
+  v_mad_f32 v11, s38, v39, v11
+  v_mad_f32 v10, s38, v40, v10
+  v_mad_f32 v9, s38, v41, v9
+  v_mad_f32 v2, s38, v42, v2
+  v_mad_f32 v1, s38, v43, v1
+  v_mad_f32 v0, s38, v44, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v20, s36, v36, v20
+  v_mad_f32 v19, s36, v37, v19
+  v_mad_f32 v18, s36, v38, v18
+  v_mad_f32 v11, s36, v39, v11
+  v_mad_f32 v10, s36, v40, v10
+  v_mad_f32 v9, s36, v41, v9
+  v_mad_f32 v2, s36, v42, v2
+  v_mad_f32 v1, s36, v43, v1
+  v_mad_f32 v0, s36, v44, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v20, s34, v36, v20
+  v_mad_f32 v19, s34, v37, v19
+  v_mad_f32 v18, s34, v38, v18
+  v_mad_f32 v11, s34, v39, v11
+  v_mad_f32 v10, s34, v40, v10
+  v_mad_f32 v9, s34, v41, v9
+  v_mad_f32 v2, s34, v42, v2
+  v_mad_f32 v1, s34, v43, v1
+  v_mad_f32 v0, s34, v44, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v20, s32, v36, v20
+  v_mad_f32 v19, s32, v37, v19
+  v_mad_f32 v18, s32, v38, v18
+  v_mad_f32 v11, s32, v39, v11
+  v_mad_f32 v10, s32, v40, v10
+  v_mad_f32 v9, s32, v41, v9
+  v_mad_f32 v2, s32, v42, v2
+  v_mad_f32 v1, s32, v43, v1
+  v_mad_f32 v0, s32, v44, v0
+.Lsparse_plane_conv3_7x4_end0_2:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s3, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_3-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v29, s60, v36, v29
+  v_mad_f32 v28, s60, v37, v28
+  v_mad_f32 v27, s60, v38, v27
+  v_mad_f32 v20, s60, v39, v20
+  v_mad_f32 v19, s60, v40, v19
+  v_mad_f32 v18, s60, v41, v18
+  v_mad_f32 v11, s60, v42, v11
+  v_mad_f32 v10, s60, v43, v10
+  v_mad_f32 v9, s60, v44, v9
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v29, s58, v36, v29
+  v_mad_f32 v28, s58, v37, v28
+  v_mad_f32 v27, s58, v38, v27
+  v_mad_f32 v20, s58, v39, v20
+  v_mad_f32 v19, s58, v40, v19
+  v_mad_f32 v18, s58, v41, v18
+  v_mad_f32 v11, s58, v42, v11
+  v_mad_f32 v10, s58, v43, v10
+  v_mad_f32 v9, s58, v44, v9
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v29, s56, v36, v29
+  v_mad_f32 v28, s56, v37, v28
+  v_mad_f32 v27, s56, v38, v27
+  v_mad_f32 v20, s56, v39, v20
+  v_mad_f32 v19, s56, v40, v19
+  v_mad_f32 v18, s56, v41, v18
+  v_mad_f32 v11, s56, v42, v11
+  v_mad_f32 v10, s56, v43, v10
+  v_mad_f32 v9, s56, v44, v9
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v29, s54, v36, v29
+  v_mad_f32 v28, s54, v37, v28
+  v_mad_f32 v27, s54, v38, v27
+  v_mad_f32 v20, s54, v39, v20
+  v_mad_f32 v19, s54, v40, v19
+  v_mad_f32 v18, s54, v41, v18
+  v_mad_f32 v11, s54, v42, v11
+  v_mad_f32 v10, s54, v43, v10
+  v_mad_f32 v9, s54, v44, v9
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v29, s52, v36, v29
+  v_mad_f32 v28, s52, v37, v28
+  v_mad_f32 v27, s52, v38, v27
+  v_mad_f32 v20, s52, v39, v20
+  v_mad_f32 v19, s52, v40, v19
+  v_mad_f32 v18, s52, v41, v18
+  v_mad_f32 v11, s52, v42, v11
+  v_mad_f32 v10, s52, v43, v10
+  v_mad_f32 v9, s52, v44, v9
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v29, s50, v36, v29
+  v_mad_f32 v28, s50, v37, v28
+  v_mad_f32 v27, s50, v38, v27
+  v_mad_f32 v20, s50, v39, v20
+  v_mad_f32 v19, s50, v40, v19
+  v_mad_f32 v18, s50, v41, v18
+  v_mad_f32 v11, s50, v42, v11
+  v_mad_f32 v10, s50, v43, v10
+  v_mad_f32 v9, s50, v44, v9
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v29, s48, v36, v29
+  v_mad_f32 v28, s48, v37, v28
+  v_mad_f32 v27, s48, v38, v27
+  v_mad_f32 v20, s48, v39, v20
+  v_mad_f32 v19, s48, v40, v19
+  v_mad_f32 v18, s48, v41, v18
+  v_mad_f32 v11, s48, v42, v11
+  v_mad_f32 v10, s48, v43, v10
+  v_mad_f32 v9, s48, v44, v9
+.Lsparse_plane_conv3_7x4_end0_3:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s4, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_4-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v29, s44, v39, v29
+  v_mad_f32 v28, s44, v40, v28
+  v_mad_f32 v27, s44, v41, v27
+  v_mad_f32 v20, s44, v42, v20
+  v_mad_f32 v19, s44, v43, v19
+  v_mad_f32 v18, s44, v44, v18
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v29, s42, v39, v29
+  v_mad_f32 v28, s42, v40, v28
+  v_mad_f32 v27, s42, v41, v27
+  v_mad_f32 v20, s42, v42, v20
+  v_mad_f32 v19, s42, v43, v19
+  v_mad_f32 v18, s42, v44, v18
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v29, s40, v39, v29
+  v_mad_f32 v28, s40, v40, v28
+  v_mad_f32 v27, s40, v41, v27
+  v_mad_f32 v20, s40, v42, v20
+  v_mad_f32 v19, s40, v43, v19
+  v_mad_f32 v18, s40, v44, v18
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v29, s38, v39, v29
+  v_mad_f32 v28, s38, v40, v28
+  v_mad_f32 v27, s38, v41, v27
+  v_mad_f32 v20, s38, v42, v20
+  v_mad_f32 v19, s38, v43, v19
+  v_mad_f32 v18, s38, v44, v18
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v29, s36, v39, v29
+  v_mad_f32 v28, s36, v40, v28
+  v_mad_f32 v27, s36, v41, v27
+  v_mad_f32 v20, s36, v42, v20
+  v_mad_f32 v19, s36, v43, v19
+  v_mad_f32 v18, s36, v44, v18
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v29, s34, v39, v29
+  v_mad_f32 v28, s34, v40, v28
+  v_mad_f32 v27, s34, v41, v27
+  v_mad_f32 v20, s34, v42, v20
+  v_mad_f32 v19, s34, v43, v19
+  v_mad_f32 v18, s34, v44, v18
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v29, s32, v39, v29
+  v_mad_f32 v28, s32, v40, v28
+  v_mad_f32 v27, s32, v41, v27
+  v_mad_f32 v20, s32, v42, v20
+  v_mad_f32 v19, s32, v43, v19
+  v_mad_f32 v18, s32, v44, v18
+.Lsparse_plane_conv3_7x4_end0_4:
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s29, s30, 3
+  s_add_u32 s18, s22, vcc_hi
+  s_addc_u32 s19, s23, 0
+  s_mul_i32 s28, s100, s29
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s5, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_5-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v29, s60, v42, v29
+  v_mad_f32 v28, s60, v43, v28
+  v_mad_f32 v27, s60, v44, v27
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v29, s58, v42, v29
+  v_mad_f32 v28, s58, v43, v28
+  v_mad_f32 v27, s58, v44, v27
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v29, s56, v42, v29
+  v_mad_f32 v28, s56, v43, v28
+  v_mad_f32 v27, s56, v44, v27
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v29, s54, v42, v29
+  v_mad_f32 v28, s54, v43, v28
+  v_mad_f32 v27, s54, v44, v27
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v29, s52, v42, v29
+  v_mad_f32 v28, s52, v43, v28
+  v_mad_f32 v27, s52, v44, v27
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v29, s50, v42, v29
+  v_mad_f32 v28, s50, v43, v28
+  v_mad_f32 v27, s50, v44, v27
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v29, s48, v42, v29
+  v_mad_f32 v28, s48, v43, v28
+  v_mad_f32 v27, s48, v44, v27
+.Lsparse_plane_conv3_7x4_end0_5:
+  s_sub_u32 s31, s31, 1
+  s_cmp_eq_u32 s31, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the channel after this one, or this one again when it is the last
+  s_cmp_lg_u32 s31, 1
+  s_cselect_b32 s16, s98, 0
+  s_cselect_b32 s28, s97, 0
+  s_add_u32 s22, s22, s16
+  s_addc_u32 s23, s23, 0
+  s_add_u32 s96, s96, s28
+  s_mul_i32 s28, s101, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_load_dword s30, s[22:23], 0x0
+  s_load_dwordx8 s[0:7], s[22:23], s99
+  buffer_load_dword v36, v54, s[24:27], s96 offen
+  buffer_load_dword v37, v55, s[24:27], s96 offen
+  buffer_load_dword v38, v56, s[24:27], s96 offen
+  buffer_load_dword v39, v57, s[24:27], s96 offen
+  buffer_load_dword v40, v58, s[24:27], s96 offen
+  buffer_load_dword v41, v59, s[24:27], s96 offen
+  buffer_load_dword v42, v60, s[24:27], s96 offen
+  buffer_load_dword v43, v61, s[24:27], s96 offen
+  buffer_load_dword v44, v62, s[24:27], s96 offen
+  s_mul_i32 vcc_lo, flat_scratch_lo, s29
+  s_mul_i32 s16, s8, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_0-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v45, v2
+  v_mad_f32 v1, s44, v46, v1
+  v_mad_f32 v0, s44, v47, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v45, v2
+  v_mad_f32 v1, s42, v46, v1
+  v_mad_f32 v0, s42, v47, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v45, v2
+  v_mad_f32 v1, s40, v46, v1
+  v_mad_f32 v0, s40, v47, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v45, v2
+  v_mad_f32 v1, s38, v46, v1
+  v_mad_f32 v0, s38, v47, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v45, v2
+  v_mad_f32 v1, s36, v46, v1
+  v_mad_f32 v0, s36, v47, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v45, v2
+  v_mad_f32 v1, s34, v46, v1
+  v_mad_f32 v0, s34, v47, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v45, v2
+  v_mad_f32 v1, s32, v46, v1
+  v_mad_f32 v0, s32, v47, v0
+.Lsparse_plane_conv3_7x4_end1_0:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s9, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_1-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v11, s60, v45, v11
+  v_mad_f32 v10, s60, v46, v10
+  v_mad_f32 v9, s60, v47, v9
+  v_mad_f32 v2, s60, v48, v2
+  v_mad_f32 v1, s60, v49, v1
+  v_mad_f32 v0, s60, v50, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v11, s58, v45, v11
+  v_mad_f32 v10, s58, v46, v10
+  v_mad_f32 v9, s58, v47, v9
+  v_mad_f32 v2, s58, v48, v2
+  v_mad_f32 v1, s58, v49, v1
+  v_mad_f32 v0, s58, v50, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v11, s56, v45, v11
+  v_mad_f32 v10, s56, v46, v10
+  v_mad_f32 v9, s56, v47, v9
+  v_mad_f32 v2, s56, v48, v2
+  v_mad_f32 v1, s56, v49, v1
+  v_mad_f32 v0, s56, v50, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v11, s54, v45, v11
+  v_mad_f32 v10, s54, v46, v10
+  v_mad_f32 v9, s54, v47, v9
+  v_mad_f32 v2, s54, v48, v2
+  v_mad_f32 v1, s54, v49, v1
+  v_mad_f32 v0, s54, v50, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v11, s52, v45, v11
+  v_mad_f32 v10, s52, v46, v10
+  v_mad_f32 v9, s52, v47, v9
+  v_mad_f32 v2, s52, v48, v2
+  v_mad_f32 v1, s52, v49, v1
+  v_mad_f32 v0, s52, v50, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v11, s50, v45, v11
+  v_mad_f32 v10, s50, v46, v10
+  v_mad_f32 v9, s50, v47, v9
+  v_mad_f32 v2, s50, v48, v2
+  v_mad_f32 v1, s50, v49, v1
+  v_mad_f32 v0, s50, v50, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v11, s48, v45, v11
+  v_mad_f32 v10, s48, v46, v10
+  v_mad_f32 v9, s48, v47, v9
+  v_mad_f32 v2, s48, v48, v2
+  v_mad_f32 v1, s48, v49, v1
+  v_mad_f32 v0, s48, v50, v0
+.Lsparse_plane_conv3_7x4_end1_1:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s10, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_2-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v20, s44, v45, v20
+  v_mad_f32 v19, s44, v46, v19
+  v_mad_f32 v18, s44, v47, v18
+  v_mad_f32 v11, s44, v48, v11
+  v_mad_f32 v10, s44, v49, v10
+  v_mad_f32 v9, s44, v50, v9
+  v_mad_f32 v2, s44, v51, v2
+  v_mad_f32 v1, s44, v52, v1
+  v_mad_f32 v0, s44, v53, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v20, s42, v45, v20
+  v_mad_f32 v19, s42, v46, v19
+  v_mad_f32 v18, s42, v47, v18
+  v_mad_f32 v11, s42, v48, v11
+  v_mad_f32 v10, s42, v49, v10
+  v_mad_f32 v9, s42, v50, v9
+  v_mad_f32 v2, s42, v51, v2
+  v_mad_f32 v1, s42, v52, v1
+  v_mad_f32 v0, s42, v53, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v20, s40, v45, v20
+  v_mad_f32 v19, s40, v46, v19
+  v_mad_f32 v18, s40, v47, v18
+  v_mad_f32 v11, s40, v48, v11
+  v_mad_f32 v10, s40, v49, v10
+  v_mad_f32 v9, s40, v50, v9
+  v_mad_f32 v2, s40, v51, v2
+  v_mad_f32 v1, s40, v52, v1
+  v_mad_f32 v0, s40, v53, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v20, s38, v45, v20
+  v_mad_f32 v19, s38, v46, v19
+  v_mad_f32 v18, s38, v47, v18
+  v_mad_f32 v11, s38, v48, v11
+  v_mad_f32 v10, s38, v49, v10
+  v_mad_f32 v9, s38, v50, v9
+  v_mad_f32 v2, s38, v51, v2
+  v_mad_f32 v1, s38, v52, v1
+  v_mad_f32 v0, s38, v53, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v20, s36, v45, v20
+  v_mad_f32 v19, s36, v46, v19
+  v_mad_f32 v18, s36, v47, v18
+  v_mad_f32 v11, s36, v48, v11
+  v_mad_f32 v10, s36, v49, v10
+  v_mad_f32 v9, s36, v50, v9
+  v_mad_f32 v2, s36, v51, v2
+  v_mad_f32 v1, s36, v52, v1
+  v_mad_f32 v0, s36, v53, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v20, s34, v45, v20
+  v_mad_f32 v19, s34, v46, v19
+  v_mad_f32 v18, s34, v47, v18
+  v_mad_f32 v11, s34, v48, v11
+  v_mad_f32 v10, s34, v49, v10
+  v_mad_f32 v9, s34, v50, v9
+  v_mad_f32 v2, s34, v51, v2
+  v_mad_f32 v1, s34, v52, v1
+  v_mad_f32 v0, s34, v53, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v20, s32, v45, v20
+  v_mad_f32 v19, s32, v46, v19
+  v_mad_f32 v18, s32, v47, v18
+  v_mad_f32 v11, s32, v48, v11
+  v_mad_f32 v10, s32, v49, v10
+  v_mad_f32 v9, s32, v50, v9
+  v_mad_f32 v2, s32, v51, v2
+  v_mad_f32 v1, s32, v52, v1
+  v_mad_f32 v0, s32, v53, v0
+.Lsparse_plane_conv3_7x4_end1_2:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s11, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_3-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v29, s60, v45, v29
+  v_mad_f32 v28, s60, v46, v28
+  v_mad_f32 v27, s60, v47, v27
+  v_mad_f32 v20, s60, v48, v20
+  v_mad_f32 v19, s60, v49, v19
+  v_mad_f32 v18, s60, v50, v18
+  v_mad_f32 v11, s60, v51, v11
+  v_mad_f32 v10, s60, v52, v10
+  v_mad_f32 v9, s60, v53, v9
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v29, s58, v45, v29
+  v_mad_f32 v28, s58, v46, v28
+  v_mad_f32 v27, s58, v47, v27
+  v_mad_f32 v20, s58, v48, v20
+  v_mad_f32 v19, s58, v49, v19
+  v_mad_f32 v18, s58, v50, v18
+  v_mad_f32 v11, s58, v51, v11
+  v_mad_f32 v10, s58, v52, v10
+  v_mad_f32 v9, s58, v53, v9
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v29, s56, v45, v29
+  v_mad_f32 v28, s56, v46, v28
+  v_mad_f32 v27, s56, v47, v27
+  v_mad_f32 v20, s56, v48, v20
+  v_mad_f32 v19, s56, v49, v19
+  v_mad_f32 v18, s56, v50, v18
+  v_mad_f32 v11, s56, v51, v11
+  v_mad_f32 v10, s56, v52, v10
+  v_mad_f32 v9, s56, v53, v9
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v29, s54, v45, v29
+  v_mad_f32 v28, s54, v46, v28
+  v_mad_f32 v27, s54, v47, v27
+  v_mad_f32 v20, s54, v48, v20
+  v_mad_f32 v19, s54, v49, v19
+  v_mad_f32 v18, s54, v50, v18
+  v_mad_f32 v11, s54, v51, v11
+  v_mad_f32 v10, s54, v52, v10
+  v_mad_f32 v9, s54, v53, v9
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v29, s52, v45, v29
+  v_mad_f32 v28, s52, v46, v28
+  v_mad_f32 v27, s52, v47, v27
+  v_mad_f32 v20, s52, v48, v20
+  v_mad_f32 v19, s52, v49, v19
+  v_mad_f32 v18, s52, v50, v18
+  v_mad_f32 v11, s52, v51, v11
+  v_mad_f32 v10, s52, v52, v10
+  v_mad_f32 v9, s52, v53, v9
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v29, s50, v45, v29
+  v_mad_f32 v28, s50, v46, v28
+  v_mad_f32 v27, s50, v47, v27
+  v_mad_f32 v20, s50, v48, v20
+  v_mad_f32 v19, s50, v49, v19
+  v_mad_f32 v18, s50, v50, v18
+  v_mad_f32 v11, s50, v51, v11
+  v_mad_f32 v10, s50, v52, v10
+  v_mad_f32 v9, s50, v53, v9
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v29, s48, v45, v29
+  v_mad_f32 v28, s48, v46, v28
+  v_mad_f32 v27, s48, v47, v27
+  v_mad_f32 v20, s48, v48, v20
+  v_mad_f32 v19, s48, v49, v19
+  v_mad_f32 v18, s48, v50, v18
+  v_mad_f32 v11, s48, v51, v11
+  v_mad_f32 v10, s48, v52, v10
+  v_mad_f32 v9, s48, v53, v9
+.Lsparse_plane_conv3_7x4_end1_3:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s12, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_4-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v29, s44, v48, v29
+  v_mad_f32 v28, s44, v49, v28
+  v_mad_f32 v27, s44, v50, v27
+  v_mad_f32 v20, s44, v51, v20
+  v_mad_f32 v19, s44, v52, v19
+  v_mad_f32 v18, s44, v53, v18
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v29, s42, v48, v29
+  v_mad_f32 v28, s42, v49, v28
+  v_mad_f32 v27, s42, v50, v27
+  v_mad_f32 v20, s42, v51, v20
+  v_mad_f32 v19, s42, v52, v19
+  v_mad_f32 v18, s42, v53, v18
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v29, s40, v48, v29
+  v_mad_f32 v28, s40, v49, v28
+  v_mad_f32 v27, s40, v50, v27
+  v_mad_f32 v20, s40, v51, v20
+  v_mad_f32 v19, s40, v52, v19
+  v_mad_f32 v18, s40, v53, v18
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v29, s38, v48, v29
+  v_mad_f32 v28, s38, v49, v28
+  v_mad_f32 v27, s38, v50, v27
+  v_mad_f32 v20, s38, v51, v20
+  v_mad_f32 v19, s38, v52, v19
+  v_mad_f32 v18, s38, v53, v18
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v29, s36, v48, v29
+  v_mad_f32 v28, s36, v49, v28
+  v_mad_f32 v27, s36, v50, v27
+  v_mad_f32 v20, s36, v51, v20
+  v_mad_f32 v19, s36, v52, v19
+  v_mad_f32 v18, s36, v53, v18
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v29, s34, v48, v29
+  v_mad_f32 v28, s34, v49, v28
+  v_mad_f32 v27, s34, v50, v27
+  v_mad_f32 v20, s34, v51, v20
+  v_mad_f32 v19, s34, v52, v19
+  v_mad_f32 v18, s34, v53, v18
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v29, s32, v48, v29
+  v_mad_f32 v28, s32, v49, v28
+  v_mad_f32 v27, s32, v50, v27
+  v_mad_f32 v20, s32, v51, v20
+  v_mad_f32 v19, s32, v52, v19
+  v_mad_f32 v18, s32, v53, v18
+.Lsparse_plane_conv3_7x4_end1_4:
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s29, s30, 3
+  s_add_u32 s18, s22, vcc_hi
+  s_addc_u32 s19, s23, 0
+  s_mul_i32 s28, s100, s29
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s13, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_5-.Lsparse_plane_conv3_7x4_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v29, s60, v51, v29
+  v_mad_f32 v28, s60, v52, v28
+  v_mad_f32 v27, s60, v53, v27
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v29, s58, v51, v29
+  v_mad_f32 v28, s58, v52, v28
+  v_mad_f32 v27, s58, v53, v27
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v29, s56, v51, v29
+  v_mad_f32 v28, s56, v52, v28
+  v_mad_f32 v27, s56, v53, v27
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v29, s54, v51, v29
+  v_mad_f32 v28, s54, v52, v28
+  v_mad_f32 v27, s54, v53, v27
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v29, s52, v51, v29
+  v_mad_f32 v28, s52, v52, v28
+  v_mad_f32 v27, s52, v53, v27
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v29, s50, v51, v29
+  v_mad_f32 v28, s50, v52, v28
+  v_mad_f32 v27, s50, v53, v27
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v29, s48, v51, v29
+  v_mad_f32 v28, s48, v52, v28
+  v_mad_f32 v27, s48, v53, v27
+.Lsparse_plane_conv3_7x4_end1_5:
+  s_sub_u32 s31, s31, 1
+  s_cmp_eq_u32 s31, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
+  s_branch .Lsparse_plane_conv3_7x4_channel
+.Lsparse_plane_conv3_7x4_summed:
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_set_gpr_idx_off
+  v_readlane_b32 s64, v63, 0
+  v_readlane_b32 s65, v63, 1
+  v_readlane_b32 s5, v63, 2
+  v_mbcnt_lo_u32_b32 v54, -1, 0
+  v_mbcnt_hi_u32_b32 v54, -1, v54
+  s_mov_b32 s24, s64
+  s_and_b32 s25, s65, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mov_b32 m0, -1
+  v_lshlrev_b32 v56, 4, v54
+  s_lshl_b32 s6, s5, 10
+  v_add_u32 v55, vcc, s6, v56
+  s_lshl_b32 s7, s5, 12
+  v_add_u32 v54, vcc, s7, v56
+  ds_write_b128 v54, v[0:3] offset:0
+  ds_write_b128 v54, v[4:7] offset:1024
+  ds_write_b128 v54, v[8:11] offset:2048
+  ds_write_b128 v54, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v55 offset:0
+  ds_read_b128 v[4:7], v55 offset:4096
+  ds_read_b128 v[8:11], v55 offset:8192
+  ds_read_b128 v[12:15], v55 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v54, v[16:19] offset:0
+  ds_write_b128 v54, v[20:23] offset:1024
+  ds_write_b128 v54, v[24:27] offset:2048
+  ds_write_b128 v54, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v55 offset:0
+  ds_read_b128 v[20:23], v55 offset:4096
+  ds_read_b128 v[24:27], v55 offset:8192
+  ds_read_b128 v[28:31], v55 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v54, v[32:35] offset:0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  s_cmp_ge_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_stored
+  s_waitcnt vmcnt(0)
+  ds_read_b128 v[16:19], v55 offset:0
+  ds_read_b128 v[20:23], v55 offset:4096
+  ds_read_b128 v[24:27], v55 offset:8192
+  ds_read_b128 v[28:31], v55 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+.Lsparse_plane_conv3_7x4_stored:
+  s_endpgm
+.Lsparse_plane_conv3_7x4_end:
+  .size sparse_plane_conv3_7x4, .Lsparse_plane_conv3_7x4_end-sparse_plane_conv3_7x4
+
+  .protected sparse_plane_conv3_7x7
+  .globl sparse_plane_conv3_7x7
+  .p2align 8
+  .type sparse_plane_conv3_7x7,@function
+  .amdgpu_hsa_kernel sparse_plane_conv3_7x7
+sparse_plane_conv3_7x7:
+  .amd_kernel_code_t
+    granulated_workitem_vgpr_count = 22
+    granulated_wavefront_sgpr_count = 13
+    float_mode = 192
+    enable_dx10_clamp = 1
+    enable_ieee_mode = 1
+    user_sgpr_count = 2
+    enable_sgpr_kernarg_segment_ptr = 1
+    enable_sgpr_workgroup_id_x = 1
+    enable_sgpr_workgroup_id_y = 1
+    enable_sgpr_workgroup_id_z = 1
+    enable_vgpr_workitem_id = 0
+    is_ptr64 = 1
+    kernarg_segment_byte_size = 56
+    wavefront_sgpr_count = 106
+    workitem_vgpr_count = 92
+    kernarg_segment_alignment = 4
+    group_segment_alignment = 4
+    private_segment_alignment = 4
+    wavefront_size = 6
+  .end_amd_kernel_code_t
+  s_load_dwordx8 s[32:39], s[0:1], 0x0
+  s_load_dwordx4 s[40:43], s[0:1], 0x20
+  s_load_dwordx2 s[44:45], s[0:1], 0x30
+  v_lshrrev_b32 v82, 6, v0
+  v_readfirstlane_b32 s5, v82
+  v_and_b32 v82, 63, v0
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s6, s2, 5
+  s_load_dwordx8 s[48:55], s[38:39], s6
+  v_mov_b32 v0, 0
+  v_mov_b32 v1, 0
+  v_mov_b32 v2, 0
+  v_mov_b32 v3, 0
+  v_mov_b32 v4, 0
+  v_mov_b32 v5, 0
+  v_mov_b32 v6, 0
+  v_mov_b32 v7, 0
+  v_mov_b32 v8, 0
+  v_mov_b32 v9, 0
+  v_mov_b32 v10, 0
+  v_mov_b32 v11, 0
+  v_mov_b32 v12, 0
+  v_mov_b32 v13, 0
+  v_mov_b32 v14, 0
+  v_mov_b32 v15, 0
+  v_mov_b32 v16, 0
+  v_mov_b32 v17, 0
+  v_mov_b32 v18, 0
+  v_mov_b32 v19, 0
+  v_mov_b32 v20, 0
+  v_mov_b32 v21, 0
+  v_mov_b32 v22, 0
+  v_mov_b32 v23, 0
+  v_mov_b32 v24, 0
+  v_mov_b32 v25, 0
+  v_mov_b32 v26, 0
+  v_mov_b32 v27, 0
+  v_mov_b32 v28, 0
+  v_mov_b32 v29, 0
+  v_mov_b32 v30, 0
+  v_mov_b32 v31, 0
+  v_mov_b32 v32, 0
+  v_mov_b32 v33, 0
+  v_mov_b32 v34, 0
+  v_mov_b32 v35, 0
+  v_mov_b32 v36, 0
+  v_mov_b32 v37, 0
+  v_mov_b32 v38, 0
+  v_mov_b32 v39, 0
+  v_mov_b32 v40, 0
+  v_mov_b32 v41, 0
+  v_mov_b32 v42, 0
+  v_mov_b32 v43, 0
+  v_mov_b32 v44, 0
+  v_mov_b32 v45, 0
+  v_mov_b32 v46, 0
+  v_mov_b32 v47, 0
+  v_mov_b32 v48, 0
+  v_mov_b32 v49, 0
+  v_mov_b32 v50, 0
+  v_mov_b32 v51, 0
+  v_mov_b32 v52, 0
+  v_mov_b32 v53, 0
+  v_mov_b32 v54, 0
+  v_mov_b32 v55, 0
+  v_mov_b32 v56, 0
+  v_mov_b32 v57, 0
+  v_mov_b32 v58, 0
+  v_mov_b32 v59, 0
+  v_mov_b32 v60, 0
+  v_mov_b32 v61, 0
+  v_mov_b32 v62, 0
+  v_mov_b32 v63, 0
+  v_writelane_b32 v91, s5, 2
+  s_mul_i32 s97, s40, 36
+  s_mov_b32 s24, s34
+  s_and_b32 s25, s35, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  ; bytes of the filters: lanes beyond the last filter read 0
+  s_mul_i32 s26, s97, s41
+  s_mov_b32 s98, s44
+  s_waitcnt lgkmcnt(0)
+  ; the group's partial result
+  s_mul_i32 s64, s53, 16384
+  s_add_u32 s36, s36, s64
+  s_addc_u32 s37, s37, 0
+  v_writelane_b32 v91, s36, 0
+  v_writelane_b32 v91, s37, 1
+  ; the wavefront's share of the channels
+  s_mul_i32 s64, s52, s5
+  s_add_u32 s65, s64, s52
+  s_lshr_b32 s64, s64, 2
+  s_lshr_b32 s65, s65, 2
+  s_sub_u32 s31, s65, s64
+  s_cmp_eq_u32 s31, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
+  s_add_u32 s50, s50, s64
+  s_mul_i32 s50, s50, s98
+  s_add_u32 s22, s32, s50
+  s_addc_u32 s23, s33, 0
+  ; rows of the image: the first visited is −1 at least
+  s_sub_i32 s65, s48, s43
+  s_lshl_b32 s99, s65, 2
+  s_add_u32 s99, s99, 64
+  s_max_i32 s100, s65, 0
+  s_add_i32 s101, s65, 1
+  s_sub_u32 flat_scratch_lo, s42, 1
+  ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
+  s_add_u32 s51, s51, s64
+  s_mul_i32 s96, s51, s97
+  s_lshl_b32 s66, s40, 2
+  s_mul_i32 s67, s66, 8
+  s_sub_u32 s68, 0, s66
+  s_cmp_lg_u32 s45, 0
+  s_cselect_b32 s67, s67, 0
+  s_cselect_b32 s66, s68, s66
+  v_add_u32 v82, vcc, s49, v82
+  v_lshlrev_b32 v82, 2, v82
+  v_add_u32 v82, vcc, s67, v82
+  v_add_u32 v83, vcc, s66, v82
+  v_add_u32 v84, vcc, s66, v83
+  v_add_u32 v85, vcc, s66, v84
+  v_add_u32 v86, vcc, s66, v85
+  v_add_u32 v87, vcc, s66, v86
+  v_add_u32 v88, vcc, s66, v87
+  v_add_u32 v89, vcc, s66, v88
+  v_add_u32 v90, vcc, s66, v89
+  ; bytes before a tile's rows, for the pointers
+  s_add_u32 s64, s42, 31
+  s_lshr_b32 s64, s64, 4
+  s_lshl_b32 s64, s64, 6
+  s_mov_b32 vcc_hi, s64
+  s_load_dword s30, s[22:23], 0x0
+  s_load_dwordx16 s[64:79], s[22:23], s99
+  buffer_load_dword v64, v82, s[24:27], s96 offen
+  buffer_load_dword v65, v83, s[24:27], s96 offen
+  buffer_load_dword v66, v84, s[24:27], s96 offen
+  buffer_load_dword v67, v85, s[24:27], s96 offen
+  buffer_load_dword v68, v86, s[24:27], s96 offen
+  buffer_load_dword v69, v87, s[24:27], s96 offen
+  buffer_load_dword v70, v88, s[24:27], s96 offen
+  buffer_load_dword v71, v89, s[24:27], s96 offen
+  buffer_load_dword v72, v90, s[24:27], s96 offen
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s29, s30, 3
+  s_add_u32 s18, s22, vcc_hi
+  s_addc_u32 s19, s23, 0
+  s_mul_i32 s28, s100, s29
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_getpc_b64 s[16:17]
+.Lsparse_plane_conv3_7x7_here:
+  s_mov_b32 flat_scratch_hi, s16
+  s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
+  .p2align 6
+.Lsparse_plane_conv3_7x7_channel:
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the channel after this one, or this one again when it is the last
+  s_cmp_lg_u32 s31, 1
+  s_cselect_b32 s16, s98, 0
+  s_cselect_b32 s28, s97, 0
+  s_add_u32 s22, s22, s16
+  s_addc_u32 s23, s23, 0
+  s_add_u32 s96, s96, s28
+  s_mul_i32 s28, s101, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_load_dword s30, s[22:23], 0x0
+  s_load_dwordx16 s[80:95], s[22:23], s99
+  buffer_load_dword v73, v82, s[24:27], s96 offen
+  buffer_load_dword v74, v83, s[24:27], s96 offen
+  buffer_load_dword v75, v84, s[24:27], s96 offen
+  buffer_load_dword v76, v85, s[24:27], s96 offen
+  buffer_load_dword v77, v86, s[24:27], s96 offen
+  buffer_load_dword v78, v87, s[24:27], s96 offen
+  buffer_load_dword v79, v88, s[24:27], s96 offen
+  buffer_load_dword v80, v89, s[24:27], s96 offen
+  buffer_load_dword v81, v90, s[24:27], s96 offen
+  s_mul_i32 vcc_lo, flat_scratch_lo, s29
+  s_mul_i32 s16, s64, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_0-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v2, s44, v64, v2
+  v_mad_f32 v1, s44, v65, v1
+  v_mad_f32 v0, s44, v66, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v2, s42, v64, v2
+  v_mad_f32 v1, s42, v65, v1
+  v_mad_f32 v0, s42, v66, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v2, s40, v64, v2
+  v_mad_f32 v1, s40, v65, v1
+  v_mad_f32 v0, s40, v66, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v2, s38, v64, v2
+  v_mad_f32 v1, s38, v65, v1
+  v_mad_f32 v0, s38, v66, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v2, s36, v64, v2
+  v_mad_f32 v1, s36, v65, v1
+  v_mad_f32 v0, s36, v66, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v2, s34, v64, v2
+  v_mad_f32 v1, s34, v65, v1
+  v_mad_f32 v0, s34, v66, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v2, s32, v64, v2
+  v_mad_f32 v1, s32, v65, v1
+  v_mad_f32 v0, s32, v66, v0
+.Lsparse_plane_conv3_7x7_end0_0:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s65, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_1-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v11, s60, v64, v11
+  v_mad_f32 v10, s60, v65, v10
+  v_mad_f32 v9, s60, v66, v9
+  v_mad_f32 v2, s60, v67, v2
+  v_mad_f32 v1, s60, v68, v1
+  v_mad_f32 v0, s60, v69, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v11, s58, v64, v11
+  v_mad_f32 v10, s58, v65, v10
+  v_mad_f32 v9, s58, v66, v9
+  v_mad_f32 v2, s58, v67, v2
+  v_mad_f32 v1, s58, v68, v1
+  v_mad_f32 v0, s58, v69, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v11, s56, v64, v11
+  v_mad_f32 v10, s56, v65, v10
+  v_mad_f32 v9, s56, v66, v9
+  v_mad_f32 v2, s56, v67, v2
+  v_mad_f32 v1, s56, v68, v1
+  v_mad_f32 v0, s56, v69, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v11, s54, v64, v11
+  v_mad_f32 v10, s54, v65, v10
+  v_mad_f32 v9, s54, v66, v9
+  v_mad_f32 v2, s54, v67, v2
+  v_mad_f32 v1, s54, v68, v1
+  v_mad_f32 v0, s54, v69, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v11, s52, v64, v11
+  v_mad_f32 v10, s52, v65, v10
+  v_mad_f32 v9, s52, v66, v9
+  v_mad_f32 v2, s52, v67, v2
+  v_mad_f32 v1, s52, v68, v1
+  v_mad_f32 v0, s52, v69, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v11, s50, v64, v11
+  v_mad_f32 v10, s50, v65, v10
+  v_mad_f32 v9, s50, v66, v9
+  v_mad_f32 v2, s50, v67, v2
+  v_mad_f32 v1, s50, v68, v1
+  v_mad_f32 v0, s50, v69, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v11, s48, v64, v11
+  v_mad_f32 v10, s48, v65, v10
+  v_mad_f32 v9, s48, v66, v9
+  v_mad_f32 v2, s48, v67, v2
+  v_mad_f32 v1, s48, v68, v1
+  v_mad_f32 v0, s48, v69, v0
+.Lsparse_plane_conv3_7x7_end0_1:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s66, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_2-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v20, s44, v64, v20
+  v_mad_f32 v19, s44, v65, v19
+  v_mad_f32 v18, s44, v66, v18
+  v_mad_f32 v11, s44, v67, v11
+  v_mad_f32 v10, s44, v68, v10
+  v_mad_f32 v9, s44, v69, v9
+  v_mad_f32 v2, s44, v70, v2
+  v_mad_f32 v1, s44, v71, v1
+  v_mad_f32 v0, s44, v72, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v20, s42, v64, v20
+  v_mad_f32 v19, s42, v65, v19
+  v_mad_f32 v18, s42, v66, v18
+  v_mad_f32 v11, s42, v67, v11
+  v_mad_f32 v10, s42, v68, v10
+  v_mad_f32 v9, s42, v69, v9
+  v_mad_f32 v2, s42, v70, v2
+  v_mad_f32 v1, s42, v71, v1
+  v_mad_f32 v0, s42, v72, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v20, s40, v64, v20
+  v_mad_f32 v19, s40, v65, v19
+  v_mad_f32 v18, s40, v66, v18
+  v_mad_f32 v11, s40, v67, v11
+  v_mad_f32 v10, s40, v68, v10
+  v_mad_f32 v9, s40, v69, v9
+  v_mad_f32 v2, s40, v70, v2
+  v_mad_f32 v1, s40, v71, v1
+  v_mad_f32 v0, s40, v72, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v20, s38, v64, v20
+  v_mad_f32 v19, s38, v65, v19
+  v_mad_f32 v18, s38, v66, v18
+  v_mad_f32 v11, s38, v67, v11
+  v_mad_f32 v10, s38, v68, v10
+  v_mad_f32 v9, s38, v69, v9
+  v_mad_f32 v2, s38, v70, v2
+  v_mad_f32 v1, s38, v71, v1
+  v_mad_f32 v0, s38, v72, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v20, s36, v64, v20
+  v_mad_f32 v19, s36, v65, v19
+  v_mad_f32 v18, s36, v66, v18
+  v_mad_f32 v11, s36, v67, v11
+  v_mad_f32 v10, s36, v68, v10
+  v_mad_f32 v9, s36, v69, v9
+  v_mad_f32 v2, s36, v70, v2
+  v_mad_f32 v1, s36, v71, v1
+  v_mad_f32 v0, s36, v72, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v20, s34, v64, v20
+  v_mad_f32 v19, s34, v65, v19
+  v_mad_f32 v18, s34, v66, v18
+  v_mad_f32 v11, s34, v67, v11
+  v_mad_f32 v10, s34, v68, v10
+  v_mad_f32 v9, s34, v69, v9
+  v_mad_f32 v2, s34, v70, v2
+  v_mad_f32 v1, s34, v71, v1
+  v_mad_f32 v0, s34, v72, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v20, s32, v64, v20
+  v_mad_f32 v19, s32, v65, v19
+  v_mad_f32 v18, s32, v66, v18
+  v_mad_f32 v11, s32, v67, v11
+  v_mad_f32 v10, s32, v68, v10
+  v_mad_f32 v9, s32, v69, v9
+  v_mad_f32 v2, s32, v70, v2
+  v_mad_f32 v1, s32, v71, v1
+  v_mad_f32 v0, s32, v72, v0
+.Lsparse_plane_conv3_7x7_end0_2:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s67, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_3-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v29, s60, v64, v29
+  v_mad_f32 v28, s60, v65, v28
+  v_mad_f32 v27, s60, v66, v27
+  v_mad_f32 v20, s60, v67, v20
+  v_mad_f32 v19, s60, v68, v19
+  v_mad_f32 v18, s60, v69, v18
+  v_mad_f32 v11, s60, v70, v11
+  v_mad_f32 v10, s60, v71, v10
+  v_mad_f32 v9, s60, v72, v9
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v29, s58, v64, v29
+  v_mad_f32 v28, s58, v65, v28
+  v_mad_f32 v27, s58, v66, v27
+  v_mad_f32 v20, s58, v67, v20
+  v_mad_f32 v19, s58, v68, v19
+  v_mad_f32 v18, s58, v69, v18
+  v_mad_f32 v11, s58, v70, v11
+  v_mad_f32 v10, s58, v71, v10
+  v_mad_f32 v9, s58, v72, v9
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v29, s56, v64, v29
+  v_mad_f32 v28, s56, v65, v28
+  v_mad_f32 v27, s56, v66, v27
+  v_mad_f32 v20, s56, v67, v20
+  v_mad_f32 v19, s56, v68, v19
+  v_mad_f32 v18, s56, v69, v18
+  v_mad_f32 v11, s56, v70, v11
+  v_mad_f32 v10, s56, v71, v10
+  v_mad_f32 v9, s56, v72, v9
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v29, s54, v64, v29
+  v_mad_f32 v28, s54, v65, v28
+  v_mad_f32 v27, s54, v66, v27
+  v_mad_f32 v20, s54, v67, v20
+  v_mad_f32 v19, s54, v68, v19
+  v_mad_f32 v18, s54, v69, v18
+  v_mad_f32 v11, s54, v70, v11
+  v_mad_f32 v10, s54, v71, v10
+  v_mad_f32 v9, s54, v72, v9
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v29, s52, v64, v29
+  v_mad_f32 v28, s52, v65, v28
+  v_mad_f32 v27, s52, v66, v27
+  v_mad_f32 v20, s52, v67, v20
+  v_mad_f32 v19, s52, v68, v19
+  v_mad_f32 v18, s52, v69, v18
+  v_mad_f32 v11, s52, v70, v11
+  v_mad_f32 v10, s52, v71, v10
+  v_mad_f32 v9, s52, v72, v9
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v29, s50, v64, v29
+  v_mad_f32 v28, s50, v65, v28
+  v_mad_f32 v27, s50, v66, v27
+  v_mad_f32 v20, s50, v67, v20
+  v_mad_f32 v19, s50, v68, v19
+  v_mad_f32 v18, s50, v69, v18
+  v_mad_f32 v11, s50, v70, v11
+  v_mad_f32 v10, s50, v71, v10
+  v_mad_f32 v9, s50, v72, v9
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v29, s48, v64, v29
+  v_mad_f32 v28, s48, v65, v28
+  v_mad_f32 v27, s48, v66, v27
+  v_mad_f32 v20, s48, v67, v20
+  v_mad_f32 v19, s48, v68, v19
+  v_mad_f32 v18, s48, v69, v18
+  v_mad_f32 v11, s48, v70, v11
+  v_mad_f32 v10, s48, v71, v10
+  v_mad_f32 v9, s48, v72, v9
+.Lsparse_plane_conv3_7x7_end0_3:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s68, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_4-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v38, s44, v64, v38
+  v_mad_f32 v37, s44, v65, v37
+  v_mad_f32 v36, s44, v66, v36
+  v_mad_f32 v29, s44, v67, v29
+  v_mad_f32 v28, s44, v68, v28
+  v_mad_f32 v27, s44, v69, v27
+  v_mad_f32 v20, s44, v70, v20
+  v_mad_f32 v19, s44, v71, v19
+  v_mad_f32 v18, s44, v72, v18
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v38, s42, v64, v38
+  v_mad_f32 v37, s42, v65, v37
+  v_mad_f32 v36, s42, v66, v36
+  v_mad_f32 v29, s42, v67, v29
+  v_mad_f32 v28, s42, v68, v28
+  v_mad_f32 v27, s42, v69, v27
+  v_mad_f32 v20, s42, v70, v20
+  v_mad_f32 v19, s42, v71, v19
+  v_mad_f32 v18, s42, v72, v18
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v38, s40, v64, v38
+  v_mad_f32 v37, s40, v65, v37
+  v_mad_f32 v36, s40, v66, v36
+  v_mad_f32 v29, s40, v67, v29
+  v_mad_f32 v28, s40, v68, v28
+  v_mad_f32 v27, s40, v69, v27
+  v_mad_f32 v20, s40, v70, v20
+  v_mad_f32 v19, s40, v71, v19
+  v_mad_f32 v18, s40, v72, v18
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v38, s38, v64, v38
+  v_mad_f32 v37, s38, v65, v37
+  v_mad_f32 v36, s38, v66, v36
+  v_mad_f32 v29, s38, v67, v29
+  v_mad_f32 v28, s38, v68, v28
+  v_mad_f32 v27, s38, v69, v27
+  v_mad_f32 v20, s38, v70, v20
+  v_mad_f32 v19, s38, v71, v19
+  v_mad_f32 v18, s38, v72, v18
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v38, s36, v64, v38
+  v_mad_f32 v37, s36, v65, v37
+  v_mad_f32 v36, s36, v66, v36
+  v_mad_f32 v29, s36, v67, v29
+  v_mad_f32 v28, s36, v68, v28
+  v_mad_f32 v27, s36, v69, v27
+  v_mad_f32 v20, s36, v70, v20
+  v_mad_f32 v19, s36, v71, v19
+  v_mad_f32 v18, s36, v72, v18
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v38, s34, v64, v38
+  v_mad_f32 v37, s34, v65, v37
+  v_mad_f32 v36, s34, v66, v36
+  v_mad_f32 v29, s34, v67, v29
+  v_mad_f32 v28, s34, v68, v28
+  v_mad_f32 v27, s34, v69, v27
+  v_mad_f32 v20, s34, v70, v20
+  v_mad_f32 v19, s34, v71, v19
+  v_mad_f32 v18, s34, v72, v18
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v38, s32, v64, v38
+  v_mad_f32 v37, s32, v65, v37
+  v_mad_f32 v36, s32, v66, v36
+  v_mad_f32 v29, s32, v67, v29
+  v_mad_f32 v28, s32, v68, v28
+  v_mad_f32 v27, s32, v69, v27
+  v_mad_f32 v20, s32, v70, v20
+  v_mad_f32 v19, s32, v71, v19
+  v_mad_f32 v18, s32, v72, v18
+.Lsparse_plane_conv3_7x7_end0_4:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s69, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_5-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v47, s60, v64, v47
+  v_mad_f32 v46, s60, v65, v46
+  v_mad_f32 v45, s60, v66, v45
+  v_mad_f32 v38, s60, v67, v38
+  v_mad_f32 v37, s60, v68, v37
+  v_mad_f32 v36, s60, v69, v36
+  v_mad_f32 v29, s60, v70, v29
+  v_mad_f32 v28, s60, v71, v28
+  v_mad_f32 v27, s60, v72, v27
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v47, s58, v64, v47
+  v_mad_f32 v46, s58, v65, v46
+  v_mad_f32 v45, s58, v66, v45
+  v_mad_f32 v38, s58, v67, v38
+  v_mad_f32 v37, s58, v68, v37
+  v_mad_f32 v36, s58, v69, v36
+  v_mad_f32 v29, s58, v70, v29
+  v_mad_f32 v28, s58, v71, v28
+  v_mad_f32 v27, s58, v72, v27
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v47, s56, v64, v47
+  v_mad_f32 v46, s56, v65, v46
+  v_mad_f32 v45, s56, v66, v45
+  v_mad_f32 v38, s56, v67, v38
+  v_mad_f32 v37, s56, v68, v37
+  v_mad_f32 v36, s56, v69, v36
+  v_mad_f32 v29, s56, v70, v29
+  v_mad_f32 v28, s56, v71, v28
+  v_mad_f32 v27, s56, v72, v27
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v47, s54, v64, v47
+  v_mad_f32 v46, s54, v65, v46
+  v_mad_f32 v45, s54, v66, v45
+  v_mad_f32 v38, s54, v67, v38
+  v_mad_f32 v37, s54, v68, v37
+  v_mad_f32 v36, s54, v69, v36
+  v_mad_f32 v29, s54, v70, v29
+  v_mad_f32 v28, s54, v71, v28
+  v_mad_f32 v27, s54, v72, v27
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v47, s52, v64, v47
+  v_mad_f32 v46, s52, v65, v46
+  v_mad_f32 v45, s52, v66, v45
+  v_mad_f32 v38, s52, v67, v38
+  v_mad_f32 v37, s52, v68, v37
+  v_mad_f32 v36, s52, v69, v36
+  v_mad_f32 v29, s52, v70, v29
+  v_mad_f32 v28, s52, v71, v28
+  v_mad_f32 v27, s52, v72, v27
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v47, s50, v64, v47
+  v_mad_f32 v46, s50, v65, v46
+  v_mad_f32 v45, s50, v66, v45
+  v_mad_f32 v38, s50, v67, v38
+  v_mad_f32 v37, s50, v68, v37
+  v_mad_f32 v36, s50, v69, v36
+  v_mad_f32 v29, s50, v70, v29
+  v_mad_f32 v28, s50, v71, v28
+  v_mad_f32 v27, s50, v72, v27
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v47, s48, v64, v47
+  v_mad_f32 v46, s48, v65, v46
+  v_mad_f32 v45, s48, v66, v45
+  v_mad_f32 v38, s48, v67, v38
+  v_mad_f32 v37, s48, v68, v37
+  v_mad_f32 v36, s48, v69, v36
+  v_mad_f32 v29, s48, v70, v29
+  v_mad_f32 v28, s48, v71, v28
+  v_mad_f32 v27, s48, v72, v27
+.Lsparse_plane_conv3_7x7_end0_5:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s70, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_6-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v56, s44, v64, v56
+  v_mad_f32 v55, s44, v65, v55
+  v_mad_f32 v54, s44, v66, v54
+  v_mad_f32 v47, s44, v67, v47
+  v_mad_f32 v46, s44, v68, v46
+  v_mad_f32 v45, s44, v69, v45
+  v_mad_f32 v38, s44, v70, v38
+  v_mad_f32 v37, s44, v71, v37
+  v_mad_f32 v36, s44, v72, v36
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v56, s42, v64, v56
+  v_mad_f32 v55, s42, v65, v55
+  v_mad_f32 v54, s42, v66, v54
+  v_mad_f32 v47, s42, v67, v47
+  v_mad_f32 v46, s42, v68, v46
+  v_mad_f32 v45, s42, v69, v45
+  v_mad_f32 v38, s42, v70, v38
+  v_mad_f32 v37, s42, v71, v37
+  v_mad_f32 v36, s42, v72, v36
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v56, s40, v64, v56
+  v_mad_f32 v55, s40, v65, v55
+  v_mad_f32 v54, s40, v66, v54
+  v_mad_f32 v47, s40, v67, v47
+  v_mad_f32 v46, s40, v68, v46
+  v_mad_f32 v45, s40, v69, v45
+  v_mad_f32 v38, s40, v70, v38
+  v_mad_f32 v37, s40, v71, v37
+  v_mad_f32 v36, s40, v72, v36
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v56, s38, v64, v56
+  v_mad_f32 v55, s38, v65, v55
+  v_mad_f32 v54, s38, v66, v54
+  v_mad_f32 v47, s38, v67, v47
+  v_mad_f32 v46, s38, v68, v46
+  v_mad_f32 v45, s38, v69, v45
+  v_mad_f32 v38, s38, v70, v38
+  v_mad_f32 v37, s38, v71, v37
+  v_mad_f32 v36, s38, v72, v36
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v56, s36, v64, v56
+  v_mad_f32 v55, s36, v65, v55
+  v_mad_f32 v54, s36, v66, v54
+  v_mad_f32 v47, s36, v67, v47
+  v_mad_f32 v46, s36, v68, v46
+  v_mad_f32 v45, s36, v69, v45
+  v_mad_f32 v38, s36, v70, v38
+  v_mad_f32 v37, s36, v71, v37
+  v_mad_f32 v36, s36, v72, v36
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v56, s34, v64, v56
+  v_mad_f32 v55, s34, v65, v55
+  v_mad_f32 v54, s34, v66, v54
+  v_mad_f32 v47, s34, v67, v47
+  v_mad_f32 v46, s34, v68, v46
+  v_mad_f32 v45, s34, v69, v45
+  v_mad_f32 v38, s34, v70, v38
+  v_mad_f32 v37, s34, v71, v37
+  v_mad_f32 v36, s34, v72, v36
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v56, s32, v64, v56
+  v_mad_f32 v55, s32, v65, v55
+  v_mad_f32 v54, s32, v66, v54
+  v_mad_f32 v47, s32, v67, v47
+  v_mad_f32 v46, s32, v68, v46
+  v_mad_f32 v45, s32, v69, v45
+  v_mad_f32 v38, s32, v70, v38
+  v_mad_f32 v37, s32, v71, v37
+  v_mad_f32 v36, s32, v72, v36
+.Lsparse_plane_conv3_7x7_end0_6:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s71, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_7-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v56, s60, v67, v56
+  v_mad_f32 v55, s60, v68, v55
+  v_mad_f32 v54, s60, v69, v54
+  v_mad_f32 v47, s60, v70, v47
+  v_mad_f32 v46, s60, v71, v46
+  v_mad_f32 v45, s60, v72, v45
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v56, s58, v67, v56
+  v_mad_f32 v55, s58, v68, v55
+  v_mad_f32 v54, s58, v69, v54
+  v_mad_f32 v47, s58, v70, v47
+  v_mad_f32 v46, s58, v71, v46
+  v_mad_f32 v45, s58, v72, v45
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v56, s56, v67, v56
+  v_mad_f32 v55, s56, v68, v55
+  v_mad_f32 v54, s56, v69, v54
+  v_mad_f32 v47, s56, v70, v47
+  v_mad_f32 v46, s56, v71, v46
+  v_mad_f32 v45, s56, v72, v45
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v56, s54, v67, v56
+  v_mad_f32 v55, s54, v68, v55
+  v_mad_f32 v54, s54, v69, v54
+  v_mad_f32 v47, s54, v70, v47
+  v_mad_f32 v46, s54, v71, v46
+  v_mad_f32 v45, s54, v72, v45
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v56, s52, v67, v56
+  v_mad_f32 v55, s52, v68, v55
+  v_mad_f32 v54, s52, v69, v54
+  v_mad_f32 v47, s52, v70, v47
+  v_mad_f32 v46, s52, v71, v46
+  v_mad_f32 v45, s52, v72, v45
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v56, s50, v67, v56
+  v_mad_f32 v55, s50, v68, v55
+  v_mad_f32 v54, s50, v69, v54
+  v_mad_f32 v47, s50, v70, v47
+  v_mad_f32 v46, s50, v71, v46
+  v_mad_f32 v45, s50, v72, v45
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v56, s48, v67, v56
+  v_mad_f32 v55, s48, v68, v55
+  v_mad_f32 v54, s48, v69, v54
+  v_mad_f32 v47, s48, v70, v47
+  v_mad_f32 v46, s48, v71, v46
+  v_mad_f32 v45, s48, v72, v45
+.Lsparse_plane_conv3_7x7_end0_7:
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s29, s30, 3
+  s_add_u32 s18, s22, vcc_hi
+  s_addc_u32 s19, s23, 0
+  s_mul_i32 s28, s100, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s72, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_8-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v56, s44, v70, v56
+  v_mad_f32 v55, s44, v71, v55
+  v_mad_f32 v54, s44, v72, v54
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v56, s42, v70, v56
+  v_mad_f32 v55, s42, v71, v55
+  v_mad_f32 v54, s42, v72, v54
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v56, s40, v70, v56
+  v_mad_f32 v55, s40, v71, v55
+  v_mad_f32 v54, s40, v72, v54
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v56, s38, v70, v56
+  v_mad_f32 v55, s38, v71, v55
+  v_mad_f32 v54, s38, v72, v54
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v56, s36, v70, v56
+  v_mad_f32 v55, s36, v71, v55
+  v_mad_f32 v54, s36, v72, v54
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v56, s34, v70, v56
+  v_mad_f32 v55, s34, v71, v55
+  v_mad_f32 v54, s34, v72, v54
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v56, s32, v70, v56
+  v_mad_f32 v55, s32, v71, v55
+  v_mad_f32 v54, s32, v72, v54
+.Lsparse_plane_conv3_7x7_end0_8:
+  s_sub_u32 s31, s31, 1
+  s_cmp_eq_u32 s31, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the channel after this one, or this one again when it is the last
+  s_cmp_lg_u32 s31, 1
+  s_cselect_b32 s16, s98, 0
+  s_cselect_b32 s28, s97, 0
+  s_add_u32 s22, s22, s16
+  s_addc_u32 s23, s23, 0
+  s_add_u32 s96, s96, s28
+  s_mul_i32 s28, s101, s29
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_load_dword s30, s[22:23], 0x0
+  s_load_dwordx16 s[64:79], s[22:23], s99
+  buffer_load_dword v64, v82, s[24:27], s96 offen
+  buffer_load_dword v65, v83, s[24:27], s96 offen
+  buffer_load_dword v66, v84, s[24:27], s96 offen
+  buffer_load_dword v67, v85, s[24:27], s96 offen
+  buffer_load_dword v68, v86, s[24:27], s96 offen
+  buffer_load_dword v69, v87, s[24:27], s96 offen
+  buffer_load_dword v70, v88, s[24:27], s96 offen
+  buffer_load_dword v71, v89, s[24:27], s96 offen
+  buffer_load_dword v72, v90, s[24:27], s96 offen
+  s_mul_i32 vcc_lo, flat_scratch_lo, s29
+  s_mul_i32 s16, s80, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_0-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v2, s60, v73, v2
+  v_mad_f32 v1, s60, v74, v1
+  v_mad_f32 v0, s60, v75, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v2, s58, v73, v2
+  v_mad_f32 v1, s58, v74, v1
+  v_mad_f32 v0, s58, v75, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v2, s56, v73, v2
+  v_mad_f32 v1, s56, v74, v1
+  v_mad_f32 v0, s56, v75, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v2, s54, v73, v2
+  v_mad_f32 v1, s54, v74, v1
+  v_mad_f32 v0, s54, v75, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v2, s52, v73, v2
+  v_mad_f32 v1, s52, v74, v1
+  v_mad_f32 v0, s52, v75, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v2, s50, v73, v2
+  v_mad_f32 v1, s50, v74, v1
+  v_mad_f32 v0, s50, v75, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v2, s48, v73, v2
+  v_mad_f32 v1, s48, v74, v1
+  v_mad_f32 v0, s48, v75, v0
+.Lsparse_plane_conv3_7x7_end1_0:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s81, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_1-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v11, s44, v73, v11
+  v_mad_f32 v10, s44, v74, v10
+  v_mad_f32 v9, s44, v75, v9
+  v_mad_f32 v2, s44, v76, v2
+  v_mad_f32 v1, s44, v77, v1
+  v_mad_f32 v0, s44, v78, v0
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v11, s42, v73, v11
+  v_mad_f32 v10, s42, v74, v10
+  v_mad_f32 v9, s42, v75, v9
+  v_mad_f32 v2, s42, v76, v2
+  v_mad_f32 v1, s42, v77, v1
+  v_mad_f32 v0, s42, v78, v0
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v11, s40, v73, v11
+  v_mad_f32 v10, s40, v74, v10
+  v_mad_f32 v9, s40, v75, v9
+  v_mad_f32 v2, s40, v76, v2
+  v_mad_f32 v1, s40, v77, v1
+  v_mad_f32 v0, s40, v78, v0
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v11, s38, v73, v11
+  v_mad_f32 v10, s38, v74, v10
+  v_mad_f32 v9, s38, v75, v9
+  v_mad_f32 v2, s38, v76, v2
+  v_mad_f32 v1, s38, v77, v1
+  v_mad_f32 v0, s38, v78, v0
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v11, s36, v73, v11
+  v_mad_f32 v10, s36, v74, v10
+  v_mad_f32 v9, s36, v75, v9
+  v_mad_f32 v2, s36, v76, v2
+  v_mad_f32 v1, s36, v77, v1
+  v_mad_f32 v0, s36, v78, v0
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v11, s34, v73, v11
+  v_mad_f32 v10, s34, v74, v10
+  v_mad_f32 v9, s34, v75, v9
+  v_mad_f32 v2, s34, v76, v2
+  v_mad_f32 v1, s34, v77, v1
+  v_mad_f32 v0, s34, v78, v0
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v11, s32, v73, v11
+  v_mad_f32 v10, s32, v74, v10
+  v_mad_f32 v9, s32, v75, v9
+  v_mad_f32 v2, s32, v76, v2
+  v_mad_f32 v1, s32, v77, v1
+  v_mad_f32 v0, s32, v78, v0
+.Lsparse_plane_conv3_7x7_end1_1:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s82, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_2-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v20, s60, v73, v20
+  v_mad_f32 v19, s60, v74, v19
+  v_mad_f32 v18, s60, v75, v18
+  v_mad_f32 v11, s60, v76, v11
+  v_mad_f32 v10, s60, v77, v10
+  v_mad_f32 v9, s60, v78, v9
+  v_mad_f32 v2, s60, v79, v2
+  v_mad_f32 v1, s60, v80, v1
+  v_mad_f32 v0, s60, v81, v0
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v20, s58, v73, v20
+  v_mad_f32 v19, s58, v74, v19
+  v_mad_f32 v18, s58, v75, v18
+  v_mad_f32 v11, s58, v76, v11
+  v_mad_f32 v10, s58, v77, v10
+  v_mad_f32 v9, s58, v78, v9
+  v_mad_f32 v2, s58, v79, v2
+  v_mad_f32 v1, s58, v80, v1
+  v_mad_f32 v0, s58, v81, v0
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v20, s56, v73, v20
+  v_mad_f32 v19, s56, v74, v19
+  v_mad_f32 v18, s56, v75, v18
+  v_mad_f32 v11, s56, v76, v11
+  v_mad_f32 v10, s56, v77, v10
+  v_mad_f32 v9, s56, v78, v9
+  v_mad_f32 v2, s56, v79, v2
+  v_mad_f32 v1, s56, v80, v1
+  v_mad_f32 v0, s56, v81, v0
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v20, s54, v73, v20
+  v_mad_f32 v19, s54, v74, v19
+  v_mad_f32 v18, s54, v75, v18
+  v_mad_f32 v11, s54, v76, v11
+  v_mad_f32 v10, s54, v77, v10
+  v_mad_f32 v9, s54, v78, v9
+  v_mad_f32 v2, s54, v79, v2
+  v_mad_f32 v1, s54, v80, v1
+  v_mad_f32 v0, s54, v81, v0
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v20, s52, v73, v20
+  v_mad_f32 v19, s52, v74, v19
+  v_mad_f32 v18, s52, v75, v18
+  v_mad_f32 v11, s52, v76, v11
+  v_mad_f32 v10, s52, v77, v10
+  v_mad_f32 v9, s52, v78, v9
+  v_mad_f32 v2, s52, v79, v2
+  v_mad_f32 v1, s52, v80, v1
+  v_mad_f32 v0, s52, v81, v0
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v20, s50, v73, v20
+  v_mad_f32 v19, s50, v74, v19
+  v_mad_f32 v18, s50, v75, v18
+  v_mad_f32 v11, s50, v76, v11
+  v_mad_f32 v10, s50, v77, v10
+  v_mad_f32 v9, s50, v78, v9
+  v_mad_f32 v2, s50, v79, v2
+  v_mad_f32 v1, s50, v80, v1
+  v_mad_f32 v0, s50, v81, v0
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v20, s48, v73, v20
+  v_mad_f32 v19, s48, v74, v19
+  v_mad_f32 v18, s48, v75, v18
+  v_mad_f32 v11, s48, v76, v11
+  v_mad_f32 v10, s48, v77, v10
+  v_mad_f32 v9, s48, v78, v9
+  v_mad_f32 v2, s48, v79, v2
+  v_mad_f32 v1, s48, v80, v1
+  v_mad_f32 v0, s48, v81, v0
+.Lsparse_plane_conv3_7x7_end1_2:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s83, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_3-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v29, s44, v73, v29
+  v_mad_f32 v28, s44, v74, v28
+  v_mad_f32 v27, s44, v75, v27
+  v_mad_f32 v20, s44, v76, v20
+  v_mad_f32 v19, s44, v77, v19
+  v_mad_f32 v18, s44, v78, v18
+  v_mad_f32 v11, s44, v79, v11
+  v_mad_f32 v10, s44, v80, v10
+  v_mad_f32 v9, s44, v81, v9
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v29, s42, v73, v29
+  v_mad_f32 v28, s42, v74, v28
+  v_mad_f32 v27, s42, v75, v27
+  v_mad_f32 v20, s42, v76, v20
+  v_mad_f32 v19, s42, v77, v19
+  v_mad_f32 v18, s42, v78, v18
+  v_mad_f32 v11, s42, v79, v11
+  v_mad_f32 v10, s42, v80, v10
+  v_mad_f32 v9, s42, v81, v9
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v29, s40, v73, v29
+  v_mad_f32 v28, s40, v74, v28
+  v_mad_f32 v27, s40, v75, v27
+  v_mad_f32 v20, s40, v76, v20
+  v_mad_f32 v19, s40, v77, v19
+  v_mad_f32 v18, s40, v78, v18
+  v_mad_f32 v11, s40, v79, v11
+  v_mad_f32 v10, s40, v80, v10
+  v_mad_f32 v9, s40, v81, v9
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v29, s38, v73, v29
+  v_mad_f32 v28, s38, v74, v28
+  v_mad_f32 v27, s38, v75, v27
+  v_mad_f32 v20, s38, v76, v20
+  v_mad_f32 v19, s38, v77, v19
+  v_mad_f32 v18, s38, v78, v18
+  v_mad_f32 v11, s38, v79, v11
+  v_mad_f32 v10, s38, v80, v10
+  v_mad_f32 v9, s38, v81, v9
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v29, s36, v73, v29
+  v_mad_f32 v28, s36, v74, v28
+  v_mad_f32 v27, s36, v75, v27
+  v_mad_f32 v20, s36, v76, v20
+  v_mad_f32 v19, s36, v77, v19
+  v_mad_f32 v18, s36, v78, v18
+  v_mad_f32 v11, s36, v79, v11
+  v_mad_f32 v10, s36, v80, v10
+  v_mad_f32 v9, s36, v81, v9
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v29, s34, v73, v29
+  v_mad_f32 v28, s34, v74, v28
+  v_mad_f32 v27, s34, v75, v27
+  v_mad_f32 v20, s34, v76, v20
+  v_mad_f32 v19, s34, v77, v19
+  v_mad_f32 v18, s34, v78, v18
+  v_mad_f32 v11, s34, v79, v11
+  v_mad_f32 v10, s34, v80, v10
+  v_mad_f32 v9, s34, v81, v9
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v29, s32, v73, v29
+  v_mad_f32 v28, s32, v74, v28
+  v_mad_f32 v27, s32, v75, v27
+  v_mad_f32 v20, s32, v76, v20
+  v_mad_f32 v19, s32, v77, v19
+  v_mad_f32 v18, s32, v78, v18
+  v_mad_f32 v11, s32, v79, v11
+  v_mad_f32 v10, s32, v80, v10
+  v_mad_f32 v9, s32, v81, v9
+.Lsparse_plane_conv3_7x7_end1_3:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s84, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_4-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v38, s60, v73, v38
+  v_mad_f32 v37, s60, v74, v37
+  v_mad_f32 v36, s60, v75, v36
+  v_mad_f32 v29, s60, v76, v29
+  v_mad_f32 v28, s60, v77, v28
+  v_mad_f32 v27, s60, v78, v27
+  v_mad_f32 v20, s60, v79, v20
+  v_mad_f32 v19, s60, v80, v19
+  v_mad_f32 v18, s60, v81, v18
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v38, s58, v73, v38
+  v_mad_f32 v37, s58, v74, v37
+  v_mad_f32 v36, s58, v75, v36
+  v_mad_f32 v29, s58, v76, v29
+  v_mad_f32 v28, s58, v77, v28
+  v_mad_f32 v27, s58, v78, v27
+  v_mad_f32 v20, s58, v79, v20
+  v_mad_f32 v19, s58, v80, v19
+  v_mad_f32 v18, s58, v81, v18
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v38, s56, v73, v38
+  v_mad_f32 v37, s56, v74, v37
+  v_mad_f32 v36, s56, v75, v36
+  v_mad_f32 v29, s56, v76, v29
+  v_mad_f32 v28, s56, v77, v28
+  v_mad_f32 v27, s56, v78, v27
+  v_mad_f32 v20, s56, v79, v20
+  v_mad_f32 v19, s56, v80, v19
+  v_mad_f32 v18, s56, v81, v18
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v38, s54, v73, v38
+  v_mad_f32 v37, s54, v74, v37
+  v_mad_f32 v36, s54, v75, v36
+  v_mad_f32 v29, s54, v76, v29
+  v_mad_f32 v28, s54, v77, v28
+  v_mad_f32 v27, s54, v78, v27
+  v_mad_f32 v20, s54, v79, v20
+  v_mad_f32 v19, s54, v80, v19
+  v_mad_f32 v18, s54, v81, v18
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v38, s52, v73, v38
+  v_mad_f32 v37, s52, v74, v37
+  v_mad_f32 v36, s52, v75, v36
+  v_mad_f32 v29, s52, v76, v29
+  v_mad_f32 v28, s52, v77, v28
+  v_mad_f32 v27, s52, v78, v27
+  v_mad_f32 v20, s52, v79, v20
+  v_mad_f32 v19, s52, v80, v19
+  v_mad_f32 v18, s52, v81, v18
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v38, s50, v73, v38
+  v_mad_f32 v37, s50, v74, v37
+  v_mad_f32 v36, s50, v75, v36
+  v_mad_f32 v29, s50, v76, v29
+  v_mad_f32 v28, s50, v77, v28
+  v_mad_f32 v27, s50, v78, v27
+  v_mad_f32 v20, s50, v79, v20
+  v_mad_f32 v19, s50, v80, v19
+  v_mad_f32 v18, s50, v81, v18
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v38, s48, v73, v38
+  v_mad_f32 v37, s48, v74, v37
+  v_mad_f32 v36, s48, v75, v36
+  v_mad_f32 v29, s48, v76, v29
+  v_mad_f32 v28, s48, v77, v28
+  v_mad_f32 v27, s48, v78, v27
+  v_mad_f32 v20, s48, v79, v20
+  v_mad_f32 v19, s48, v80, v19
+  v_mad_f32 v18, s48, v81, v18
+.Lsparse_plane_conv3_7x7_end1_4:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s85, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_5-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v47, s44, v73, v47
+  v_mad_f32 v46, s44, v74, v46
+  v_mad_f32 v45, s44, v75, v45
+  v_mad_f32 v38, s44, v76, v38
+  v_mad_f32 v37, s44, v77, v37
+  v_mad_f32 v36, s44, v78, v36
+  v_mad_f32 v29, s44, v79, v29
+  v_mad_f32 v28, s44, v80, v28
+  v_mad_f32 v27, s44, v81, v27
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v47, s42, v73, v47
+  v_mad_f32 v46, s42, v74, v46
+  v_mad_f32 v45, s42, v75, v45
+  v_mad_f32 v38, s42, v76, v38
+  v_mad_f32 v37, s42, v77, v37
+  v_mad_f32 v36, s42, v78, v36
+  v_mad_f32 v29, s42, v79, v29
+  v_mad_f32 v28, s42, v80, v28
+  v_mad_f32 v27, s42, v81, v27
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v47, s40, v73, v47
+  v_mad_f32 v46, s40, v74, v46
+  v_mad_f32 v45, s40, v75, v45
+  v_mad_f32 v38, s40, v76, v38
+  v_mad_f32 v37, s40, v77, v37
+  v_mad_f32 v36, s40, v78, v36
+  v_mad_f32 v29, s40, v79, v29
+  v_mad_f32 v28, s40, v80, v28
+  v_mad_f32 v27, s40, v81, v27
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v47, s38, v73, v47
+  v_mad_f32 v46, s38, v74, v46
+  v_mad_f32 v45, s38, v75, v45
+  v_mad_f32 v38, s38, v76, v38
+  v_mad_f32 v37, s38, v77, v37
+  v_mad_f32 v36, s38, v78, v36
+  v_mad_f32 v29, s38, v79, v29
+  v_mad_f32 v28, s38, v80, v28
+  v_mad_f32 v27, s38, v81, v27
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v47, s36, v73, v47
+  v_mad_f32 v46, s36, v74, v46
+  v_mad_f32 v45, s36, v75, v45
+  v_mad_f32 v38, s36, v76, v38
+  v_mad_f32 v37, s36, v77, v37
+  v_mad_f32 v36, s36, v78, v36
+  v_mad_f32 v29, s36, v79, v29
+  v_mad_f32 v28, s36, v80, v28
+  v_mad_f32 v27, s36, v81, v27
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v47, s34, v73, v47
+  v_mad_f32 v46, s34, v74, v46
+  v_mad_f32 v45, s34, v75, v45
+  v_mad_f32 v38, s34, v76, v38
+  v_mad_f32 v37, s34, v77, v37
+  v_mad_f32 v36, s34, v78, v36
+  v_mad_f32 v29, s34, v79, v29
+  v_mad_f32 v28, s34, v80, v28
+  v_mad_f32 v27, s34, v81, v27
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v47, s32, v73, v47
+  v_mad_f32 v46, s32, v74, v46
+  v_mad_f32 v45, s32, v75, v45
+  v_mad_f32 v38, s32, v76, v38
+  v_mad_f32 v37, s32, v77, v37
+  v_mad_f32 v36, s32, v78, v36
+  v_mad_f32 v29, s32, v79, v29
+  v_mad_f32 v28, s32, v80, v28
+  v_mad_f32 v27, s32, v81, v27
+.Lsparse_plane_conv3_7x7_end1_5:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s86, -76
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_6-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v56, s60, v73, v56
+  v_mad_f32 v55, s60, v74, v55
+  v_mad_f32 v54, s60, v75, v54
+  v_mad_f32 v47, s60, v76, v47
+  v_mad_f32 v46, s60, v77, v46
+  v_mad_f32 v45, s60, v78, v45
+  v_mad_f32 v38, s60, v79, v38
+  v_mad_f32 v37, s60, v80, v37
+  v_mad_f32 v36, s60, v81, v36
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v56, s58, v73, v56
+  v_mad_f32 v55, s58, v74, v55
+  v_mad_f32 v54, s58, v75, v54
+  v_mad_f32 v47, s58, v76, v47
+  v_mad_f32 v46, s58, v77, v46
+  v_mad_f32 v45, s58, v78, v45
+  v_mad_f32 v38, s58, v79, v38
+  v_mad_f32 v37, s58, v80, v37
+  v_mad_f32 v36, s58, v81, v36
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v56, s56, v73, v56
+  v_mad_f32 v55, s56, v74, v55
+  v_mad_f32 v54, s56, v75, v54
+  v_mad_f32 v47, s56, v76, v47
+  v_mad_f32 v46, s56, v77, v46
+  v_mad_f32 v45, s56, v78, v45
+  v_mad_f32 v38, s56, v79, v38
+  v_mad_f32 v37, s56, v80, v37
+  v_mad_f32 v36, s56, v81, v36
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v56, s54, v73, v56
+  v_mad_f32 v55, s54, v74, v55
+  v_mad_f32 v54, s54, v75, v54
+  v_mad_f32 v47, s54, v76, v47
+  v_mad_f32 v46, s54, v77, v46
+  v_mad_f32 v45, s54, v78, v45
+  v_mad_f32 v38, s54, v79, v38
+  v_mad_f32 v37, s54, v80, v37
+  v_mad_f32 v36, s54, v81, v36
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v56, s52, v73, v56
+  v_mad_f32 v55, s52, v74, v55
+  v_mad_f32 v54, s52, v75, v54
+  v_mad_f32 v47, s52, v76, v47
+  v_mad_f32 v46, s52, v77, v46
+  v_mad_f32 v45, s52, v78, v45
+  v_mad_f32 v38, s52, v79, v38
+  v_mad_f32 v37, s52, v80, v37
+  v_mad_f32 v36, s52, v81, v36
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v56, s50, v73, v56
+  v_mad_f32 v55, s50, v74, v55
+  v_mad_f32 v54, s50, v75, v54
+  v_mad_f32 v47, s50, v76, v47
+  v_mad_f32 v46, s50, v77, v46
+  v_mad_f32 v45, s50, v78, v45
+  v_mad_f32 v38, s50, v79, v38
+  v_mad_f32 v37, s50, v80, v37
+  v_mad_f32 v36, s50, v81, v36
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v56, s48, v73, v56
+  v_mad_f32 v55, s48, v74, v55
+  v_mad_f32 v54, s48, v75, v54
+  v_mad_f32 v47, s48, v76, v47
+  v_mad_f32 v46, s48, v77, v46
+  v_mad_f32 v45, s48, v78, v45
+  v_mad_f32 v38, s48, v79, v38
+  v_mad_f32 v37, s48, v80, v37
+  v_mad_f32 v36, s48, v81, v36
+.Lsparse_plane_conv3_7x7_end1_6:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s28, s28, s29
+  s_min_u32 s28, s28, vcc_lo
+  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_mul_i32 s16, s87, -52
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_7-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s45
+  v_mad_f32 v56, s44, v76, v56
+  v_mad_f32 v55, s44, v77, v55
+  v_mad_f32 v54, s44, v78, v54
+  v_mad_f32 v47, s44, v79, v47
+  v_mad_f32 v46, s44, v80, v46
+  v_mad_f32 v45, s44, v81, v45
+  s_set_gpr_idx_idx s43
+  v_mad_f32 v56, s42, v76, v56
+  v_mad_f32 v55, s42, v77, v55
+  v_mad_f32 v54, s42, v78, v54
+  v_mad_f32 v47, s42, v79, v47
+  v_mad_f32 v46, s42, v80, v46
+  v_mad_f32 v45, s42, v81, v45
+  s_set_gpr_idx_idx s41
+  v_mad_f32 v56, s40, v76, v56
+  v_mad_f32 v55, s40, v77, v55
+  v_mad_f32 v54, s40, v78, v54
+  v_mad_f32 v47, s40, v79, v47
+  v_mad_f32 v46, s40, v80, v46
+  v_mad_f32 v45, s40, v81, v45
+  s_set_gpr_idx_idx s39
+  v_mad_f32 v56, s38, v76, v56
+  v_mad_f32 v55, s38, v77, v55
+  v_mad_f32 v54, s38, v78, v54
+  v_mad_f32 v47, s38, v79, v47
+  v_mad_f32 v46, s38, v80, v46
+  v_mad_f32 v45, s38, v81, v45
+  s_set_gpr_idx_idx s37
+  v_mad_f32 v56, s36, v76, v56
+  v_mad_f32 v55, s36, v77, v55
+  v_mad_f32 v54, s36, v78, v54
+  v_mad_f32 v47, s36, v79, v47
+  v_mad_f32 v46, s36, v80, v46
+  v_mad_f32 v45, s36, v81, v45
+  s_set_gpr_idx_idx s35
+  v_mad_f32 v56, s34, v76, v56
+  v_mad_f32 v55, s34, v77, v55
+  v_mad_f32 v54, s34, v78, v54
+  v_mad_f32 v47, s34, v79, v47
+  v_mad_f32 v46, s34, v80, v46
+  v_mad_f32 v45, s34, v81, v45
+  s_set_gpr_idx_idx s33
+  v_mad_f32 v56, s32, v76, v56
+  v_mad_f32 v55, s32, v77, v55
+  v_mad_f32 v54, s32, v78, v54
+  v_mad_f32 v47, s32, v79, v47
+  v_mad_f32 v46, s32, v80, v46
+  v_mad_f32 v45, s32, v81, v45
+.Lsparse_plane_conv3_7x7_end1_7:
+  s_waitcnt lgkmcnt(0)
+  s_lshl_b32 s29, s30, 3
+  s_add_u32 s18, s22, vcc_hi
+  s_addc_u32 s19, s23, 0
+  s_mul_i32 s28, s100, s29
+  s_load_dwordx16 s[32:47], s[18:19], s28
+  s_mul_i32 s16, s88, -28
+  s_add_u32 s16, s16, flat_scratch_hi
+  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_8-.Lsparse_plane_conv3_7x7_here
+  s_setpc_b64 s[16:17]
+  s_set_gpr_idx_idx s61
+  v_mad_f32 v56, s60, v79, v56
+  v_mad_f32 v55, s60, v80, v55
+  v_mad_f32 v54, s60, v81, v54
+  s_set_gpr_idx_idx s59
+  v_mad_f32 v56, s58, v79, v56
+  v_mad_f32 v55, s58, v80, v55
+  v_mad_f32 v54, s58, v81, v54
+  s_set_gpr_idx_idx s57
+  v_mad_f32 v56, s56, v79, v56
+  v_mad_f32 v55, s56, v80, v55
+  v_mad_f32 v54, s56, v81, v54
+  s_set_gpr_idx_idx s55
+  v_mad_f32 v56, s54, v79, v56
+  v_mad_f32 v55, s54, v80, v55
+  v_mad_f32 v54, s54, v81, v54
+  s_set_gpr_idx_idx s53
+  v_mad_f32 v56, s52, v79, v56
+  v_mad_f32 v55, s52, v80, v55
+  v_mad_f32 v54, s52, v81, v54
+  s_set_gpr_idx_idx s51
+  v_mad_f32 v56, s50, v79, v56
+  v_mad_f32 v55, s50, v80, v55
+  v_mad_f32 v54, s50, v81, v54
+  s_set_gpr_idx_idx s49
+  v_mad_f32 v56, s48, v79, v56
+  v_mad_f32 v55, s48, v80, v55
+  v_mad_f32 v54, s48, v81, v54
+.Lsparse_plane_conv3_7x7_end1_8:
+  s_sub_u32 s31, s31, 1
+  s_cmp_eq_u32 s31, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
+  s_branch .Lsparse_plane_conv3_7x7_channel
+.Lsparse_plane_conv3_7x7_summed:
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_set_gpr_idx_off
+  v_readlane_b32 s64, v91, 0
+  v_readlane_b32 s65, v91, 1
+  v_readlane_b32 s5, v91, 2
+  v_mbcnt_lo_u32_b32 v82, -1, 0
+  v_mbcnt_hi_u32_b32 v82, -1, v82
+  s_mov_b32 s24, s64
+  s_and_b32 s25, s65, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mov_b32 m0, -1
+  v_lshlrev_b32 v84, 4, v82
+  s_lshl_b32 s6, s5, 10
+  v_add_u32 v83, vcc, s6, v84
+  s_lshl_b32 s7, s5, 12
+  v_add_u32 v82, vcc, s7, v84
+  ds_write_b128 v82, v[0:3] offset:0
+  ds_write_b128 v82, v[4:7] offset:1024
+  ds_write_b128 v82, v[8:11] offset:2048
+  ds_write_b128 v82, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v83 offset:0
+  ds_read_b128 v[4:7], v83 offset:4096
+  ds_read_b128 v[8:11], v83 offset:8192
+  ds_read_b128 v[12:15], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[16:19] offset:0
+  ds_write_b128 v82, v[20:23] offset:1024
+  ds_write_b128 v82, v[24:27] offset:2048
+  ds_write_b128 v82, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v83 offset:0
+  ds_read_b128 v[20:23], v83 offset:4096
+  ds_read_b128 v[24:27], v83 offset:8192
+  ds_read_b128 v[28:31], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[32:35] offset:0
+  ds_write_b128 v82, v[36:39] offset:1024
+  ds_write_b128 v82, v[40:43] offset:2048
+  ds_write_b128 v82, v[44:47] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v83 offset:0
+  ds_read_b128 v[36:39], v83 offset:4096
+  ds_read_b128 v[40:43], v83 offset:8192
+  ds_read_b128 v[44:47], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[48:51] offset:0
+  ds_write_b128 v82, v[52:55] offset:1024
+  ds_write_b128 v82, v[56:59] offset:2048
+  ds_write_b128 v82, v[60:63] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v83 offset:0
+  ds_read_b128 v[52:55], v83 offset:4096
+  ds_read_b128 v[56:59], v83 offset:8192
+  ds_read_b128 v[60:63], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+.Lsparse_plane_conv3_7x7_stored:
+  s_endpgm
+.Lsparse_plane_conv3_7x7_end:
+  .size sparse_plane_conv3_7x7, .Lsparse_plane_conv3_7x7_end-sparse_plane_conv3_7x7
+
   .protected sparse_plane_conv3_8x4
   .globl sparse_plane_conv3_8x4
   .p2align 8
@@ -1095,1721 +3633,6 @@ sparse_plane_conv3_8x4:
   s_endpgm
 .Lsparse_plane_conv3_8x4_end:
   .size sparse_plane_conv3_8x4, .Lsparse_plane_conv3_8x4_end-sparse_plane_conv3_8x4
-
-  .protected sparse_plane_conv3_8x7
-  .globl sparse_plane_conv3_8x7
-  .p2align 8
-  .type sparse_plane_conv3_8x7,@function
-  .amdgpu_hsa_kernel sparse_plane_conv3_8x7
-sparse_plane_conv3_8x7:
-  .amd_kernel_code_t
-    granulated_workitem_vgpr_count = 24
-    granulated_wavefront_sgpr_count = 13
-    float_mode = 192
-    enable_dx10_clamp = 1
-    enable_ieee_mode = 1
-    user_sgpr_count = 2
-    enable_sgpr_kernarg_segment_ptr = 1
-    enable_sgpr_workgroup_id_x = 1
-    enable_sgpr_workgroup_id_y = 1
-    enable_sgpr_workgroup_id_z = 1
-    enable_vgpr_workitem_id = 0
-    is_ptr64 = 1
-    kernarg_segment_byte_size = 56
-    wavefront_sgpr_count = 106
-    workitem_vgpr_count = 100
-    kernarg_segment_alignment = 4
-    group_segment_alignment = 4
-    private_segment_alignment = 4
-    wavefront_size = 6
-  .end_amd_kernel_code_t
-  s_load_dwordx8 s[32:39], s[0:1], 0x0
-  s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx2 s[44:45], s[0:1], 0x30
-  v_lshrrev_b32 v90, 6, v0
-  v_readfirstlane_b32 s5, v90
-  v_and_b32 v90, 63, v0
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
-  s_load_dwordx8 s[48:55], s[38:39], s6
-  v_mov_b32 v0, 0
-  v_mov_b32 v1, 0
-  v_mov_b32 v2, 0
-  v_mov_b32 v3, 0
-  v_mov_b32 v4, 0
-  v_mov_b32 v5, 0
-  v_mov_b32 v6, 0
-  v_mov_b32 v7, 0
-  v_mov_b32 v8, 0
-  v_mov_b32 v9, 0
-  v_mov_b32 v10, 0
-  v_mov_b32 v11, 0
-  v_mov_b32 v12, 0
-  v_mov_b32 v13, 0
-  v_mov_b32 v14, 0
-  v_mov_b32 v15, 0
-  v_mov_b32 v16, 0
-  v_mov_b32 v17, 0
-  v_mov_b32 v18, 0
-  v_mov_b32 v19, 0
-  v_mov_b32 v20, 0
-  v_mov_b32 v21, 0
-  v_mov_b32 v22, 0
-  v_mov_b32 v23, 0
-  v_mov_b32 v24, 0
-  v_mov_b32 v25, 0
-  v_mov_b32 v26, 0
-  v_mov_b32 v27, 0
-  v_mov_b32 v28, 0
-  v_mov_b32 v29, 0
-  v_mov_b32 v30, 0
-  v_mov_b32 v31, 0
-  v_mov_b32 v32, 0
-  v_mov_b32 v33, 0
-  v_mov_b32 v34, 0
-  v_mov_b32 v35, 0
-  v_mov_b32 v36, 0
-  v_mov_b32 v37, 0
-  v_mov_b32 v38, 0
-  v_mov_b32 v39, 0
-  v_mov_b32 v40, 0
-  v_mov_b32 v41, 0
-  v_mov_b32 v42, 0
-  v_mov_b32 v43, 0
-  v_mov_b32 v44, 0
-  v_mov_b32 v45, 0
-  v_mov_b32 v46, 0
-  v_mov_b32 v47, 0
-  v_mov_b32 v48, 0
-  v_mov_b32 v49, 0
-  v_mov_b32 v50, 0
-  v_mov_b32 v51, 0
-  v_mov_b32 v52, 0
-  v_mov_b32 v53, 0
-  v_mov_b32 v54, 0
-  v_mov_b32 v55, 0
-  v_mov_b32 v56, 0
-  v_mov_b32 v57, 0
-  v_mov_b32 v58, 0
-  v_mov_b32 v59, 0
-  v_mov_b32 v60, 0
-  v_mov_b32 v61, 0
-  v_mov_b32 v62, 0
-  v_mov_b32 v63, 0
-  v_mov_b32 v64, 0
-  v_mov_b32 v65, 0
-  v_mov_b32 v66, 0
-  v_mov_b32 v67, 0
-  v_mov_b32 v68, 0
-  v_mov_b32 v69, 0
-  v_mov_b32 v70, 0
-  v_mov_b32 v71, 0
-  v_writelane_b32 v99, s5, 2
-  s_mul_i32 s97, s40, 36
-  s_mov_b32 s24, s34
-  s_and_b32 s25, s35, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
-  ; bytes of the filters: lanes beyond the last filter read 0
-  s_mul_i32 s26, s97, s41
-  s_mov_b32 s98, s44
-  s_waitcnt lgkmcnt(0)
-  ; the group's partial result
-  s_mul_i32 s64, s53, 18432
-  s_add_u32 s36, s36, s64
-  s_addc_u32 s37, s37, 0
-  v_writelane_b32 v99, s36, 0
-  v_writelane_b32 v99, s37, 1
-  ; the wavefront's share of the channels
-  s_mul_i32 s64, s52, s5
-  s_add_u32 s65, s64, s52
-  s_lshr_b32 s64, s64, 2
-  s_lshr_b32 s65, s65, 2
-  s_sub_u32 s31, s65, s64
-  s_cmp_eq_u32 s31, 0
-  s_cbranch_scc1 .Lsparse_plane_conv3_8x7_summed
-  s_add_u32 s50, s50, s64
-  s_mul_i32 s50, s50, s98
-  s_add_u32 s22, s32, s50
-  s_addc_u32 s23, s33, 0
-  ; rows of the image: the first visited is −1 at least
-  s_sub_i32 s65, s48, s43
-  s_lshl_b32 s99, s65, 2
-  s_add_u32 s99, s99, 64
-  s_max_i32 s100, s65, 0
-  s_add_i32 s101, s65, 1
-  s_sub_u32 flat_scratch_lo, s42, 1
-  ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
-  s_add_u32 s51, s51, s64
-  s_mul_i32 s96, s51, s97
-  s_lshl_b32 s66, s40, 2
-  s_mul_i32 s67, s66, 8
-  s_sub_u32 s68, 0, s66
-  s_cmp_lg_u32 s45, 0
-  s_cselect_b32 s67, s67, 0
-  s_cselect_b32 s66, s68, s66
-  v_add_u32 v90, vcc, s49, v90
-  v_lshlrev_b32 v90, 2, v90
-  v_add_u32 v90, vcc, s67, v90
-  v_add_u32 v91, vcc, s66, v90
-  v_add_u32 v92, vcc, s66, v91
-  v_add_u32 v93, vcc, s66, v92
-  v_add_u32 v94, vcc, s66, v93
-  v_add_u32 v95, vcc, s66, v94
-  v_add_u32 v96, vcc, s66, v95
-  v_add_u32 v97, vcc, s66, v96
-  v_add_u32 v98, vcc, s66, v97
-  ; bytes before a tile's rows, for the pointers
-  s_add_u32 s64, s42, 31
-  s_lshr_b32 s64, s64, 4
-  s_lshl_b32 s64, s64, 6
-  s_mov_b32 vcc_hi, s64
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx16 s[64:79], s[22:23], s99
-  buffer_load_dword v72, v90, s[24:27], s96 offen
-  buffer_load_dword v73, v91, s[24:27], s96 offen
-  buffer_load_dword v74, v92, s[24:27], s96 offen
-  buffer_load_dword v75, v93, s[24:27], s96 offen
-  buffer_load_dword v76, v94, s[24:27], s96 offen
-  buffer_load_dword v77, v95, s[24:27], s96 offen
-  buffer_load_dword v78, v96, s[24:27], s96 offen
-  buffer_load_dword v79, v97, s[24:27], s96 offen
-  buffer_load_dword v80, v98, s[24:27], s96 offen
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
-  s_add_u32 s18, s22, vcc_hi
-  s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_getpc_b64 s[16:17]
-.Lsparse_plane_conv3_8x7_here:
-  s_mov_b32 flat_scratch_hi, s16
-  s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
-  .p2align 6
-.Lsparse_plane_conv3_8x7_channel:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
-  s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
-  s_add_u32 s22, s22, s16
-  s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx16 s[80:95], s[22:23], s99
-  buffer_load_dword v81, v90, s[24:27], s96 offen
-  buffer_load_dword v82, v91, s[24:27], s96 offen
-  buffer_load_dword v83, v92, s[24:27], s96 offen
-  buffer_load_dword v84, v93, s[24:27], s96 offen
-  buffer_load_dword v85, v94, s[24:27], s96 offen
-  buffer_load_dword v86, v95, s[24:27], s96 offen
-  buffer_load_dword v87, v96, s[24:27], s96 offen
-  buffer_load_dword v88, v97, s[24:27], s96 offen
-  buffer_load_dword v89, v98, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s64, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_0-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v72, v2
-  v_mad_f32 v1, s46, v73, v1
-  v_mad_f32 v0, s46, v74, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v72, v2
-  v_mad_f32 v1, s44, v73, v1
-  v_mad_f32 v0, s44, v74, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v72, v2
-  v_mad_f32 v1, s42, v73, v1
-  v_mad_f32 v0, s42, v74, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v72, v2
-  v_mad_f32 v1, s40, v73, v1
-  v_mad_f32 v0, s40, v74, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v72, v2
-  v_mad_f32 v1, s38, v73, v1
-  v_mad_f32 v0, s38, v74, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v72, v2
-  v_mad_f32 v1, s36, v73, v1
-  v_mad_f32 v0, s36, v74, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v72, v2
-  v_mad_f32 v1, s34, v73, v1
-  v_mad_f32 v0, s34, v74, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v72, v2
-  v_mad_f32 v1, s32, v73, v1
-  v_mad_f32 v0, s32, v74, v0
-.Lsparse_plane_conv3_8x7_end0_0:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s65, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_1-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v12, s62, v72, v12
-  v_mad_f32 v11, s62, v73, v11
-  v_mad_f32 v10, s62, v74, v10
-  v_mad_f32 v2, s62, v75, v2
-  v_mad_f32 v1, s62, v76, v1
-  v_mad_f32 v0, s62, v77, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v12, s60, v72, v12
-  v_mad_f32 v11, s60, v73, v11
-  v_mad_f32 v10, s60, v74, v10
-  v_mad_f32 v2, s60, v75, v2
-  v_mad_f32 v1, s60, v76, v1
-  v_mad_f32 v0, s60, v77, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v12, s58, v72, v12
-  v_mad_f32 v11, s58, v73, v11
-  v_mad_f32 v10, s58, v74, v10
-  v_mad_f32 v2, s58, v75, v2
-  v_mad_f32 v1, s58, v76, v1
-  v_mad_f32 v0, s58, v77, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v12, s56, v72, v12
-  v_mad_f32 v11, s56, v73, v11
-  v_mad_f32 v10, s56, v74, v10
-  v_mad_f32 v2, s56, v75, v2
-  v_mad_f32 v1, s56, v76, v1
-  v_mad_f32 v0, s56, v77, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v12, s54, v72, v12
-  v_mad_f32 v11, s54, v73, v11
-  v_mad_f32 v10, s54, v74, v10
-  v_mad_f32 v2, s54, v75, v2
-  v_mad_f32 v1, s54, v76, v1
-  v_mad_f32 v0, s54, v77, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v12, s52, v72, v12
-  v_mad_f32 v11, s52, v73, v11
-  v_mad_f32 v10, s52, v74, v10
-  v_mad_f32 v2, s52, v75, v2
-  v_mad_f32 v1, s52, v76, v1
-  v_mad_f32 v0, s52, v77, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v12, s50, v72, v12
-  v_mad_f32 v11, s50, v73, v11
-  v_mad_f32 v10, s50, v74, v10
-  v_mad_f32 v2, s50, v75, v2
-  v_mad_f32 v1, s50, v76, v1
-  v_mad_f32 v0, s50, v77, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v12, s48, v72, v12
-  v_mad_f32 v11, s48, v73, v11
-  v_mad_f32 v10, s48, v74, v10
-  v_mad_f32 v2, s48, v75, v2
-  v_mad_f32 v1, s48, v76, v1
-  v_mad_f32 v0, s48, v77, v0
-.Lsparse_plane_conv3_8x7_end0_1:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s66, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_2-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v22, s46, v72, v22
-  v_mad_f32 v21, s46, v73, v21
-  v_mad_f32 v20, s46, v74, v20
-  v_mad_f32 v12, s46, v75, v12
-  v_mad_f32 v11, s46, v76, v11
-  v_mad_f32 v10, s46, v77, v10
-  v_mad_f32 v2, s46, v78, v2
-  v_mad_f32 v1, s46, v79, v1
-  v_mad_f32 v0, s46, v80, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v22, s44, v72, v22
-  v_mad_f32 v21, s44, v73, v21
-  v_mad_f32 v20, s44, v74, v20
-  v_mad_f32 v12, s44, v75, v12
-  v_mad_f32 v11, s44, v76, v11
-  v_mad_f32 v10, s44, v77, v10
-  v_mad_f32 v2, s44, v78, v2
-  v_mad_f32 v1, s44, v79, v1
-  v_mad_f32 v0, s44, v80, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v22, s42, v72, v22
-  v_mad_f32 v21, s42, v73, v21
-  v_mad_f32 v20, s42, v74, v20
-  v_mad_f32 v12, s42, v75, v12
-  v_mad_f32 v11, s42, v76, v11
-  v_mad_f32 v10, s42, v77, v10
-  v_mad_f32 v2, s42, v78, v2
-  v_mad_f32 v1, s42, v79, v1
-  v_mad_f32 v0, s42, v80, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v22, s40, v72, v22
-  v_mad_f32 v21, s40, v73, v21
-  v_mad_f32 v20, s40, v74, v20
-  v_mad_f32 v12, s40, v75, v12
-  v_mad_f32 v11, s40, v76, v11
-  v_mad_f32 v10, s40, v77, v10
-  v_mad_f32 v2, s40, v78, v2
-  v_mad_f32 v1, s40, v79, v1
-  v_mad_f32 v0, s40, v80, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v22, s38, v72, v22
-  v_mad_f32 v21, s38, v73, v21
-  v_mad_f32 v20, s38, v74, v20
-  v_mad_f32 v12, s38, v75, v12
-  v_mad_f32 v11, s38, v76, v11
-  v_mad_f32 v10, s38, v77, v10
-  v_mad_f32 v2, s38, v78, v2
-  v_mad_f32 v1, s38, v79, v1
-  v_mad_f32 v0, s38, v80, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v22, s36, v72, v22
-  v_mad_f32 v21, s36, v73, v21
-  v_mad_f32 v20, s36, v74, v20
-  v_mad_f32 v12, s36, v75, v12
-  v_mad_f32 v11, s36, v76, v11
-  v_mad_f32 v10, s36, v77, v10
-  v_mad_f32 v2, s36, v78, v2
-  v_mad_f32 v1, s36, v79, v1
-  v_mad_f32 v0, s36, v80, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v22, s34, v72, v22
-  v_mad_f32 v21, s34, v73, v21
-  v_mad_f32 v20, s34, v74, v20
-  v_mad_f32 v12, s34, v75, v12
-  v_mad_f32 v11, s34, v76, v11
-  v_mad_f32 v10, s34, v77, v10
-  v_mad_f32 v2, s34, v78, v2
-  v_mad_f32 v1, s34, v79, v1
-  v_mad_f32 v0, s34, v80, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v22, s32, v72, v22
-  v_mad_f32 v21, s32, v73, v21
-  v_mad_f32 v20, s32, v74, v20
-  v_mad_f32 v12, s32, v75, v12
-  v_mad_f32 v11, s32, v76, v11
-  v_mad_f32 v10, s32, v77, v10
-  v_mad_f32 v2, s32, v78, v2
-  v_mad_f32 v1, s32, v79, v1
-  v_mad_f32 v0, s32, v80, v0
-.Lsparse_plane_conv3_8x7_end0_2:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s67, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_3-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v32, s62, v72, v32
-  v_mad_f32 v31, s62, v73, v31
-  v_mad_f32 v30, s62, v74, v30
-  v_mad_f32 v22, s62, v75, v22
-  v_mad_f32 v21, s62, v76, v21
-  v_mad_f32 v20, s62, v77, v20
-  v_mad_f32 v12, s62, v78, v12
-  v_mad_f32 v11, s62, v79, v11
-  v_mad_f32 v10, s62, v80, v10
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v32, s60, v72, v32
-  v_mad_f32 v31, s60, v73, v31
-  v_mad_f32 v30, s60, v74, v30
-  v_mad_f32 v22, s60, v75, v22
-  v_mad_f32 v21, s60, v76, v21
-  v_mad_f32 v20, s60, v77, v20
-  v_mad_f32 v12, s60, v78, v12
-  v_mad_f32 v11, s60, v79, v11
-  v_mad_f32 v10, s60, v80, v10
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v32, s58, v72, v32
-  v_mad_f32 v31, s58, v73, v31
-  v_mad_f32 v30, s58, v74, v30
-  v_mad_f32 v22, s58, v75, v22
-  v_mad_f32 v21, s58, v76, v21
-  v_mad_f32 v20, s58, v77, v20
-  v_mad_f32 v12, s58, v78, v12
-  v_mad_f32 v11, s58, v79, v11
-  v_mad_f32 v10, s58, v80, v10
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v32, s56, v72, v32
-  v_mad_f32 v31, s56, v73, v31
-  v_mad_f32 v30, s56, v74, v30
-  v_mad_f32 v22, s56, v75, v22
-  v_mad_f32 v21, s56, v76, v21
-  v_mad_f32 v20, s56, v77, v20
-  v_mad_f32 v12, s56, v78, v12
-  v_mad_f32 v11, s56, v79, v11
-  v_mad_f32 v10, s56, v80, v10
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v32, s54, v72, v32
-  v_mad_f32 v31, s54, v73, v31
-  v_mad_f32 v30, s54, v74, v30
-  v_mad_f32 v22, s54, v75, v22
-  v_mad_f32 v21, s54, v76, v21
-  v_mad_f32 v20, s54, v77, v20
-  v_mad_f32 v12, s54, v78, v12
-  v_mad_f32 v11, s54, v79, v11
-  v_mad_f32 v10, s54, v80, v10
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v32, s52, v72, v32
-  v_mad_f32 v31, s52, v73, v31
-  v_mad_f32 v30, s52, v74, v30
-  v_mad_f32 v22, s52, v75, v22
-  v_mad_f32 v21, s52, v76, v21
-  v_mad_f32 v20, s52, v77, v20
-  v_mad_f32 v12, s52, v78, v12
-  v_mad_f32 v11, s52, v79, v11
-  v_mad_f32 v10, s52, v80, v10
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v32, s50, v72, v32
-  v_mad_f32 v31, s50, v73, v31
-  v_mad_f32 v30, s50, v74, v30
-  v_mad_f32 v22, s50, v75, v22
-  v_mad_f32 v21, s50, v76, v21
-  v_mad_f32 v20, s50, v77, v20
-  v_mad_f32 v12, s50, v78, v12
-  v_mad_f32 v11, s50, v79, v11
-  v_mad_f32 v10, s50, v80, v10
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v32, s48, v72, v32
-  v_mad_f32 v31, s48, v73, v31
-  v_mad_f32 v30, s48, v74, v30
-  v_mad_f32 v22, s48, v75, v22
-  v_mad_f32 v21, s48, v76, v21
-  v_mad_f32 v20, s48, v77, v20
-  v_mad_f32 v12, s48, v78, v12
-  v_mad_f32 v11, s48, v79, v11
-  v_mad_f32 v10, s48, v80, v10
-.Lsparse_plane_conv3_8x7_end0_3:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s68, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_4-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v42, s46, v72, v42
-  v_mad_f32 v41, s46, v73, v41
-  v_mad_f32 v40, s46, v74, v40
-  v_mad_f32 v32, s46, v75, v32
-  v_mad_f32 v31, s46, v76, v31
-  v_mad_f32 v30, s46, v77, v30
-  v_mad_f32 v22, s46, v78, v22
-  v_mad_f32 v21, s46, v79, v21
-  v_mad_f32 v20, s46, v80, v20
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v42, s44, v72, v42
-  v_mad_f32 v41, s44, v73, v41
-  v_mad_f32 v40, s44, v74, v40
-  v_mad_f32 v32, s44, v75, v32
-  v_mad_f32 v31, s44, v76, v31
-  v_mad_f32 v30, s44, v77, v30
-  v_mad_f32 v22, s44, v78, v22
-  v_mad_f32 v21, s44, v79, v21
-  v_mad_f32 v20, s44, v80, v20
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v42, s42, v72, v42
-  v_mad_f32 v41, s42, v73, v41
-  v_mad_f32 v40, s42, v74, v40
-  v_mad_f32 v32, s42, v75, v32
-  v_mad_f32 v31, s42, v76, v31
-  v_mad_f32 v30, s42, v77, v30
-  v_mad_f32 v22, s42, v78, v22
-  v_mad_f32 v21, s42, v79, v21
-  v_mad_f32 v20, s42, v80, v20
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v42, s40, v72, v42
-  v_mad_f32 v41, s40, v73, v41
-  v_mad_f32 v40, s40, v74, v40
-  v_mad_f32 v32, s40, v75, v32
-  v_mad_f32 v31, s40, v76, v31
-  v_mad_f32 v30, s40, v77, v30
-  v_mad_f32 v22, s40, v78, v22
-  v_mad_f32 v21, s40, v79, v21
-  v_mad_f32 v20, s40, v80, v20
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v42, s38, v72, v42
-  v_mad_f32 v41, s38, v73, v41
-  v_mad_f32 v40, s38, v74, v40
-  v_mad_f32 v32, s38, v75, v32
-  v_mad_f32 v31, s38, v76, v31
-  v_mad_f32 v30, s38, v77, v30
-  v_mad_f32 v22, s38, v78, v22
-  v_mad_f32 v21, s38, v79, v21
-  v_mad_f32 v20, s38, v80, v20
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v42, s36, v72, v42
-  v_mad_f32 v41, s36, v73, v41
-  v_mad_f32 v40, s36, v74, v40
-  v_mad_f32 v32, s36, v75, v32
-  v_mad_f32 v31, s36, v76, v31
-  v_mad_f32 v30, s36, v77, v30
-  v_mad_f32 v22, s36, v78, v22
-  v_mad_f32 v21, s36, v79, v21
-  v_mad_f32 v20, s36, v80, v20
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v42, s34, v72, v42
-  v_mad_f32 v41, s34, v73, v41
-  v_mad_f32 v40, s34, v74, v40
-  v_mad_f32 v32, s34, v75, v32
-  v_mad_f32 v31, s34, v76, v31
-  v_mad_f32 v30, s34, v77, v30
-  v_mad_f32 v22, s34, v78, v22
-  v_mad_f32 v21, s34, v79, v21
-  v_mad_f32 v20, s34, v80, v20
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v42, s32, v72, v42
-  v_mad_f32 v41, s32, v73, v41
-  v_mad_f32 v40, s32, v74, v40
-  v_mad_f32 v32, s32, v75, v32
-  v_mad_f32 v31, s32, v76, v31
-  v_mad_f32 v30, s32, v77, v30
-  v_mad_f32 v22, s32, v78, v22
-  v_mad_f32 v21, s32, v79, v21
-  v_mad_f32 v20, s32, v80, v20
-.Lsparse_plane_conv3_8x7_end0_4:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s69, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_5-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v52, s62, v72, v52
-  v_mad_f32 v51, s62, v73, v51
-  v_mad_f32 v50, s62, v74, v50
-  v_mad_f32 v42, s62, v75, v42
-  v_mad_f32 v41, s62, v76, v41
-  v_mad_f32 v40, s62, v77, v40
-  v_mad_f32 v32, s62, v78, v32
-  v_mad_f32 v31, s62, v79, v31
-  v_mad_f32 v30, s62, v80, v30
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v52, s60, v72, v52
-  v_mad_f32 v51, s60, v73, v51
-  v_mad_f32 v50, s60, v74, v50
-  v_mad_f32 v42, s60, v75, v42
-  v_mad_f32 v41, s60, v76, v41
-  v_mad_f32 v40, s60, v77, v40
-  v_mad_f32 v32, s60, v78, v32
-  v_mad_f32 v31, s60, v79, v31
-  v_mad_f32 v30, s60, v80, v30
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v52, s58, v72, v52
-  v_mad_f32 v51, s58, v73, v51
-  v_mad_f32 v50, s58, v74, v50
-  v_mad_f32 v42, s58, v75, v42
-  v_mad_f32 v41, s58, v76, v41
-  v_mad_f32 v40, s58, v77, v40
-  v_mad_f32 v32, s58, v78, v32
-  v_mad_f32 v31, s58, v79, v31
-  v_mad_f32 v30, s58, v80, v30
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v52, s56, v72, v52
-  v_mad_f32 v51, s56, v73, v51
-  v_mad_f32 v50, s56, v74, v50
-  v_mad_f32 v42, s56, v75, v42
-  v_mad_f32 v41, s56, v76, v41
-  v_mad_f32 v40, s56, v77, v40
-  v_mad_f32 v32, s56, v78, v32
-  v_mad_f32 v31, s56, v79, v31
-  v_mad_f32 v30, s56, v80, v30
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v52, s54, v72, v52
-  v_mad_f32 v51, s54, v73, v51
-  v_mad_f32 v50, s54, v74, v50
-  v_mad_f32 v42, s54, v75, v42
-  v_mad_f32 v41, s54, v76, v41
-  v_mad_f32 v40, s54, v77, v40
-  v_mad_f32 v32, s54, v78, v32
-  v_mad_f32 v31, s54, v79, v31
-  v_mad_f32 v30, s54, v80, v30
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v52, s52, v72, v52
-  v_mad_f32 v51, s52, v73, v51
-  v_mad_f32 v50, s52, v74, v50
-  v_mad_f32 v42, s52, v75, v42
-  v_mad_f32 v41, s52, v76, v41
-  v_mad_f32 v40, s52, v77, v40
-  v_mad_f32 v32, s52, v78, v32
-  v_mad_f32 v31, s52, v79, v31
-  v_mad_f32 v30, s52, v80, v30
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v52, s50, v72, v52
-  v_mad_f32 v51, s50, v73, v51
-  v_mad_f32 v50, s50, v74, v50
-  v_mad_f32 v42, s50, v75, v42
-  v_mad_f32 v41, s50, v76, v41
-  v_mad_f32 v40, s50, v77, v40
-  v_mad_f32 v32, s50, v78, v32
-  v_mad_f32 v31, s50, v79, v31
-  v_mad_f32 v30, s50, v80, v30
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v52, s48, v72, v52
-  v_mad_f32 v51, s48, v73, v51
-  v_mad_f32 v50, s48, v74, v50
-  v_mad_f32 v42, s48, v75, v42
-  v_mad_f32 v41, s48, v76, v41
-  v_mad_f32 v40, s48, v77, v40
-  v_mad_f32 v32, s48, v78, v32
-  v_mad_f32 v31, s48, v79, v31
-  v_mad_f32 v30, s48, v80, v30
-.Lsparse_plane_conv3_8x7_end0_5:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s70, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_6-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v62, s46, v72, v62
-  v_mad_f32 v61, s46, v73, v61
-  v_mad_f32 v60, s46, v74, v60
-  v_mad_f32 v52, s46, v75, v52
-  v_mad_f32 v51, s46, v76, v51
-  v_mad_f32 v50, s46, v77, v50
-  v_mad_f32 v42, s46, v78, v42
-  v_mad_f32 v41, s46, v79, v41
-  v_mad_f32 v40, s46, v80, v40
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v62, s44, v72, v62
-  v_mad_f32 v61, s44, v73, v61
-  v_mad_f32 v60, s44, v74, v60
-  v_mad_f32 v52, s44, v75, v52
-  v_mad_f32 v51, s44, v76, v51
-  v_mad_f32 v50, s44, v77, v50
-  v_mad_f32 v42, s44, v78, v42
-  v_mad_f32 v41, s44, v79, v41
-  v_mad_f32 v40, s44, v80, v40
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v62, s42, v72, v62
-  v_mad_f32 v61, s42, v73, v61
-  v_mad_f32 v60, s42, v74, v60
-  v_mad_f32 v52, s42, v75, v52
-  v_mad_f32 v51, s42, v76, v51
-  v_mad_f32 v50, s42, v77, v50
-  v_mad_f32 v42, s42, v78, v42
-  v_mad_f32 v41, s42, v79, v41
-  v_mad_f32 v40, s42, v80, v40
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v62, s40, v72, v62
-  v_mad_f32 v61, s40, v73, v61
-  v_mad_f32 v60, s40, v74, v60
-  v_mad_f32 v52, s40, v75, v52
-  v_mad_f32 v51, s40, v76, v51
-  v_mad_f32 v50, s40, v77, v50
-  v_mad_f32 v42, s40, v78, v42
-  v_mad_f32 v41, s40, v79, v41
-  v_mad_f32 v40, s40, v80, v40
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v62, s38, v72, v62
-  v_mad_f32 v61, s38, v73, v61
-  v_mad_f32 v60, s38, v74, v60
-  v_mad_f32 v52, s38, v75, v52
-  v_mad_f32 v51, s38, v76, v51
-  v_mad_f32 v50, s38, v77, v50
-  v_mad_f32 v42, s38, v78, v42
-  v_mad_f32 v41, s38, v79, v41
-  v_mad_f32 v40, s38, v80, v40
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v62, s36, v72, v62
-  v_mad_f32 v61, s36, v73, v61
-  v_mad_f32 v60, s36, v74, v60
-  v_mad_f32 v52, s36, v75, v52
-  v_mad_f32 v51, s36, v76, v51
-  v_mad_f32 v50, s36, v77, v50
-  v_mad_f32 v42, s36, v78, v42
-  v_mad_f32 v41, s36, v79, v41
-  v_mad_f32 v40, s36, v80, v40
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v62, s34, v72, v62
-  v_mad_f32 v61, s34, v73, v61
-  v_mad_f32 v60, s34, v74, v60
-  v_mad_f32 v52, s34, v75, v52
-  v_mad_f32 v51, s34, v76, v51
-  v_mad_f32 v50, s34, v77, v50
-  v_mad_f32 v42, s34, v78, v42
-  v_mad_f32 v41, s34, v79, v41
-  v_mad_f32 v40, s34, v80, v40
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v62, s32, v72, v62
-  v_mad_f32 v61, s32, v73, v61
-  v_mad_f32 v60, s32, v74, v60
-  v_mad_f32 v52, s32, v75, v52
-  v_mad_f32 v51, s32, v76, v51
-  v_mad_f32 v50, s32, v77, v50
-  v_mad_f32 v42, s32, v78, v42
-  v_mad_f32 v41, s32, v79, v41
-  v_mad_f32 v40, s32, v80, v40
-.Lsparse_plane_conv3_8x7_end0_6:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s71, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_7-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v62, s62, v75, v62
-  v_mad_f32 v61, s62, v76, v61
-  v_mad_f32 v60, s62, v77, v60
-  v_mad_f32 v52, s62, v78, v52
-  v_mad_f32 v51, s62, v79, v51
-  v_mad_f32 v50, s62, v80, v50
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v62, s60, v75, v62
-  v_mad_f32 v61, s60, v76, v61
-  v_mad_f32 v60, s60, v77, v60
-  v_mad_f32 v52, s60, v78, v52
-  v_mad_f32 v51, s60, v79, v51
-  v_mad_f32 v50, s60, v80, v50
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v62, s58, v75, v62
-  v_mad_f32 v61, s58, v76, v61
-  v_mad_f32 v60, s58, v77, v60
-  v_mad_f32 v52, s58, v78, v52
-  v_mad_f32 v51, s58, v79, v51
-  v_mad_f32 v50, s58, v80, v50
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v62, s56, v75, v62
-  v_mad_f32 v61, s56, v76, v61
-  v_mad_f32 v60, s56, v77, v60
-  v_mad_f32 v52, s56, v78, v52
-  v_mad_f32 v51, s56, v79, v51
-  v_mad_f32 v50, s56, v80, v50
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v62, s54, v75, v62
-  v_mad_f32 v61, s54, v76, v61
-  v_mad_f32 v60, s54, v77, v60
-  v_mad_f32 v52, s54, v78, v52
-  v_mad_f32 v51, s54, v79, v51
-  v_mad_f32 v50, s54, v80, v50
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v62, s52, v75, v62
-  v_mad_f32 v61, s52, v76, v61
-  v_mad_f32 v60, s52, v77, v60
-  v_mad_f32 v52, s52, v78, v52
-  v_mad_f32 v51, s52, v79, v51
-  v_mad_f32 v50, s52, v80, v50
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v62, s50, v75, v62
-  v_mad_f32 v61, s50, v76, v61
-  v_mad_f32 v60, s50, v77, v60
-  v_mad_f32 v52, s50, v78, v52
-  v_mad_f32 v51, s50, v79, v51
-  v_mad_f32 v50, s50, v80, v50
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v62, s48, v75, v62
-  v_mad_f32 v61, s48, v76, v61
-  v_mad_f32 v60, s48, v77, v60
-  v_mad_f32 v52, s48, v78, v52
-  v_mad_f32 v51, s48, v79, v51
-  v_mad_f32 v50, s48, v80, v50
-.Lsparse_plane_conv3_8x7_end0_7:
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
-  s_add_u32 s18, s22, vcc_hi
-  s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s72, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end0_8-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v62, s46, v78, v62
-  v_mad_f32 v61, s46, v79, v61
-  v_mad_f32 v60, s46, v80, v60
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v62, s44, v78, v62
-  v_mad_f32 v61, s44, v79, v61
-  v_mad_f32 v60, s44, v80, v60
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v62, s42, v78, v62
-  v_mad_f32 v61, s42, v79, v61
-  v_mad_f32 v60, s42, v80, v60
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v62, s40, v78, v62
-  v_mad_f32 v61, s40, v79, v61
-  v_mad_f32 v60, s40, v80, v60
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v62, s38, v78, v62
-  v_mad_f32 v61, s38, v79, v61
-  v_mad_f32 v60, s38, v80, v60
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v62, s36, v78, v62
-  v_mad_f32 v61, s36, v79, v61
-  v_mad_f32 v60, s36, v80, v60
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v62, s34, v78, v62
-  v_mad_f32 v61, s34, v79, v61
-  v_mad_f32 v60, s34, v80, v60
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v62, s32, v78, v62
-  v_mad_f32 v61, s32, v79, v61
-  v_mad_f32 v60, s32, v80, v60
-.Lsparse_plane_conv3_8x7_end0_8:
-  s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
-  s_cbranch_scc1 .Lsparse_plane_conv3_8x7_summed
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
-  s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
-  s_add_u32 s22, s22, s16
-  s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx16 s[64:79], s[22:23], s99
-  buffer_load_dword v72, v90, s[24:27], s96 offen
-  buffer_load_dword v73, v91, s[24:27], s96 offen
-  buffer_load_dword v74, v92, s[24:27], s96 offen
-  buffer_load_dword v75, v93, s[24:27], s96 offen
-  buffer_load_dword v76, v94, s[24:27], s96 offen
-  buffer_load_dword v77, v95, s[24:27], s96 offen
-  buffer_load_dword v78, v96, s[24:27], s96 offen
-  buffer_load_dword v79, v97, s[24:27], s96 offen
-  buffer_load_dword v80, v98, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s80, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_0-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v81, v2
-  v_mad_f32 v1, s62, v82, v1
-  v_mad_f32 v0, s62, v83, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v81, v2
-  v_mad_f32 v1, s60, v82, v1
-  v_mad_f32 v0, s60, v83, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v81, v2
-  v_mad_f32 v1, s58, v82, v1
-  v_mad_f32 v0, s58, v83, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v81, v2
-  v_mad_f32 v1, s56, v82, v1
-  v_mad_f32 v0, s56, v83, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v81, v2
-  v_mad_f32 v1, s54, v82, v1
-  v_mad_f32 v0, s54, v83, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v81, v2
-  v_mad_f32 v1, s52, v82, v1
-  v_mad_f32 v0, s52, v83, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v81, v2
-  v_mad_f32 v1, s50, v82, v1
-  v_mad_f32 v0, s50, v83, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v81, v2
-  v_mad_f32 v1, s48, v82, v1
-  v_mad_f32 v0, s48, v83, v0
-.Lsparse_plane_conv3_8x7_end1_0:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s81, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_1-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v12, s46, v81, v12
-  v_mad_f32 v11, s46, v82, v11
-  v_mad_f32 v10, s46, v83, v10
-  v_mad_f32 v2, s46, v84, v2
-  v_mad_f32 v1, s46, v85, v1
-  v_mad_f32 v0, s46, v86, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v12, s44, v81, v12
-  v_mad_f32 v11, s44, v82, v11
-  v_mad_f32 v10, s44, v83, v10
-  v_mad_f32 v2, s44, v84, v2
-  v_mad_f32 v1, s44, v85, v1
-  v_mad_f32 v0, s44, v86, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v12, s42, v81, v12
-  v_mad_f32 v11, s42, v82, v11
-  v_mad_f32 v10, s42, v83, v10
-  v_mad_f32 v2, s42, v84, v2
-  v_mad_f32 v1, s42, v85, v1
-  v_mad_f32 v0, s42, v86, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v12, s40, v81, v12
-  v_mad_f32 v11, s40, v82, v11
-  v_mad_f32 v10, s40, v83, v10
-  v_mad_f32 v2, s40, v84, v2
-  v_mad_f32 v1, s40, v85, v1
-  v_mad_f32 v0, s40, v86, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v12, s38, v81, v12
-  v_mad_f32 v11, s38, v82, v11
-  v_mad_f32 v10, s38, v83, v10
-  v_mad_f32 v2, s38, v84, v2
-  v_mad_f32 v1, s38, v85, v1
-  v_mad_f32 v0, s38, v86, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v12, s36, v81, v12
-  v_mad_f32 v11, s36, v82, v11
-  v_mad_f32 v10, s36, v83, v10
-  v_mad_f32 v2, s36, v84, v2
-  v_mad_f32 v1, s36, v85, v1
-  v_mad_f32 v0, s36, v86, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v12, s34, v81, v12
-  v_mad_f32 v11, s34, v82, v11
-  v_mad_f32 v10, s34, v83, v10
-  v_mad_f32 v2, s34, v84, v2
-  v_mad_f32 v1, s34, v85, v1
-  v_mad_f32 v0, s34, v86, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v12, s32, v81, v12
-  v_mad_f32 v11, s32, v82, v11
-  v_mad_f32 v10, s32, v83, v10
-  v_mad_f32 v2, s32, v84, v2
-  v_mad_f32 v1, s32, v85, v1
-  v_mad_f32 v0, s32, v86, v0
-.Lsparse_plane_conv3_8x7_end1_1:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s82, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_2-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v22, s62, v81, v22
-  v_mad_f32 v21, s62, v82, v21
-  v_mad_f32 v20, s62, v83, v20
-  v_mad_f32 v12, s62, v84, v12
-  v_mad_f32 v11, s62, v85, v11
-  v_mad_f32 v10, s62, v86, v10
-  v_mad_f32 v2, s62, v87, v2
-  v_mad_f32 v1, s62, v88, v1
-  v_mad_f32 v0, s62, v89, v0
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v22, s60, v81, v22
-  v_mad_f32 v21, s60, v82, v21
-  v_mad_f32 v20, s60, v83, v20
-  v_mad_f32 v12, s60, v84, v12
-  v_mad_f32 v11, s60, v85, v11
-  v_mad_f32 v10, s60, v86, v10
-  v_mad_f32 v2, s60, v87, v2
-  v_mad_f32 v1, s60, v88, v1
-  v_mad_f32 v0, s60, v89, v0
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v22, s58, v81, v22
-  v_mad_f32 v21, s58, v82, v21
-  v_mad_f32 v20, s58, v83, v20
-  v_mad_f32 v12, s58, v84, v12
-  v_mad_f32 v11, s58, v85, v11
-  v_mad_f32 v10, s58, v86, v10
-  v_mad_f32 v2, s58, v87, v2
-  v_mad_f32 v1, s58, v88, v1
-  v_mad_f32 v0, s58, v89, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v22, s56, v81, v22
-  v_mad_f32 v21, s56, v82, v21
-  v_mad_f32 v20, s56, v83, v20
-  v_mad_f32 v12, s56, v84, v12
-  v_mad_f32 v11, s56, v85, v11
-  v_mad_f32 v10, s56, v86, v10
-  v_mad_f32 v2, s56, v87, v2
-  v_mad_f32 v1, s56, v88, v1
-  v_mad_f32 v0, s56, v89, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v22, s54, v81, v22
-  v_mad_f32 v21, s54, v82, v21
-  v_mad_f32 v20, s54, v83, v20
-  v_mad_f32 v12, s54, v84, v12
-  v_mad_f32 v11, s54, v85, v11
-  v_mad_f32 v10, s54, v86, v10
-  v_mad_f32 v2, s54, v87, v2
-  v_mad_f32 v1, s54, v88, v1
-  v_mad_f32 v0, s54, v89, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v22, s52, v81, v22
-  v_mad_f32 v21, s52, v82, v21
-  v_mad_f32 v20, s52, v83, v20
-  v_mad_f32 v12, s52, v84, v12
-  v_mad_f32 v11, s52, v85, v11
-  v_mad_f32 v10, s52, v86, v10
-  v_mad_f32 v2, s52, v87, v2
-  v_mad_f32 v1, s52, v88, v1
-  v_mad_f32 v0, s52, v89, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v22, s50, v81, v22
-  v_mad_f32 v21, s50, v82, v21
-  v_mad_f32 v20, s50, v83, v20
-  v_mad_f32 v12, s50, v84, v12
-  v_mad_f32 v11, s50, v85, v11
-  v_mad_f32 v10, s50, v86, v10
-  v_mad_f32 v2, s50, v87, v2
-  v_mad_f32 v1, s50, v88, v1
-  v_mad_f32 v0, s50, v89, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v22, s48, v81, v22
-  v_mad_f32 v21, s48, v82, v21
-  v_mad_f32 v20, s48, v83, v20
-  v_mad_f32 v12, s48, v84, v12
-  v_mad_f32 v11, s48, v85, v11
-  v_mad_f32 v10, s48, v86, v10
-  v_mad_f32 v2, s48, v87, v2
-  v_mad_f32 v1, s48, v88, v1
-  v_mad_f32 v0, s48, v89, v0
-.Lsparse_plane_conv3_8x7_end1_2:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s83, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_3-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v32, s46, v81, v32
-  v_mad_f32 v31, s46, v82, v31
-  v_mad_f32 v30, s46, v83, v30
-  v_mad_f32 v22, s46, v84, v22
-  v_mad_f32 v21, s46, v85, v21
-  v_mad_f32 v20, s46, v86, v20
-  v_mad_f32 v12, s46, v87, v12
-  v_mad_f32 v11, s46, v88, v11
-  v_mad_f32 v10, s46, v89, v10
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v32, s44, v81, v32
-  v_mad_f32 v31, s44, v82, v31
-  v_mad_f32 v30, s44, v83, v30
-  v_mad_f32 v22, s44, v84, v22
-  v_mad_f32 v21, s44, v85, v21
-  v_mad_f32 v20, s44, v86, v20
-  v_mad_f32 v12, s44, v87, v12
-  v_mad_f32 v11, s44, v88, v11
-  v_mad_f32 v10, s44, v89, v10
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v32, s42, v81, v32
-  v_mad_f32 v31, s42, v82, v31
-  v_mad_f32 v30, s42, v83, v30
-  v_mad_f32 v22, s42, v84, v22
-  v_mad_f32 v21, s42, v85, v21
-  v_mad_f32 v20, s42, v86, v20
-  v_mad_f32 v12, s42, v87, v12
-  v_mad_f32 v11, s42, v88, v11
-  v_mad_f32 v10, s42, v89, v10
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v32, s40, v81, v32
-  v_mad_f32 v31, s40, v82, v31
-  v_mad_f32 v30, s40, v83, v30
-  v_mad_f32 v22, s40, v84, v22
-  v_mad_f32 v21, s40, v85, v21
-  v_mad_f32 v20, s40, v86, v20
-  v_mad_f32 v12, s40, v87, v12
-  v_mad_f32 v11, s40, v88, v11
-  v_mad_f32 v10, s40, v89, v10
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v32, s38, v81, v32
-  v_mad_f32 v31, s38, v82, v31
-  v_mad_f32 v30, s38, v83, v30
-  v_mad_f32 v22, s38, v84, v22
-  v_mad_f32 v21, s38, v85, v21
-  v_mad_f32 v20, s38, v86, v20
-  v_mad_f32 v12, s38, v87, v12
-  v_mad_f32 v11, s38, v88, v11
-  v_mad_f32 v10, s38, v89, v10
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v32, s36, v81, v32
-  v_mad_f32 v31, s36, v82, v31
-  v_mad_f32 v30, s36, v83, v30
-  v_mad_f32 v22, s36, v84, v22
-  v_mad_f32 v21, s36, v85, v21
-  v_mad_f32 v20, s36, v86, v20
-  v_mad_f32 v12, s36, v87, v12
-  v_mad_f32 v11, s36, v88, v11
-  v_mad_f32 v10, s36, v89, v10
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v32, s34, v81, v32
-  v_mad_f32 v31, s34, v82, v31
-  v_mad_f32 v30, s34, v83, v30
-  v_mad_f32 v22, s34, v84, v22
-  v_mad_f32 v21, s34, v85, v21
-  v_mad_f32 v20, s34, v86, v20
-  v_mad_f32 v12, s34, v87, v12
-  v_mad_f32 v11, s34, v88, v11
-  v_mad_f32 v10, s34, v89, v10
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v32, s32, v81, v32
-  v_mad_f32 v31, s32, v82, v31
-  v_mad_f32 v30, s32, v83, v30
-  v_mad_f32 v22, s32, v84, v22
-  v_mad_f32 v21, s32, v85, v21
-  v_mad_f32 v20, s32, v86, v20
-  v_mad_f32 v12, s32, v87, v12
-  v_mad_f32 v11, s32, v88, v11
-  v_mad_f32 v10, s32, v89, v10
-.Lsparse_plane_conv3_8x7_end1_3:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s84, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_4-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v42, s62, v81, v42
-  v_mad_f32 v41, s62, v82, v41
-  v_mad_f32 v40, s62, v83, v40
-  v_mad_f32 v32, s62, v84, v32
-  v_mad_f32 v31, s62, v85, v31
-  v_mad_f32 v30, s62, v86, v30
-  v_mad_f32 v22, s62, v87, v22
-  v_mad_f32 v21, s62, v88, v21
-  v_mad_f32 v20, s62, v89, v20
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v42, s60, v81, v42
-  v_mad_f32 v41, s60, v82, v41
-  v_mad_f32 v40, s60, v83, v40
-  v_mad_f32 v32, s60, v84, v32
-  v_mad_f32 v31, s60, v85, v31
-  v_mad_f32 v30, s60, v86, v30
-  v_mad_f32 v22, s60, v87, v22
-  v_mad_f32 v21, s60, v88, v21
-  v_mad_f32 v20, s60, v89, v20
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v42, s58, v81, v42
-  v_mad_f32 v41, s58, v82, v41
-  v_mad_f32 v40, s58, v83, v40
-  v_mad_f32 v32, s58, v84, v32
-  v_mad_f32 v31, s58, v85, v31
-  v_mad_f32 v30, s58, v86, v30
-  v_mad_f32 v22, s58, v87, v22
-  v_mad_f32 v21, s58, v88, v21
-  v_mad_f32 v20, s58, v89, v20
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v42, s56, v81, v42
-  v_mad_f32 v41, s56, v82, v41
-  v_mad_f32 v40, s56, v83, v40
-  v_mad_f32 v32, s56, v84, v32
-  v_mad_f32 v31, s56, v85, v31
-  v_mad_f32 v30, s56, v86, v30
-  v_mad_f32 v22, s56, v87, v22
-  v_mad_f32 v21, s56, v88, v21
-  v_mad_f32 v20, s56, v89, v20
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v42, s54, v81, v42
-  v_mad_f32 v41, s54, v82, v41
-  v_mad_f32 v40, s54, v83, v40
-  v_mad_f32 v32, s54, v84, v32
-  v_mad_f32 v31, s54, v85, v31
-  v_mad_f32 v30, s54, v86, v30
-  v_mad_f32 v22, s54, v87, v22
-  v_mad_f32 v21, s54, v88, v21
-  v_mad_f32 v20, s54, v89, v20
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v42, s52, v81, v42
-  v_mad_f32 v41, s52, v82, v41
-  v_mad_f32 v40, s52, v83, v40
-  v_mad_f32 v32, s52, v84, v32
-  v_mad_f32 v31, s52, v85, v31
-  v_mad_f32 v30, s52, v86, v30
-  v_mad_f32 v22, s52, v87, v22
-  v_mad_f32 v21, s52, v88, v21
-  v_mad_f32 v20, s52, v89, v20
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v42, s50, v81, v42
-  v_mad_f32 v41, s50, v82, v41
-  v_mad_f32 v40, s50, v83, v40
-  v_mad_f32 v32, s50, v84, v32
-  v_mad_f32 v31, s50, v85, v31
-  v_mad_f32 v30, s50, v86, v30
-  v_mad_f32 v22, s50, v87, v22
-  v_mad_f32 v21, s50, v88, v21
-  v_mad_f32 v20, s50, v89, v20
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v42, s48, v81, v42
-  v_mad_f32 v41, s48, v82, v41
-  v_mad_f32 v40, s48, v83, v40
-  v_mad_f32 v32, s48, v84, v32
-  v_mad_f32 v31, s48, v85, v31
-  v_mad_f32 v30, s48, v86, v30
-  v_mad_f32 v22, s48, v87, v22
-  v_mad_f32 v21, s48, v88, v21
-  v_mad_f32 v20, s48, v89, v20
-.Lsparse_plane_conv3_8x7_end1_4:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s85, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_5-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v52, s46, v81, v52
-  v_mad_f32 v51, s46, v82, v51
-  v_mad_f32 v50, s46, v83, v50
-  v_mad_f32 v42, s46, v84, v42
-  v_mad_f32 v41, s46, v85, v41
-  v_mad_f32 v40, s46, v86, v40
-  v_mad_f32 v32, s46, v87, v32
-  v_mad_f32 v31, s46, v88, v31
-  v_mad_f32 v30, s46, v89, v30
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v52, s44, v81, v52
-  v_mad_f32 v51, s44, v82, v51
-  v_mad_f32 v50, s44, v83, v50
-  v_mad_f32 v42, s44, v84, v42
-  v_mad_f32 v41, s44, v85, v41
-  v_mad_f32 v40, s44, v86, v40
-  v_mad_f32 v32, s44, v87, v32
-  v_mad_f32 v31, s44, v88, v31
-  v_mad_f32 v30, s44, v89, v30
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v52, s42, v81, v52
-  v_mad_f32 v51, s42, v82, v51
-  v_mad_f32 v50, s42, v83, v50
-  v_mad_f32 v42, s42, v84, v42
-  v_mad_f32 v41, s42, v85, v41
-  v_mad_f32 v40, s42, v86, v40
-  v_mad_f32 v32, s42, v87, v32
-  v_mad_f32 v31, s42, v88, v31
-  v_mad_f32 v30, s42, v89, v30
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v52, s40, v81, v52
-  v_mad_f32 v51, s40, v82, v51
-  v_mad_f32 v50, s40, v83, v50
-  v_mad_f32 v42, s40, v84, v42
-  v_mad_f32 v41, s40, v85, v41
-  v_mad_f32 v40, s40, v86, v40
-  v_mad_f32 v32, s40, v87, v32
-  v_mad_f32 v31, s40, v88, v31
-  v_mad_f32 v30, s40, v89, v30
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v52, s38, v81, v52
-  v_mad_f32 v51, s38, v82, v51
-  v_mad_f32 v50, s38, v83, v50
-  v_mad_f32 v42, s38, v84, v42
-  v_mad_f32 v41, s38, v85, v41
-  v_mad_f32 v40, s38, v86, v40
-  v_mad_f32 v32, s38, v87, v32
-  v_mad_f32 v31, s38, v88, v31
-  v_mad_f32 v30, s38, v89, v30
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v52, s36, v81, v52
-  v_mad_f32 v51, s36, v82, v51
-  v_mad_f32 v50, s36, v83, v50
-  v_mad_f32 v42, s36, v84, v42
-  v_mad_f32 v41, s36, v85, v41
-  v_mad_f32 v40, s36, v86, v40
-  v_mad_f32 v32, s36, v87, v32
-  v_mad_f32 v31, s36, v88, v31
-  v_mad_f32 v30, s36, v89, v30
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v52, s34, v81, v52
-  v_mad_f32 v51, s34, v82, v51
-  v_mad_f32 v50, s34, v83, v50
-  v_mad_f32 v42, s34, v84, v42
-  v_mad_f32 v41, s34, v85, v41
-  v_mad_f32 v40, s34, v86, v40
-  v_mad_f32 v32, s34, v87, v32
-  v_mad_f32 v31, s34, v88, v31
-  v_mad_f32 v30, s34, v89, v30
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v52, s32, v81, v52
-  v_mad_f32 v51, s32, v82, v51
-  v_mad_f32 v50, s32, v83, v50
-  v_mad_f32 v42, s32, v84, v42
-  v_mad_f32 v41, s32, v85, v41
-  v_mad_f32 v40, s32, v86, v40
-  v_mad_f32 v32, s32, v87, v32
-  v_mad_f32 v31, s32, v88, v31
-  v_mad_f32 v30, s32, v89, v30
-.Lsparse_plane_conv3_8x7_end1_5:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s86, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_6-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v62, s62, v81, v62
-  v_mad_f32 v61, s62, v82, v61
-  v_mad_f32 v60, s62, v83, v60
-  v_mad_f32 v52, s62, v84, v52
-  v_mad_f32 v51, s62, v85, v51
-  v_mad_f32 v50, s62, v86, v50
-  v_mad_f32 v42, s62, v87, v42
-  v_mad_f32 v41, s62, v88, v41
-  v_mad_f32 v40, s62, v89, v40
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v62, s60, v81, v62
-  v_mad_f32 v61, s60, v82, v61
-  v_mad_f32 v60, s60, v83, v60
-  v_mad_f32 v52, s60, v84, v52
-  v_mad_f32 v51, s60, v85, v51
-  v_mad_f32 v50, s60, v86, v50
-  v_mad_f32 v42, s60, v87, v42
-  v_mad_f32 v41, s60, v88, v41
-  v_mad_f32 v40, s60, v89, v40
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v62, s58, v81, v62
-  v_mad_f32 v61, s58, v82, v61
-  v_mad_f32 v60, s58, v83, v60
-  v_mad_f32 v52, s58, v84, v52
-  v_mad_f32 v51, s58, v85, v51
-  v_mad_f32 v50, s58, v86, v50
-  v_mad_f32 v42, s58, v87, v42
-  v_mad_f32 v41, s58, v88, v41
-  v_mad_f32 v40, s58, v89, v40
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v62, s56, v81, v62
-  v_mad_f32 v61, s56, v82, v61
-  v_mad_f32 v60, s56, v83, v60
-  v_mad_f32 v52, s56, v84, v52
-  v_mad_f32 v51, s56, v85, v51
-  v_mad_f32 v50, s56, v86, v50
-  v_mad_f32 v42, s56, v87, v42
-  v_mad_f32 v41, s56, v88, v41
-  v_mad_f32 v40, s56, v89, v40
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v62, s54, v81, v62
-  v_mad_f32 v61, s54, v82, v61
-  v_mad_f32 v60, s54, v83, v60
-  v_mad_f32 v52, s54, v84, v52
-  v_mad_f32 v51, s54, v85, v51
-  v_mad_f32 v50, s54, v86, v50
-  v_mad_f32 v42, s54, v87, v42
-  v_mad_f32 v41, s54, v88, v41
-  v_mad_f32 v40, s54, v89, v40
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v62, s52, v81, v62
-  v_mad_f32 v61, s52, v82, v61
-  v_mad_f32 v60, s52, v83, v60
-  v_mad_f32 v52, s52, v84, v52
-  v_mad_f32 v51, s52, v85, v51
-  v_mad_f32 v50, s52, v86, v50
-  v_mad_f32 v42, s52, v87, v42
-  v_mad_f32 v41, s52, v88, v41
-  v_mad_f32 v40, s52, v89, v40
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v62, s50, v81, v62
-  v_mad_f32 v61, s50, v82, v61
-  v_mad_f32 v60, s50, v83, v60
-  v_mad_f32 v52, s50, v84, v52
-  v_mad_f32 v51, s50, v85, v51
-  v_mad_f32 v50, s50, v86, v50
-  v_mad_f32 v42, s50, v87, v42
-  v_mad_f32 v41, s50, v88, v41
-  v_mad_f32 v40, s50, v89, v40
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v62, s48, v81, v62
-  v_mad_f32 v61, s48, v82, v61
-  v_mad_f32 v60, s48, v83, v60
-  v_mad_f32 v52, s48, v84, v52
-  v_mad_f32 v51, s48, v85, v51
-  v_mad_f32 v50, s48, v86, v50
-  v_mad_f32 v42, s48, v87, v42
-  v_mad_f32 v41, s48, v88, v41
-  v_mad_f32 v40, s48, v89, v40
-.Lsparse_plane_conv3_8x7_end1_6:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s87, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_7-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v62, s46, v84, v62
-  v_mad_f32 v61, s46, v85, v61
-  v_mad_f32 v60, s46, v86, v60
-  v_mad_f32 v52, s46, v87, v52
-  v_mad_f32 v51, s46, v88, v51
-  v_mad_f32 v50, s46, v89, v50
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v62, s44, v84, v62
-  v_mad_f32 v61, s44, v85, v61
-  v_mad_f32 v60, s44, v86, v60
-  v_mad_f32 v52, s44, v87, v52
-  v_mad_f32 v51, s44, v88, v51
-  v_mad_f32 v50, s44, v89, v50
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v62, s42, v84, v62
-  v_mad_f32 v61, s42, v85, v61
-  v_mad_f32 v60, s42, v86, v60
-  v_mad_f32 v52, s42, v87, v52
-  v_mad_f32 v51, s42, v88, v51
-  v_mad_f32 v50, s42, v89, v50
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v62, s40, v84, v62
-  v_mad_f32 v61, s40, v85, v61
-  v_mad_f32 v60, s40, v86, v60
-  v_mad_f32 v52, s40, v87, v52
-  v_mad_f32 v51, s40, v88, v51
-  v_mad_f32 v50, s40, v89, v50
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v62, s38, v84, v62
-  v_mad_f32 v61, s38, v85, v61
-  v_mad_f32 v60, s38, v86, v60
-  v_mad_f32 v52, s38, v87, v52
-  v_mad_f32 v51, s38, v88, v51
-  v_mad_f32 v50, s38, v89, v50
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v62, s36, v84, v62
-  v_mad_f32 v61, s36, v85, v61
-  v_mad_f32 v60, s36, v86, v60
-  v_mad_f32 v52, s36, v87, v52
-  v_mad_f32 v51, s36, v88, v51
-  v_mad_f32 v50, s36, v89, v50
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v62, s34, v84, v62
-  v_mad_f32 v61, s34, v85, v61
-  v_mad_f32 v60, s34, v86, v60
-  v_mad_f32 v52, s34, v87, v52
-  v_mad_f32 v51, s34, v88, v51
-  v_mad_f32 v50, s34, v89, v50
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v62, s32, v84, v62
-  v_mad_f32 v61, s32, v85, v61
-  v_mad_f32 v60, s32, v86, v60
-  v_mad_f32 v52, s32, v87, v52
-  v_mad_f32 v51, s32, v88, v51
-  v_mad_f32 v50, s32, v89, v50
-.Lsparse_plane_conv3_8x7_end1_7:
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
-  s_add_u32 s18, s22, vcc_hi
-  s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s88, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x7_end1_8-.Lsparse_plane_conv3_8x7_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s63
-  v_mad_f32 v62, s62, v87, v62
-  v_mad_f32 v61, s62, v88, v61
-  v_mad_f32 v60, s62, v89, v60
-  s_set_gpr_idx_idx s61
-  v_mad_f32 v62, s60, v87, v62
-  v_mad_f32 v61, s60, v88, v61
-  v_mad_f32 v60, s60, v89, v60
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v62, s58, v87, v62
-  v_mad_f32 v61, s58, v88, v61
-  v_mad_f32 v60, s58, v89, v60
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v62, s56, v87, v62
-  v_mad_f32 v61, s56, v88, v61
-  v_mad_f32 v60, s56, v89, v60
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v62, s54, v87, v62
-  v_mad_f32 v61, s54, v88, v61
-  v_mad_f32 v60, s54, v89, v60
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v62, s52, v87, v62
-  v_mad_f32 v61, s52, v88, v61
-  v_mad_f32 v60, s52, v89, v60
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v62, s50, v87, v62
-  v_mad_f32 v61, s50, v88, v61
-  v_mad_f32 v60, s50, v89, v60
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v62, s48, v87, v62
-  v_mad_f32 v61, s48, v88, v61
-  v_mad_f32 v60, s48, v89, v60
-.Lsparse_plane_conv3_8x7_end1_8:
-  s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
-  s_cbranch_scc1 .Lsparse_plane_conv3_8x7_summed
-  s_branch .Lsparse_plane_conv3_8x7_channel
-.Lsparse_plane_conv3_8x7_summed:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  s_set_gpr_idx_off
-  v_readlane_b32 s64, v99, 0
-  v_readlane_b32 s65, v99, 1
-  v_readlane_b32 s5, v99, 2
-  v_mbcnt_lo_u32_b32 v90, -1, 0
-  v_mbcnt_hi_u32_b32 v90, -1, v90
-  s_mov_b32 s24, s64
-  s_and_b32 s25, s65, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
-  s_mov_b32 m0, -1
-  v_lshlrev_b32 v92, 4, v90
-  s_lshl_b32 s6, s5, 10
-  v_add_u32 v91, vcc, s6, v92
-  s_lshl_b32 s7, s5, 12
-  v_add_u32 v90, vcc, s7, v92
-  ds_write_b128 v90, v[0:3] offset:0
-  ds_write_b128 v90, v[4:7] offset:1024
-  ds_write_b128 v90, v[8:11] offset:2048
-  ds_write_b128 v90, v[12:15] offset:3072
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  ds_read_b128 v[0:3], v91 offset:0
-  ds_read_b128 v[4:7], v91 offset:4096
-  ds_read_b128 v[8:11], v91 offset:8192
-  ds_read_b128 v[12:15], v91 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v0, v0, v4
-  v_add_f32 v1, v1, v5
-  v_add_f32 v2, v2, v6
-  v_add_f32 v3, v3, v7
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v0, v0, v8
-  v_add_f32 v1, v1, v9
-  v_add_f32 v2, v2, v10
-  v_add_f32 v3, v3, v11
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v0, v0, v12
-  v_add_f32 v1, v1, v13
-  v_add_f32 v2, v2, v14
-  v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v92, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_barrier
-  ds_write_b128 v90, v[16:19] offset:0
-  ds_write_b128 v90, v[20:23] offset:1024
-  ds_write_b128 v90, v[24:27] offset:2048
-  ds_write_b128 v90, v[28:31] offset:3072
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  ds_read_b128 v[16:19], v91 offset:0
-  ds_read_b128 v[20:23], v91 offset:4096
-  ds_read_b128 v[24:27], v91 offset:8192
-  ds_read_b128 v[28:31], v91 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v16, v16, v20
-  v_add_f32 v17, v17, v21
-  v_add_f32 v18, v18, v22
-  v_add_f32 v19, v19, v23
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v16, v16, v24
-  v_add_f32 v17, v17, v25
-  v_add_f32 v18, v18, v26
-  v_add_f32 v19, v19, v27
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v16, v16, v28
-  v_add_f32 v17, v17, v29
-  v_add_f32 v18, v18, v30
-  v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v92, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_barrier
-  ds_write_b128 v90, v[32:35] offset:0
-  ds_write_b128 v90, v[36:39] offset:1024
-  ds_write_b128 v90, v[40:43] offset:2048
-  ds_write_b128 v90, v[44:47] offset:3072
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  ds_read_b128 v[32:35], v91 offset:0
-  ds_read_b128 v[36:39], v91 offset:4096
-  ds_read_b128 v[40:43], v91 offset:8192
-  ds_read_b128 v[44:47], v91 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v32, v32, v36
-  v_add_f32 v33, v33, v37
-  v_add_f32 v34, v34, v38
-  v_add_f32 v35, v35, v39
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v32, v32, v40
-  v_add_f32 v33, v33, v41
-  v_add_f32 v34, v34, v42
-  v_add_f32 v35, v35, v43
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v32, v32, v44
-  v_add_f32 v33, v33, v45
-  v_add_f32 v34, v34, v46
-  v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v92, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_barrier
-  ds_write_b128 v90, v[48:51] offset:0
-  ds_write_b128 v90, v[52:55] offset:1024
-  ds_write_b128 v90, v[56:59] offset:2048
-  ds_write_b128 v90, v[60:63] offset:3072
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  ds_read_b128 v[48:51], v91 offset:0
-  ds_read_b128 v[52:55], v91 offset:4096
-  ds_read_b128 v[56:59], v91 offset:8192
-  ds_read_b128 v[60:63], v91 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v48, v48, v52
-  v_add_f32 v49, v49, v53
-  v_add_f32 v50, v50, v54
-  v_add_f32 v51, v51, v55
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v48, v48, v56
-  v_add_f32 v49, v49, v57
-  v_add_f32 v50, v50, v58
-  v_add_f32 v51, v51, v59
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v48, v48, v60
-  v_add_f32 v49, v49, v61
-  v_add_f32 v50, v50, v62
-  v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v92, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_barrier
-  ds_write_b128 v90, v[64:67] offset:0
-  ds_write_b128 v90, v[68:71] offset:1024
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  s_cmp_ge_u32 s5, 2
-  s_cbranch_scc1 .Lsparse_plane_conv3_8x7_stored
-  s_waitcnt vmcnt(0)
-  ds_read_b128 v[48:51], v91 offset:0
-  ds_read_b128 v[52:55], v91 offset:4096
-  ds_read_b128 v[56:59], v91 offset:8192
-  ds_read_b128 v[60:63], v91 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v48, v48, v52
-  v_add_f32 v49, v49, v53
-  v_add_f32 v50, v50, v54
-  v_add_f32 v51, v51, v55
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v48, v48, v56
-  v_add_f32 v49, v49, v57
-  v_add_f32 v50, v50, v58
-  v_add_f32 v51, v51, v59
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v48, v48, v60
-  v_add_f32 v49, v49, v61
-  v_add_f32 v50, v50, v62
-  v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v92, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-.Lsparse_plane_conv3_8x7_stored:
-  s_endpgm
-.Lsparse_plane_conv3_8x7_end:
-  .size sparse_plane_conv3_8x7, .Lsparse_plane_conv3_8x7_end-sparse_plane_conv3_8x7
 
   .protected sparse_plane_conv3_14x2
   .globl sparse_plane_conv3_14x2
@@ -5461,6 +6284,140 @@ sparse_plane_conv3_14x4:
 ---
   Version: [ 1, 0 ]
   Kernels:
+    - Name: sparse_plane_conv3_7x4
+      SymbolName: 'sparse_plane_conv3_7x4@kd'
+      Language: Assembler
+      Args:
+        - Name: tiles
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: work
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: F
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: channels
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: height
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pad_h
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slot_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: flip
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 56
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 64
+        MaxFlatWorkGroupSize: 1024
+    - Name: sparse_plane_conv3_7x7
+      SymbolName: 'sparse_plane_conv3_7x7@kd'
+      Language: Assembler
+      Args:
+        - Name: tiles
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: b
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: work
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: F
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: channels
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: height
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: pad_h
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: slot_bytes
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: flip
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+      CodeProps:
+        KernargSegmentSize: 56
+        GroupSegmentFixedSize: 0
+        PrivateSegmentFixedSize: 0
+        KernargSegmentAlign: 8
+        WavefrontSize: 64
+        NumSGPRs: 106
+        NumVGPRs: 92
+        MaxFlatWorkGroupSize: 1024
     - Name: sparse_plane_conv3_8x4
       SymbolName: 'sparse_plane_conv3_8x4@kd'
       Language: Assembler
@@ -5527,73 +6484,6 @@ sparse_plane_conv3_14x4:
         WavefrontSize: 64
         NumSGPRs: 106
         NumVGPRs: 68
-        MaxFlatWorkGroupSize: 1024
-    - Name: sparse_plane_conv3_8x7
-      SymbolName: 'sparse_plane_conv3_8x7@kd'
-      Language: Assembler
-      Args:
-        - Name: tiles
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: b
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: partial
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: work
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: F
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: channels
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: height
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: pad_h
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: slot_bytes
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: flip
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-      CodeProps:
-        KernargSegmentSize: 56
-        GroupSegmentFixedSize: 0
-        PrivateSegmentFixedSize: 0
-        KernargSegmentAlign: 8
-        WavefrontSize: 64
-        NumSGPRs: 106
-        NumVGPRs: 100
         MaxFlatWorkGroupSize: 1024
     - Name: sparse_plane_conv3_14x2
       SymbolName: 'sparse_plane_conv3_14x2@kd'

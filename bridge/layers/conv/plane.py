@@ -22,7 +22,7 @@ from spartan_units.types import NO_TILE, UnitKind
 
 __all__ = ["PlanePlan", "add_plane", "plan_plane", "plane_candidates", "plane_key", "share_out"]
 
-_KERNELS = {8: (4, 7), 14: (2, 4)}
+_KERNELS = {7: (4, 7), 8: (4,), 14: (2, 4)}
 """Greatest image width → rows of outputs of a wavefront: the kernels that ship."""
 
 _LDS_BYTES = 16384
