@@ -5,7 +5,7 @@ docs/kernels.md describes the kernels and the reasons behind the choices.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,18 @@ _PORTABLE = "sparse_gemm_lds"
 _WAVES = 4
 """Wavefronts of a work-group: one for each SIMD of a compute unit."""
 
-_MOST_SLICES = 16
+_LDS_BYTES = 4096
+"""A wavefront's part of the LDS where a dense kernel adds slices."""
 
-_DENSE_BLOCKS = [(32, 128), (32, 64), (16, 128), (16, 64), (8, 64)]
+_COMPUTE_UNIT_LDS = 65536
+"""Local memory of a compute unit, bytes: of every GCN3 GPU."""
+
+_MOST_SLICES = 64
+
+_DENSE_BLOCKS = {(32, 128): 2, (16, 128): 2, (32, 64): 2, (16, 64): 3, (8, 64): 4}
+"""Blocks of the dense kernels, with the work-groups on a compute unit that do best. With two, each SIMD has a wavefront
+at work and one ahead; with more, wavefronts of one SIMD take entries of the decode queue that others need."""
+
 _SPARSE_BLOCKS = [(32, 128), (32, 64), (16, 256), (16, 128)]
 
 _ENOUGH_WAVEFRONTS = 512
@@ -56,8 +65,10 @@ class GemmPlan:
         rows, columns: block of C that a wavefront computes.
         waves: wavefronts of a work-group.
         column_shift: 2^column_shift of them lie side by side along N.
-        slice_shift: 2^slice_shift of them work on adjacent slices of K.
+        slice_shift: 2^slice_shift of them work on adjacent slices of K; dense kernels (0 or 2) add these in the LDS.
         k_slice: length of a slice; at least K where K is not split.
+        resident: work-groups of a dense kernel that a compute unit takes at a time, 0 for as many as fit. Its local
+            memory is shared out among so many, which keeps others away.
     """
 
     kernel: str
@@ -67,6 +78,7 @@ class GemmPlan:
     column_shift: int
     slice_shift: int
     k_slice: int
+    resident: int = 0
 
     @property
     def full_kernel(self) -> str:
@@ -76,8 +88,24 @@ class GemmPlan:
         return f"{self.kernel}_{self.rows}x{self.columns}"
 
     def slices(self, K: int) -> int:
-        """Number of partial results."""
+        """Number of slices of K."""
         return _ceil_div(K, self.k_slice)
+
+    def groups(self, M: int, N: int, K: int) -> int:
+        """Number of work-groups of a dense kernel."""
+        across = _ceil_div(_ceil_div(N, self.columns), 1 << self.column_shift)
+        down = _ceil_div(_ceil_div(M, self.rows), self.waves >> self.column_shift >> self.slice_shift)
+        return across * down * _ceil_div(self.slices(K), 1 << self.slice_shift)
+
+    @property
+    def lds_bytes(self) -> int:
+        """Local memory of a dense kernel's work-group."""
+        needed = _LDS_BYTES * self.waves if self.slice_shift else 0
+        return max(needed, _COMPUTE_UNIT_LDS // self.resident // 256 * 256 if self.resident else 0)
+
+    def partial_results(self, K: int) -> int:
+        """Number of results that are left to be added when the kernel is done."""
+        return _ceil_div(self.slices(K), 1 if self.kernel == "sparse_gemm" else 1 << self.slice_shift)
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,7 @@ class Target:
         """Allocate the partial results."""
         self._operation = operation
         self._array = array
-        self._slices = plan.slices(K)
+        self._slices = plan.partial_results(K)
         self._written = operation.empty((self._slices, array.size), "partial") if self._slices > 1 else array
 
     def arguments(self, layout: Layout) -> dict[str, int]:
@@ -121,6 +149,12 @@ class Target:
         if self._slices > 1:
             args = {"x": self._written, "y": self._array, "n": self._array.size}
             self._operation.launch("sum_slices", {**args, "slices": self._slices, "stride": self._array.size})
+
+    def finish_exchanged(self, *, rows: int, outer: int, inner: int) -> None:
+        """Add the step that sums partial results, rows × outer × inner, into rows × inner × outer, if there are any."""
+        if self._slices > 1:
+            args = {"x": self._written, "y": self._array, "inner": inner, "outer": outer, "slices": self._slices}
+            self._operation.launch("sum_slices_exchanged", {**args, "stride": self._array.size}, rows=rows)
 
 
 def _ceil_div(a: int, b: int) -> int:
@@ -142,40 +176,52 @@ def plan_dense(M: int, N: int, K: int, *, gather: bool) -> GemmPlan:
     plan = tuned(f"{'gemm_gather' if gather else 'gemm_scalar'} {M}x{N}x{K}")
     if plan is not None:
         return GemmPlan(**plan)
-    kernel = "gemm_gather" if gather else "gemm_scalar"
-    best: tuple[float, GemmPlan] | None = None
-    for rows, columns in _DENSE_BLOCKS:
-        if rows > M or (gather and rows < 16) or columns >= 2 * max(N, 64):
+    return min(_dense_plans("gemm_gather" if gather else "gemm_scalar", M, N, K), key=lambda p: _estimate(p, M, N, K))
+
+
+def _dense_plans(kernel: str, M: int, N: int, K: int) -> Iterator[GemmPlan]:
+    for (rows, columns), resident in _DENSE_BLOCKS.items():
+        if rows > M or (kernel == "gemm_gather" and rows < 16) or columns >= 2 * max(N, 64):
             continue
+        down = _ceil_div(M, rows)
         for slices in range(1, min(_MOST_SLICES, max(K // 32, 1)) + 1):
-            k_slice = _ceil_div(_ceil_div(K, slices), 8) * 8 if slices > 1 else max(K, 1)
-            if _ceil_div(K, k_slice) != slices and slices > 1:
+            k_slice = _ceil_div(_ceil_div(K, slices), 4) * 4 if slices > 1 else max(K, 1)
+            if slices > 1 and _ceil_div(K, k_slice) != slices:
                 continue
-            down = _ceil_div(M, rows)
-            slice_shift = 2 if slices % 4 == 0 else 0
-            column_shift = 0 if down >= _WAVES >> slice_shift else min(2 - slice_shift, 2 if down == 1 else 1)
-            candidate = GemmPlan(kernel, rows, columns, _WAVES, column_shift, slice_shift, k_slice)
-            estimate = _estimate(candidate, M, N, K)
-            if best is None or estimate < best[0]:
-                best = estimate, candidate
-    assert best is not None
-    return best[1]
+            column_shift = 0 if down >= _WAVES else 2 if down == 1 else 1
+            if slices <= _MOST_PARTIAL_RESULTS:
+                yield GemmPlan(kernel, rows, columns, _WAVES, column_shift, 0, k_slice, resident)
+            if slices % 4 == 0 and rows >= 16:
+                yield GemmPlan(kernel, rows, columns, _WAVES, 0, 2, k_slice, resident)
 
 
 def _estimate(plan: GemmPlan, M: int, N: int, K: int) -> float:
-    """Return about the cycles of a dense GEMM: its busiest compute unit, and the sum of partial results.
+    """Return about the cycles of a dense GEMM and of the sum of its partial results, launch tails included.
 
-    The factors were set by hand from measured plans on shapes of ResNet-18 and AlexNet, and only have to rank plans:
-    what n wavefronts on a SIMD take, in multiples of the multiply-adds of one; 550 bytes a cycle for sums.
+    Work-groups run in rounds of as many as the compute units take at a time; in a last round with no more than one for
+    each compute unit, wavefronts are alone on their SIMDs. The figures were fitted to measured plans on layers of
+    AlexNet, VGG-16 and ResNet-18, and only have to rank plans: 4 cycles for a multiply-add of a SIMD, cycles of a
+    work-group's start and end, 550 bytes a cycle of the sum.
     """
-    slices = plan.slices(K)
-    per_group = plan.waves >> plan.column_shift >> plan.slice_shift
-    across = _ceil_div(_ceil_div(N, plan.columns), 1 << plan.column_shift)
-    groups = across * _ceil_div(_ceil_div(M, plan.rows), per_group) * _ceil_div(slices, 1 << plan.slice_shift)
-    resident = _ceil_div(groups, 64)
-    factor = {1: 1.9, 2: 2.5, 3: 3.4}.get(resident, 1.08 * resident)
-    sums = 4100 + 4 * M * N * (slices + 1) / 550 if slices > 1 else 0
-    return factor * (plan.k_slice * plan.rows * plan.columns / 16 + 400) + sums
+    step = plan.rows * plan.columns // 64
+    together, alone = _EFFICIENCY[step]
+    resident = plan.resident or _DENSE_BLOCKS[plan.rows, plan.columns]
+    one = 4.0 * plan.k_slice * step
+    edge = 1500.0 + 30 * step * (0.5 if plan.slice_shift else 1)
+    groups = plan.groups(M, N, K)
+    rounds, left = divmod(groups, _COMPUTE_UNITS * resident)
+    cycles = rounds * (resident * one / together + edge)
+    if left:
+        most = _ceil_div(left, _COMPUTE_UNITS)
+        cycles += one / alone + edge if most == 1 else most * one / together + edge
+    partial = plan.partial_results(K)
+    return cycles + (4500 + 4 * M * N * (partial + 1) / 550 if partial > 1 else 0)
+
+
+_COMPUTE_UNITS = 64
+_MOST_PARTIAL_RESULTS = 16
+_EFFICIENCY = {64: (0.94, 0.76), 32: (0.91, 0.73), 16: (0.85, 0.66), 8: (0.70, 0.50)}
+"""Of a kernel's loop by its multiply-adds a step: with the best number of work-groups on a compute unit, with one."""
 
 
 def plan_sparse(M: int, N: int, K: int, *, portable: bool = False) -> GemmPlan:
@@ -200,21 +246,24 @@ _TARGETS = (256, 512, 768, 1024)
 
 def gemm_candidates(kernel: str, M: int, N: int, K: int) -> list[GemmPlan]:
     """Return the plans that a tuner tries for a kernel, "gemm_scalar", "gemm_gather" or "sparse_gemm"."""
-    sparse = kernel == "sparse_gemm"
+    if kernel != "sparse_gemm":
+        plans = sorted(_dense_plans(kernel, M, N, K), key=lambda p: _estimate(p, M, N, K))
+        best: dict[tuple[int, int, int], list[GemmPlan]] = {}
+        for plan in plans:
+            best.setdefault((plan.rows, plan.columns, plan.slice_shift), []).append(plan)
+        return [plan for family in best.values() for plan in family[:2]]
     found: dict[GemmPlan, None] = {}
-    for rows, columns in _SPARSE_BLOCKS if sparse else _DENSE_BLOCKS:
-        if (rows > M and not sparse) or (kernel == "gemm_gather" and rows < 16) or columns >= 2 * max(N, 64):
+    for rows, columns in _SPARSE_BLOCKS:
+        if columns >= 2 * max(N, 64):
             continue
         down, across = _ceil_div(M, rows), _ceil_div(N, columns)
         for target in _TARGETS:
-            granule = 32 if sparse else 8
             wanted = min(max(1, round(target / (down * across))), max(K // 32, 1))
-            k_slice = _ceil_div(_ceil_div(K, wanted), granule) * granule if wanted > 1 else K
+            k_slice = _ceil_div(_ceil_div(K, wanted), 32) * 32 if wanted > 1 else K
             slices = _ceil_div(K, k_slice)
             shift = 2 if slices >= 4 and (slices % 4 == 0 or slices > 8) else 0
             column_shift = 0 if down >= _WAVES >> shift else min(2 - shift, 2 if down == 1 else 1)
-            if sparse:
-                k_slice = _ceil_div(k_slice, 32) * 32
+            k_slice = _ceil_div(k_slice, 32) * 32
             found[GemmPlan(kernel, rows, columns, _WAVES, column_shift, shift, k_slice)] = None
     return list(found)
 
@@ -251,10 +300,9 @@ def add_dense_gemm(
     bias: int | None = None,
 ) -> None:
     """Add a dense GEMM of (M, N, K) = `size`; `b` holds the kernel's arguments for that operand."""
-    operation.launch(
-        plan.full_kernel,
-        {"a": a, "lda": lda, "bias": bias, **b, **target.arguments(layout), **_shape(plan, size)},
-    )
+    args = {"a": a, "lda": lda, "bias": bias, **b, **target.arguments(layout), **_shape(plan, size)}
+    session, label = operation.session, f"{operation.name}: {plan.full_kernel}"
+    operation.add(lambda: session.launch(plan.full_kernel, args=args, label=label, dynamic_lds_bytes=plan.lds_bytes))
 
 
 def add_sparse_gemm(

@@ -63,6 +63,15 @@ A_OFFSET, A_LAST = 100, 101
 BIAS = 22
 K_TABLE, ROW_OFFSETS, B_BYTES = C_POINTER, 16, LDB  # of the gather variant
 B_OFFSET, STEPS, M0, WAVE, TEMP = 10, 0, 1, 5, 3
+A_RESOURCE = PIXELS  # in the loop; what lies there otherwise is loaded again for the epilogue
+COLUMN_SHIFT, SLICE_SHIFT = 40, 41  # of the epilogue, like ARGUMENT_POINTER
+ARGUMENT_POINTER = 38
+
+AHEAD = 8
+"""k steps between the prefetch of a line of A into L2 and its scalar load, at least."""
+
+LDS_BYTES = 4096
+"""A wavefront's part of the LDS where slices are added in the work-group."""
 
 
 class DenseGemm:
@@ -76,6 +85,7 @@ class DenseGemm:
         self.offsets = self.ring + RING * columns  # byte offset of the lane's column in B, one register a block of 64
         self.lane = self.offsets + columns
         self.temps = self.lane + 1
+        self.fetched, self.ahead = self.temps, self.temps + 1  # prefetch of A: what nobody reads, and its offset
         name = f"gemm_{'gather' if gather else 'scalar'}_{rows}x{64 * columns}"
         self.k = Kernel(name, GATHER_ARGUMENTS if gather else ARGUMENTS, sgprs=104, vgprs=self.temps + 4)
 
@@ -89,7 +99,7 @@ class DenseGemm:
         k(".p2align 6")
         k.label("loop")
         for step in range(self.unroll):
-            self._step(step)
+            self._step(step, prefetch=True)
         k(f"s_sub_u32 {s(STEPS)}, {s(STEPS)}, {self.unroll}")
         k(f"s_cbranch_scc0 {k.local('loop')}")
         k.label("tail")
@@ -101,7 +111,14 @@ class DenseGemm:
         k.label("store")
         k.comment("no load may land in a register that the epilogue uses")
         k("s_waitcnt vmcnt(0) lgkmcnt(0)")
-        self._store()
+        self._arguments_again()
+        if self.rows >= 16:
+            k(f"s_cmp_lg_u32 {s(SLICE_SHIFT)}, 0")
+            k(f"s_cbranch_scc1 {k.local('reduce')}")
+        self._store([(c, m, c * self.rows + m) for c in range(self.columns) for m in range(self.rows)])
+        if self.rows >= 16:
+            k("s_endpgm")
+            self._reduce()
         k.label("done")
         k("s_endpgm")
         return k
@@ -113,11 +130,10 @@ class DenseGemm:
         k.load(12, "a", 8)  # a, b, c, bias into 12..19
         if self.gather:
             k.load(A_SET, "k_offsets", 4)
-            k("s_mov_b64 flat_scratch, s[0:1]")
+        k("s_mov_b64 flat_scratch, s[0:1]")
         wave_index(k, WAVE, self.lane)
         k("s_waitcnt lgkmcnt(0)")
         place_wave(k, WAVE, WAVES, (A_SET + 8, A_SET + 9))
-        k(f"s_mov_b64 {s(C_POINTER, 2)}, {s(16, 2)}")
         k(f"s_mov_b64 {s(BIAS, 2)}, {s(18, 2)}")
         k(f"s_mov_b64 {s(A_LOW, 2)}, {s(12, 2)}")
         k.comment("block of rows: moved back at the edge")
@@ -129,19 +145,20 @@ class DenseGemm:
         k(f"s_cbranch_scc1 {k.local('done')}")
         k(f"s_sub_u32 {s(TEMP)}, {s(M)}, {self.rows}")
         k(f"s_min_u32 {s(M0)}, {s(M0)}, {s(TEMP)}")
-        k.comment("slice of K: s4 is the slice, STEPS its length")
-        k(f"s_mul_i32 {s(TEMP)}, s4, {s(K_SLICE)}")
-        k(f"s_cmp_ge_u32 {s(TEMP)}, {s(K)}")
-        k(f"s_cbranch_scc1 {k.local('done')}")
-        k(f"s_sub_u32 {s(STEPS)}, {s(K)}, {s(TEMP)}")
+        k.comment("slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K")
+        k(f"s_mul_i32 {s(WAVE)}, s4, {s(K_SLICE)}")
+        k(f"s_min_u32 {s(WAVE)}, {s(WAVE)}, {s(K)}")
+        k(f"s_sub_u32 {s(STEPS)}, {s(K)}, {s(WAVE)}")
         k(f"s_min_u32 {s(STEPS)}, {s(STEPS)}, {s(K_SLICE)}")
+        k(f"s_sub_u32 {s(TEMP)}, {s(K)}, 1")
+        k(f"s_min_u32 {s(K_SLICE)}, {s(WAVE)}, {s(TEMP)}")
         k(f"s_lshl_b32 {s(LDA)}, {s(LDA)}, 2")
-        k(f"s_mul_i32 {s(A_OFFSET)}, {s(TEMP)}, {s(LDA)}")
+        k(f"s_mul_i32 {s(A_OFFSET)}, {s(K_SLICE)}, {s(LDA)}")
         self._b_columns()
         self._b_rows()
-        k(f"s_mul_i32 {s(TEMP)}, s4, {s(K_SLICE)}")
-        k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(STEPS)}")
+        k(f"s_add_u32 {s(TEMP)}, {s(K_SLICE)}, {s(STEPS)}")
         k(f"s_sub_u32 {s(TEMP)}, {s(TEMP)}, 1")
+        k(f"s_max_u32 {s(TEMP)}, {s(TEMP)}, {s(K_SLICE)}")
         k(f"s_mul_i32 {s(A_LAST)}, {s(TEMP)}, {s(LDA)}")
         k.comment("A: base of the block's rows, and 64 bytes on")
         k(f"s_lshl_b32 {s(TEMP)}, {s(M0)}, 2")
@@ -149,7 +166,24 @@ class DenseGemm:
         k(f"s_addc_u32 {s(A_LOW + 1)}, {s(A_LOW + 1)}, 0")
         k(f"s_add_u32 {s(A_HIGH)}, {s(A_LOW)}, 64")
         k(f"s_addc_u32 {s(A_HIGH + 1)}, {s(A_LOW + 1)}, 0")
+        self._prefetch_offset()
         self._load_a(0)
+
+    def _prefetch_offset(self) -> None:
+        """A's buffer resource up to the slice's last row, and offsets of the lanes: four rows of 16, AHEAD rows on."""
+        k, offset = self.k, v(self.ahead)
+        buffer_resource(k, A_RESOURCE, A_LOW)
+        k(f"s_add_u32 {s(A_RESOURCE + 2)}, {s(A_LAST)}, {4 * self.rows}")
+        k(f"v_and_b32 {offset}, 15, {v(self.lane)}")
+        k(f"v_lshlrev_b32 {offset}, {2 + max(self.rows // 16 - 1, 0)}, {offset}")
+        k(f"v_lshrrev_b32 {v(self.fetched)}, 4, {v(self.lane)}")
+        k(f"v_add_u32 {v(self.fetched)}, vcc, {AHEAD}, {v(self.fetched)}")
+        k(f"v_mul_lo_u32 {v(self.fetched)}, {v(self.fetched)}, {s(LDA)}")
+        k(f"v_add_u32 {offset}, vcc, {offset}, {v(self.fetched)}")
+
+    def _prefetch(self) -> None:
+        """Bring lines of A that four later steps need into L2: the scalar cache has few misses under way."""
+        self.k(f"buffer_load_dword {v(self.fetched)}, {v(self.ahead)}, {s(A_RESOURCE, 4)}, {s(A_OFFSET)} offen")
 
     def _b_columns(self) -> None:
         """B's buffer resource, and the byte offset of the lane's column in each block; beyond N the last column's."""
@@ -178,11 +212,11 @@ class DenseGemm:
                 k(f"buffer_load_dword {offset}, {offset}, {s(A_SET + 8, 4)}, 0 offen")
 
     def _b_rows(self) -> None:
-        """Start the ring of B; TEMP is the first k."""
+        """Start the ring of B; K_SLICE is the first k."""
         k = self.k
         if self.gather:
             k.comment("table of row offsets: four for the ring, then two loads of two in every four steps")
-            k(f"s_lshl_b32 {s(TEMP)}, {s(TEMP)}, 2")
+            k(f"s_lshl_b32 {s(TEMP)}, {s(K_SLICE)}, 2")
             k(f"s_add_u32 {s(K_TABLE)}, {s(A_SET)}, {s(TEMP)}")
             k(f"s_addc_u32 {s(K_TABLE + 1)}, {s(A_SET + 1)}, 0")
             k(f"s_load_dwordx4 {s(ROW_OFFSETS, 4)}, {s(K_TABLE, 2)}, 0x0")
@@ -191,7 +225,7 @@ class DenseGemm:
                 self._load_b(step)
             k(f"s_load_dwordx2 {s(ROW_OFFSETS, 2)}, {s(K_TABLE, 2)}, 0x10")
         else:
-            k(f"s_mul_i32 {s(B_OFFSET)}, {s(TEMP)}, {s(LDB)}")
+            k(f"s_mul_i32 {s(B_OFFSET)}, {s(K_SLICE)}, {s(LDB)}")
             for step in range(RING):
                 self._load_b(step)
 
@@ -241,7 +275,7 @@ class DenseGemm:
             k(f"v_mov_b32 {v(register)}, 0")
         k.label("started")
 
-    def _step(self, step: int) -> None:
+    def _step(self, step: int, prefetch: bool = False) -> None:
         """One k: wait for its operands, start the loads of later ones, multiply and add."""
         k = self.k
         which = step // self.steps_per_set % 2
@@ -254,6 +288,8 @@ class DenseGemm:
             k(f"s_load_dwordx2 {s(ROW_OFFSETS, 2)}, {s(K_TABLE, 2)}, 0x20")
             k(f"s_add_u32 {s(K_TABLE)}, {s(K_TABLE)}, 16")
             k(f"s_addc_u32 {s(K_TABLE + 1)}, {s(K_TABLE + 1)}, 0")
+        if prefetch and step % 4 == 0:
+            self._prefetch()
         k(f"s_waitcnt vmcnt({(RING - 1) * self.columns})")
         values = A_SET + 32 * which + step % self.steps_per_set * self.rows
         slot = step % RING
@@ -263,22 +299,63 @@ class DenseGemm:
                 k(f"v_mac_f32 {v(c * self.rows + m)}, {s(values + m)}, {b}")
         self._load_b(slot)
 
-    def _store(self) -> None:
-        """Store the block; lanes beyond N store nothing."""
-        k, rows = self.k, self.rows
-        column, quotient, a, b = range(self.temps, self.temps + 4)
-        if self.gather:
-            k.comment("the loop used C's pointer for the table")
-            k(f"s_mov_b64 {s(A_SET, 2)}, flat_scratch")
-            k(f"s_load_dwordx2 {s(C_POINTER, 2)}, {s(A_SET, 2)}, {k.offset('c'):#x}")
-            k("s_waitcnt lgkmcnt(0)")
-        k.comment("the slice's place in C")
-        k(f"s_mul_i32 {s(TEMP)}, s4, {s(C_SLICE)}")
+    def _arguments_again(self) -> None:
+        """Load what the epilogue needs of the arguments."""
+        k = self.k
+        k(f"s_mov_b64 {s(ARGUMENT_POINTER, 2)}, flat_scratch")
+        for register, name, count in [
+            (M, "M", 8), (PIXELS, "pixels", 4), (C_POINTER, "c", 2), (COLUMN_SHIFT, "column_shift", 2),
+        ]:  # fmt: skip
+            k(f"s_load_dwordx{count} {s(register, count)}, {s(ARGUMENT_POINTER, 2)}, {k.offset(name):#x}")
+        k("s_waitcnt lgkmcnt(0)")
+        k.comment("the partial result's place in C")
+        k(f"s_lshr_b32 {s(TEMP)}, s4, {s(SLICE_SHIFT)}")
+        k(f"s_mul_i32 {s(TEMP)}, {s(TEMP)}, {s(C_SLICE)}")
         k(f"s_lshl_b32 {s(TEMP)}, {s(TEMP)}, 2")
         k(f"s_add_u32 {s(C_POINTER)}, {s(C_POINTER)}, {s(TEMP)}")
         k(f"s_addc_u32 {s(C_POINTER + 1)}, {s(C_POINTER + 1)}, 0")
         buffer_resource(k, C_RESOURCE, C_POINTER)
         k(f"s_lshl_b32 {s(C_ROW)}, {s(C_ROW)}, 2")
+
+    def _reduce(self) -> None:
+        """Add four slices in ascending order: of 16 accumulators each wavefront adds and keeps four for all slices."""
+        k, write, read = self.k, v(self.ring), v(self.ring + 1)
+        k.label("reduce")
+        k("s_mov_b32 m0, -1")
+        k(f"s_and_b32 {s(WAVE)}, s4, 3")
+        k(f"v_lshlrev_b32 {write}, 4, {v(self.lane)}")
+        k(f"s_lshl_b32 {s(TEMP)}, {s(WAVE)}, 10")
+        k(f"v_add_u32 {read}, vcc, {s(TEMP)}, {write}")
+        k(f"s_lshl_b32 {s(TEMP)}, {s(WAVE)}, 12")
+        k(f"v_add_u32 {write}, vcc, {s(TEMP)}, {write}")
+        for first in range(0, self.rows * self.columns, 16):
+            if first:
+                k("s_barrier")
+            for quad in range(4):
+                k(f"ds_write_b128 {write}, {v(first + 4 * quad, 4)} offset:{1024 * quad}")
+            k("s_waitcnt lgkmcnt(0)")
+            k("s_barrier")
+            for part in range(4):
+                k(f"ds_read_b128 {v(first + 4 * part, 4)}, {read} offset:{LDS_BYTES * part}")
+            for part in range(1, 4):
+                k(f"s_waitcnt lgkmcnt({3 - part})")
+                for i in range(4):
+                    k(f"v_add_f32 {v(first + i)}, {v(first + i)}, {v(first + 4 * part + i)}")
+        k(f"s_lshl_b32 {s(TEMP)}, {s(WAVE)}, 2")
+        k(f"s_add_u32 {s(M0)}, {s(M0)}, {s(TEMP)}")
+        self._store(
+            [
+                (c, m + i, c * self.rows + m + i)
+                for c in range(self.columns)
+                for m in range(0, self.rows, 16)
+                for i in range(4)
+            ]
+        )
+
+    def _store(self, kept: list[tuple[int, int, int]]) -> None:
+        """Store accumulators, given as block of columns, row, register; lanes beyond N store nothing."""
+        k = self.k
+        column, quotient, a, b = range(self.temps, self.temps + 4)
         for c in range(self.columns):
             k("s_mov_b64 exec, -1")
             k(f"v_add_u32 {v(column)}, vcc, s2, {v(self.lane)}")
@@ -293,9 +370,17 @@ class DenseGemm:
             k(f"v_add_u32 {v(column)}, vcc, {v(column)}, {v(quotient)}")
             k(f"v_lshlrev_b32 {v(column)}, 2, {v(column)}")
             k(f"s_mul_i32 {s(TEMP)}, {s(M0)}, {s(C_ROW)}")
-            for m in range(rows):
-                k(f"buffer_store_dword {v(c * rows + m)}, {v(column)}, {s(C_RESOURCE, 4)}, {s(TEMP)} offen")
-                k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(C_ROW)}")
+            at = 0
+            for block, m, register in kept:
+                if block != c:
+                    continue
+                if m - at > 1:  # on to the next 16 rows
+                    k(f"s_mul_i32 {s(WAVE)}, {s(C_ROW)}, {m - at - 1}")
+                    k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(WAVE)}")
+                if m:
+                    k(f"s_add_u32 {s(TEMP)}, {s(TEMP)}, {s(C_ROW)}")
+                at = m
+                k(f"buffer_store_dword {v(register)}, {v(column)}, {s(C_RESOURCE, 4)}, {s(TEMP)} offen")
 
 
 SHAPES = [(32, 2), (32, 1), (16, 2), (16, 1), (8, 1)]

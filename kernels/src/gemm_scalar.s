@@ -33,6 +33,7 @@ gemm_scalar_32x128:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v74, 6, v0
   v_readfirstlane_b32 s5, v74
   v_and_b32 v74, 63, v0
@@ -53,7 +54,6 @@ gemm_scalar_32x128:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -65,14 +65,15 @@ gemm_scalar_32x128:
   s_cbranch_scc1 .Lgemm_scalar_32x128_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_scalar_32x128_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_lshl_b32 s28, s28, 2
   s_sub_u32 s5, s26, 1
@@ -93,7 +94,7 @@ gemm_scalar_32x128:
   v_add_u32 v73, vcc, 64, v73
   v_min_u32 v73, s5, v73
   v_lshlrev_b32 v73, 2, v73
-  s_mul_i32 s10, s3, s28
+  s_mul_i32 s10, s97, s28
   buffer_load_dword v64, v72, s[12:15], s10 offen
   buffer_load_dword v65, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
@@ -106,9 +107,9 @@ gemm_scalar_32x128:
   buffer_load_dword v70, v72, s[12:15], s10 offen
   buffer_load_dword v71, v73, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -116,6 +117,17 @@ gemm_scalar_32x128:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 128
+  v_and_b32 v76, 15, v74
+  v_lshlrev_b32 v76, 3, v76
+  v_lshrrev_b32 v75, 4, v74
+  v_add_u32 v75, vcc, 8, v75
+  v_mul_lo_u32 v75, v75, s27
+  v_add_u32 v76, vcc, v76, v75
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
   s_add_u32 s100, s100, s27
@@ -270,6 +282,7 @@ gemm_scalar_32x128:
   s_load_dwordx16 s[80:95], s[8:9], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
+  buffer_load_dword v75, v76, s[96:99], s100 offen
   s_waitcnt vmcnt(6)
   v_mac_f32 v0, s32, v64
   v_mac_f32 v1, s33, v64
@@ -789,8 +802,15 @@ gemm_scalar_32x128:
 .Lgemm_scalar_32x128_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x20
+  s_load_dwordx4 s[96:99], s[38:39], 0x40
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_waitcnt lgkmcnt(0)
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -799,6 +819,8 @@ gemm_scalar_32x128:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_scalar_32x128_reduce
   s_mov_b64 exec, -1
   v_add_u32 v75, vcc, s2, v74
   v_cmp_gt_u32 vcc, s25, v75
@@ -889,7 +911,6 @@ gemm_scalar_32x128:
   buffer_store_dword v30, v75, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v31, v75, s[16:19], s3 offen
-  s_add_u32 s3, s3, s29
   s_mov_b64 exec, -1
   v_add_u32 v75, vcc, s2, v74
   v_add_u32 v75, vcc, 64, v75
@@ -981,7 +1002,209 @@ gemm_scalar_32x128:
   buffer_store_dword v62, v75, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v63, v75, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_scalar_32x128_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v64, 4, v74
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v65, vcc, s3, v64
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v64, vcc, s3, v64
+  ds_write_b128 v64, v[0:3] offset:0
+  ds_write_b128 v64, v[4:7] offset:1024
+  ds_write_b128 v64, v[8:11] offset:2048
+  ds_write_b128 v64, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v65 offset:0
+  ds_read_b128 v[4:7], v65 offset:4096
+  ds_read_b128 v[8:11], v65 offset:8192
+  ds_read_b128 v[12:15], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_barrier
+  ds_write_b128 v64, v[16:19] offset:0
+  ds_write_b128 v64, v[20:23] offset:1024
+  ds_write_b128 v64, v[24:27] offset:2048
+  ds_write_b128 v64, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v65 offset:0
+  ds_read_b128 v[20:23], v65 offset:4096
+  ds_read_b128 v[24:27], v65 offset:8192
+  ds_read_b128 v[28:31], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_barrier
+  ds_write_b128 v64, v[32:35] offset:0
+  ds_write_b128 v64, v[36:39] offset:1024
+  ds_write_b128 v64, v[40:43] offset:2048
+  ds_write_b128 v64, v[44:47] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v65 offset:0
+  ds_read_b128 v[36:39], v65 offset:4096
+  ds_read_b128 v[40:43], v65 offset:8192
+  ds_read_b128 v[44:47], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  s_barrier
+  ds_write_b128 v64, v[48:51] offset:0
+  ds_write_b128 v64, v[52:55] offset:1024
+  ds_write_b128 v64, v[56:59] offset:2048
+  ds_write_b128 v64, v[60:63] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v65 offset:0
+  ds_read_b128 v[52:55], v65 offset:4096
+  ds_read_b128 v[56:59], v65 offset:8192
+  ds_read_b128 v[60:63], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v75, vcc, s2, v74
+  v_cmp_gt_u32 vcc, s25, v75
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_scalar_32x128_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v77, s96
+  v_rcp_f32 v77, v77
+  v_cvt_f32_u32 v78, v75
+  v_mul_f32 v77, v77, v78
+  v_cvt_u32_f32 v76, v77
+  v_mul_lo_u32 v77, v76, s96
+  v_sub_u32 v75, vcc, v75, v77
+  v_mov_b32 v78, s96
+  v_cmp_gt_i32 vcc, 0, v75
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_subbrev_u32 v76, vcc, 0, v76, vcc
+  v_add_u32 v75, vcc, v75, v77
+  v_cmp_ge_i32 vcc, v75, v78
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_addc_u32 v76, vcc, 0, v76, vcc
+  v_sub_u32 v75, vcc, v75, v77
+  v_mul_lo_u32 v75, v75, s30
+  v_mul_lo_u32 v76, v76, s31
+  v_add_u32 v75, vcc, v75, v76
+  v_lshlrev_b32 v75, 2, v75
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v75, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v75, s[16:19], s3 offen
+  s_mul_i32 s5, s29, 12
+  s_add_u32 s3, s3, s5
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v16, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v75, s[16:19], s3 offen
+  s_mov_b64 exec, -1
+  v_add_u32 v75, vcc, s2, v74
+  v_add_u32 v75, vcc, 64, v75
+  v_cmp_gt_u32 vcc, s25, v75
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_scalar_32x128_done
+  ; columns 64 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v77, s96
+  v_rcp_f32 v77, v77
+  v_cvt_f32_u32 v78, v75
+  v_mul_f32 v77, v77, v78
+  v_cvt_u32_f32 v76, v77
+  v_mul_lo_u32 v77, v76, s96
+  v_sub_u32 v75, vcc, v75, v77
+  v_mov_b32 v78, s96
+  v_cmp_gt_i32 vcc, 0, v75
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_subbrev_u32 v76, vcc, 0, v76, vcc
+  v_add_u32 v75, vcc, v75, v77
+  v_cmp_ge_i32 vcc, v75, v78
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_addc_u32 v76, vcc, 0, v76, vcc
+  v_sub_u32 v75, vcc, v75, v77
+  v_mul_lo_u32 v75, v75, s30
+  v_mul_lo_u32 v76, v76, s31
+  v_add_u32 v75, vcc, v75, v76
+  v_lshlrev_b32 v75, 2, v75
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v32, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v33, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v34, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v35, v75, s[16:19], s3 offen
+  s_mul_i32 s5, s29, 12
+  s_add_u32 s3, s3, s5
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v48, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v49, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v50, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v51, v75, s[16:19], s3 offen
 .Lgemm_scalar_32x128_done:
   s_endpgm
 .Lgemm_scalar_32x128_end:
@@ -1017,6 +1240,7 @@ gemm_scalar_32x64:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v37, 6, v0
   v_readfirstlane_b32 s5, v37
   v_and_b32 v37, 63, v0
@@ -1037,7 +1261,6 @@ gemm_scalar_32x64:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -1049,14 +1272,15 @@ gemm_scalar_32x64:
   s_cbranch_scc1 .Lgemm_scalar_32x64_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_scalar_32x64_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_lshl_b32 s28, s28, 2
   s_sub_u32 s5, s26, 1
@@ -1073,7 +1297,7 @@ gemm_scalar_32x64:
   v_add_u32 v36, vcc, s2, v37
   v_min_u32 v36, s5, v36
   v_lshlrev_b32 v36, 2, v36
-  s_mul_i32 s10, s3, s28
+  s_mul_i32 s10, s97, s28
   buffer_load_dword v32, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
   buffer_load_dword v33, v36, s[12:15], s10 offen
@@ -1082,9 +1306,9 @@ gemm_scalar_32x64:
   s_add_u32 s10, s10, s28
   buffer_load_dword v35, v36, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -1092,6 +1316,17 @@ gemm_scalar_32x64:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 128
+  v_and_b32 v39, 15, v37
+  v_lshlrev_b32 v39, 3, v39
+  v_lshrrev_b32 v38, 4, v37
+  v_add_u32 v38, vcc, 8, v38
+  v_mul_lo_u32 v38, v38, s27
+  v_add_u32 v39, vcc, v39, v38
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
   s_add_u32 s100, s100, s27
@@ -1182,6 +1417,7 @@ gemm_scalar_32x64:
   s_load_dwordx16 s[80:95], s[8:9], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
+  buffer_load_dword v38, v39, s[96:99], s100 offen
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s32, v32
   v_mac_f32 v1, s33, v32
@@ -1470,8 +1706,15 @@ gemm_scalar_32x64:
 .Lgemm_scalar_32x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x20
+  s_load_dwordx4 s[96:99], s[38:39], 0x40
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_waitcnt lgkmcnt(0)
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -1480,6 +1723,8 @@ gemm_scalar_32x64:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_scalar_32x64_reduce
   s_mov_b64 exec, -1
   v_add_u32 v38, vcc, s2, v37
   v_cmp_gt_u32 vcc, s25, v38
@@ -1570,7 +1815,112 @@ gemm_scalar_32x64:
   buffer_store_dword v30, v38, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v31, v38, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_scalar_32x64_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v32, 4, v37
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v33, vcc, s3, v32
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v32, vcc, s3, v32
+  ds_write_b128 v32, v[0:3] offset:0
+  ds_write_b128 v32, v[4:7] offset:1024
+  ds_write_b128 v32, v[8:11] offset:2048
+  ds_write_b128 v32, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v33 offset:0
+  ds_read_b128 v[4:7], v33 offset:4096
+  ds_read_b128 v[8:11], v33 offset:8192
+  ds_read_b128 v[12:15], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_barrier
+  ds_write_b128 v32, v[16:19] offset:0
+  ds_write_b128 v32, v[20:23] offset:1024
+  ds_write_b128 v32, v[24:27] offset:2048
+  ds_write_b128 v32, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v33 offset:0
+  ds_read_b128 v[20:23], v33 offset:4096
+  ds_read_b128 v[24:27], v33 offset:8192
+  ds_read_b128 v[28:31], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v38, vcc, s2, v37
+  v_cmp_gt_u32 vcc, s25, v38
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_scalar_32x64_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v40, s96
+  v_rcp_f32 v40, v40
+  v_cvt_f32_u32 v41, v38
+  v_mul_f32 v40, v40, v41
+  v_cvt_u32_f32 v39, v40
+  v_mul_lo_u32 v40, v39, s96
+  v_sub_u32 v38, vcc, v38, v40
+  v_mov_b32 v41, s96
+  v_cmp_gt_i32 vcc, 0, v38
+  v_cndmask_b32 v40, 0, v41, vcc
+  v_subbrev_u32 v39, vcc, 0, v39, vcc
+  v_add_u32 v38, vcc, v38, v40
+  v_cmp_ge_i32 vcc, v38, v41
+  v_cndmask_b32 v40, 0, v41, vcc
+  v_addc_u32 v39, vcc, 0, v39, vcc
+  v_sub_u32 v38, vcc, v38, v40
+  v_mul_lo_u32 v38, v38, s30
+  v_mul_lo_u32 v39, v39, s31
+  v_add_u32 v38, vcc, v38, v39
+  v_lshlrev_b32 v38, 2, v38
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v38, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v38, s[16:19], s3 offen
+  s_mul_i32 s5, s29, 12
+  s_add_u32 s3, s3, s5
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v16, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v38, s[16:19], s3 offen
 .Lgemm_scalar_32x64_done:
   s_endpgm
 .Lgemm_scalar_32x64_end:
@@ -1606,6 +1956,7 @@ gemm_scalar_16x128:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v42, 6, v0
   v_readfirstlane_b32 s5, v42
   v_and_b32 v42, 63, v0
@@ -1626,7 +1977,6 @@ gemm_scalar_16x128:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -1638,14 +1988,15 @@ gemm_scalar_16x128:
   s_cbranch_scc1 .Lgemm_scalar_16x128_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_scalar_16x128_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_lshl_b32 s28, s28, 2
   s_sub_u32 s5, s26, 1
@@ -1666,7 +2017,7 @@ gemm_scalar_16x128:
   v_add_u32 v41, vcc, 64, v41
   v_min_u32 v41, s5, v41
   v_lshlrev_b32 v41, 2, v41
-  s_mul_i32 s10, s3, s28
+  s_mul_i32 s10, s97, s28
   buffer_load_dword v32, v40, s[12:15], s10 offen
   buffer_load_dword v33, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
@@ -1679,9 +2030,9 @@ gemm_scalar_16x128:
   buffer_load_dword v38, v40, s[12:15], s10 offen
   buffer_load_dword v39, v41, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -1689,6 +2040,17 @@ gemm_scalar_16x128:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 64
+  v_and_b32 v44, 15, v42
+  v_lshlrev_b32 v44, 2, v44
+  v_lshrrev_b32 v43, 4, v42
+  v_add_u32 v43, vcc, 8, v43
+  v_mul_lo_u32 v43, v43, s27
+  v_add_u32 v44, vcc, v44, v43
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
@@ -1782,6 +2144,7 @@ gemm_scalar_16x128:
   s_load_dwordx16 s[80:95], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
+  buffer_load_dword v43, v44, s[96:99], s100 offen
   s_waitcnt vmcnt(6)
   v_mac_f32 v0, s32, v32
   v_mac_f32 v1, s33, v32
@@ -2068,8 +2431,15 @@ gemm_scalar_16x128:
 .Lgemm_scalar_16x128_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x20
+  s_load_dwordx4 s[96:99], s[38:39], 0x40
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_waitcnt lgkmcnt(0)
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -2078,6 +2448,8 @@ gemm_scalar_16x128:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_scalar_16x128_reduce
   s_mov_b64 exec, -1
   v_add_u32 v43, vcc, s2, v42
   v_cmp_gt_u32 vcc, s25, v43
@@ -2136,7 +2508,6 @@ gemm_scalar_16x128:
   buffer_store_dword v14, v43, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v15, v43, s[16:19], s3 offen
-  s_add_u32 s3, s3, s29
   s_mov_b64 exec, -1
   v_add_u32 v43, vcc, s2, v42
   v_add_u32 v43, vcc, 64, v43
@@ -2196,7 +2567,137 @@ gemm_scalar_16x128:
   buffer_store_dword v30, v43, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v31, v43, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_scalar_16x128_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v32, 4, v42
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v33, vcc, s3, v32
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v32, vcc, s3, v32
+  ds_write_b128 v32, v[0:3] offset:0
+  ds_write_b128 v32, v[4:7] offset:1024
+  ds_write_b128 v32, v[8:11] offset:2048
+  ds_write_b128 v32, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v33 offset:0
+  ds_read_b128 v[4:7], v33 offset:4096
+  ds_read_b128 v[8:11], v33 offset:8192
+  ds_read_b128 v[12:15], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_barrier
+  ds_write_b128 v32, v[16:19] offset:0
+  ds_write_b128 v32, v[20:23] offset:1024
+  ds_write_b128 v32, v[24:27] offset:2048
+  ds_write_b128 v32, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v33 offset:0
+  ds_read_b128 v[20:23], v33 offset:4096
+  ds_read_b128 v[24:27], v33 offset:8192
+  ds_read_b128 v[28:31], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v43, vcc, s2, v42
+  v_cmp_gt_u32 vcc, s25, v43
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_scalar_16x128_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v45, s96
+  v_rcp_f32 v45, v45
+  v_cvt_f32_u32 v46, v43
+  v_mul_f32 v45, v45, v46
+  v_cvt_u32_f32 v44, v45
+  v_mul_lo_u32 v45, v44, s96
+  v_sub_u32 v43, vcc, v43, v45
+  v_mov_b32 v46, s96
+  v_cmp_gt_i32 vcc, 0, v43
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_subbrev_u32 v44, vcc, 0, v44, vcc
+  v_add_u32 v43, vcc, v43, v45
+  v_cmp_ge_i32 vcc, v43, v46
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_addc_u32 v44, vcc, 0, v44, vcc
+  v_sub_u32 v43, vcc, v43, v45
+  v_mul_lo_u32 v43, v43, s30
+  v_mul_lo_u32 v44, v44, s31
+  v_add_u32 v43, vcc, v43, v44
+  v_lshlrev_b32 v43, 2, v43
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v43, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v43, s[16:19], s3 offen
+  s_mov_b64 exec, -1
+  v_add_u32 v43, vcc, s2, v42
+  v_add_u32 v43, vcc, 64, v43
+  v_cmp_gt_u32 vcc, s25, v43
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_scalar_16x128_done
+  ; columns 64 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v45, s96
+  v_rcp_f32 v45, v45
+  v_cvt_f32_u32 v46, v43
+  v_mul_f32 v45, v45, v46
+  v_cvt_u32_f32 v44, v45
+  v_mul_lo_u32 v45, v44, s96
+  v_sub_u32 v43, vcc, v43, v45
+  v_mov_b32 v46, s96
+  v_cmp_gt_i32 vcc, 0, v43
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_subbrev_u32 v44, vcc, 0, v44, vcc
+  v_add_u32 v43, vcc, v43, v45
+  v_cmp_ge_i32 vcc, v43, v46
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_addc_u32 v44, vcc, 0, v44, vcc
+  v_sub_u32 v43, vcc, v43, v45
+  v_mul_lo_u32 v43, v43, s30
+  v_mul_lo_u32 v44, v44, s31
+  v_add_u32 v43, vcc, v43, v44
+  v_lshlrev_b32 v43, 2, v43
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v16, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v43, s[16:19], s3 offen
 .Lgemm_scalar_16x128_done:
   s_endpgm
 .Lgemm_scalar_16x128_end:
@@ -2232,6 +2733,7 @@ gemm_scalar_16x64:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v21, 6, v0
   v_readfirstlane_b32 s5, v21
   v_and_b32 v21, 63, v0
@@ -2252,7 +2754,6 @@ gemm_scalar_16x64:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -2264,14 +2765,15 @@ gemm_scalar_16x64:
   s_cbranch_scc1 .Lgemm_scalar_16x64_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_scalar_16x64_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_lshl_b32 s28, s28, 2
   s_sub_u32 s5, s26, 1
@@ -2288,7 +2790,7 @@ gemm_scalar_16x64:
   v_add_u32 v20, vcc, s2, v21
   v_min_u32 v20, s5, v20
   v_lshlrev_b32 v20, 2, v20
-  s_mul_i32 s10, s3, s28
+  s_mul_i32 s10, s97, s28
   buffer_load_dword v16, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
   buffer_load_dword v17, v20, s[12:15], s10 offen
@@ -2297,9 +2799,9 @@ gemm_scalar_16x64:
   s_add_u32 s10, s10, s28
   buffer_load_dword v19, v20, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -2307,6 +2809,17 @@ gemm_scalar_16x64:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 64
+  v_and_b32 v23, 15, v21
+  v_lshlrev_b32 v23, 2, v23
+  v_lshrrev_b32 v22, 4, v21
+  v_add_u32 v22, vcc, 8, v22
+  v_mul_lo_u32 v22, v22, s27
+  v_add_u32 v23, vcc, v23, v22
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
@@ -2368,6 +2881,7 @@ gemm_scalar_16x64:
   s_load_dwordx16 s[80:95], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
+  buffer_load_dword v22, v23, s[96:99], s100 offen
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s32, v16
   v_mac_f32 v1, s33, v16
@@ -2535,8 +3049,15 @@ gemm_scalar_16x64:
 .Lgemm_scalar_16x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x20
+  s_load_dwordx4 s[96:99], s[38:39], 0x40
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_waitcnt lgkmcnt(0)
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -2545,6 +3066,8 @@ gemm_scalar_16x64:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_scalar_16x64_reduce
   s_mov_b64 exec, -1
   v_add_u32 v22, vcc, s2, v21
   v_cmp_gt_u32 vcc, s25, v22
@@ -2603,7 +3126,76 @@ gemm_scalar_16x64:
   buffer_store_dword v14, v22, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v15, v22, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_scalar_16x64_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v16, 4, v21
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v17, vcc, s3, v16
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v16, vcc, s3, v16
+  ds_write_b128 v16, v[0:3] offset:0
+  ds_write_b128 v16, v[4:7] offset:1024
+  ds_write_b128 v16, v[8:11] offset:2048
+  ds_write_b128 v16, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v17 offset:0
+  ds_read_b128 v[4:7], v17 offset:4096
+  ds_read_b128 v[8:11], v17 offset:8192
+  ds_read_b128 v[12:15], v17 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v22, vcc, s2, v21
+  v_cmp_gt_u32 vcc, s25, v22
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_scalar_16x64_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v24, s96
+  v_rcp_f32 v24, v24
+  v_cvt_f32_u32 v25, v22
+  v_mul_f32 v24, v24, v25
+  v_cvt_u32_f32 v23, v24
+  v_mul_lo_u32 v24, v23, s96
+  v_sub_u32 v22, vcc, v22, v24
+  v_mov_b32 v25, s96
+  v_cmp_gt_i32 vcc, 0, v22
+  v_cndmask_b32 v24, 0, v25, vcc
+  v_subbrev_u32 v23, vcc, 0, v23, vcc
+  v_add_u32 v22, vcc, v22, v24
+  v_cmp_ge_i32 vcc, v22, v25
+  v_cndmask_b32 v24, 0, v25, vcc
+  v_addc_u32 v23, vcc, 0, v23, vcc
+  v_sub_u32 v22, vcc, v22, v24
+  v_mul_lo_u32 v22, v22, s30
+  v_mul_lo_u32 v23, v23, s31
+  v_add_u32 v22, vcc, v22, v23
+  v_lshlrev_b32 v22, 2, v22
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v22, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v22, s[16:19], s3 offen
 .Lgemm_scalar_16x64_done:
   s_endpgm
 .Lgemm_scalar_16x64_end:
@@ -2639,6 +3231,7 @@ gemm_scalar_8x64:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v13, 6, v0
   v_readfirstlane_b32 s5, v13
   v_and_b32 v13, 63, v0
@@ -2659,7 +3252,6 @@ gemm_scalar_8x64:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -2671,14 +3263,15 @@ gemm_scalar_8x64:
   s_cbranch_scc1 .Lgemm_scalar_8x64_done
   s_sub_u32 s3, s24, 8
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_scalar_8x64_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   ; bytes of B: rows that are loaded ahead beyond K read as 0
   s_lshl_b32 s28, s28, 2
   s_sub_u32 s5, s26, 1
@@ -2695,7 +3288,7 @@ gemm_scalar_8x64:
   v_add_u32 v12, vcc, s2, v13
   v_min_u32 v12, s5, v12
   v_lshlrev_b32 v12, 2, v12
-  s_mul_i32 s10, s3, s28
+  s_mul_i32 s10, s97, s28
   buffer_load_dword v8, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
   buffer_load_dword v9, v12, s[12:15], s10 offen
@@ -2704,9 +3297,9 @@ gemm_scalar_8x64:
   s_add_u32 s10, s10, s28
   buffer_load_dword v11, v12, s[12:15], s10 offen
   s_add_u32 s10, s10, s28
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -2714,6 +3307,17 @@ gemm_scalar_8x64:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 32
+  v_and_b32 v15, 15, v13
+  v_lshlrev_b32 v15, 2, v15
+  v_lshrrev_b32 v14, 4, v13
+  v_add_u32 v14, vcc, 8, v14
+  v_mul_lo_u32 v14, v14, s27
+  v_add_u32 v15, vcc, v15, v14
   s_load_dwordx8 s[32:39], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
@@ -2771,6 +3375,7 @@ gemm_scalar_8x64:
   s_load_dwordx8 s[88:95], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
+  buffer_load_dword v14, v15, s[96:99], s100 offen
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s32, v8
   v_mac_f32 v1, s33, v8
@@ -2828,6 +3433,7 @@ gemm_scalar_8x64:
   s_load_dwordx8 s[56:63], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
+  buffer_load_dword v14, v15, s[96:99], s100 offen
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s64, v8
   v_mac_f32 v1, s65, v8
@@ -2996,8 +3602,15 @@ gemm_scalar_8x64:
 .Lgemm_scalar_8x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x20
+  s_load_dwordx4 s[96:99], s[38:39], 0x40
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_waitcnt lgkmcnt(0)
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -3048,7 +3661,6 @@ gemm_scalar_8x64:
   buffer_store_dword v6, v14, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v7, v14, s[16:19], s3 offen
-  s_add_u32 s3, s3, s29
 .Lgemm_scalar_8x64_done:
   s_endpgm
 .Lgemm_scalar_8x64_end:
@@ -3106,7 +3718,6 @@ gemm_gather_32x128:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -3118,14 +3729,15 @@ gemm_gather_32x128:
   s_cbranch_scc1 .Lgemm_gather_32x128_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_gather_32x128_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   s_mov_b64 s[36:37], s[14:15]
   s_mov_b32 s12, s36
   s_and_b32 s13, s37, 0xffff
@@ -3147,7 +3759,7 @@ gemm_gather_32x128:
   v_lshlrev_b32 v73, 2, v73
   buffer_load_dword v73, v73, s[40:43], 0 offen
   ; table of row offsets: four for the ring, then two loads of two in every four steps
-  s_lshl_b32 s3, s3, 2
+  s_lshl_b32 s3, s97, 2
   s_add_u32 s20, s32, s3
   s_addc_u32 s21, s33, 0
   s_load_dwordx4 s[16:19], s[20:21], 0x0
@@ -3161,9 +3773,9 @@ gemm_gather_32x128:
   buffer_load_dword v70, v72, s[12:15], s19 offen
   buffer_load_dword v71, v73, s[12:15], s19 offen
   s_load_dwordx2 s[16:17], s[20:21], 0x10
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -3171,6 +3783,17 @@ gemm_gather_32x128:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 128
+  v_and_b32 v76, 15, v74
+  v_lshlrev_b32 v76, 3, v76
+  v_lshrrev_b32 v75, 4, v74
+  v_add_u32 v75, vcc, 8, v75
+  v_mul_lo_u32 v75, v75, s27
+  v_add_u32 v76, vcc, v76, v75
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
   s_add_u32 s100, s100, s27
@@ -3326,6 +3949,7 @@ gemm_gather_32x128:
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
   s_load_dwordx2 s[18:19], s[20:21], 0x18
+  buffer_load_dword v75, v76, s[96:99], s100 offen
   s_waitcnt vmcnt(6)
   v_mac_f32 v0, s32, v64
   v_mac_f32 v1, s33, v64
@@ -3845,12 +4469,15 @@ gemm_gather_32x128:
 .Lgemm_gather_32x128_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the loop used C's pointer for the table
-  s_mov_b64 s[32:33], flat_scratch
-  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x30
+  s_load_dwordx4 s[96:99], s[38:39], 0x50
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x60
   s_waitcnt lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -3859,6 +4486,8 @@ gemm_gather_32x128:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_gather_32x128_reduce
   s_mov_b64 exec, -1
   v_add_u32 v75, vcc, s2, v74
   v_cmp_gt_u32 vcc, s25, v75
@@ -3949,7 +4578,6 @@ gemm_gather_32x128:
   buffer_store_dword v30, v75, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v31, v75, s[16:19], s3 offen
-  s_add_u32 s3, s3, s29
   s_mov_b64 exec, -1
   v_add_u32 v75, vcc, s2, v74
   v_add_u32 v75, vcc, 64, v75
@@ -4041,7 +4669,209 @@ gemm_gather_32x128:
   buffer_store_dword v62, v75, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v63, v75, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_gather_32x128_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v64, 4, v74
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v65, vcc, s3, v64
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v64, vcc, s3, v64
+  ds_write_b128 v64, v[0:3] offset:0
+  ds_write_b128 v64, v[4:7] offset:1024
+  ds_write_b128 v64, v[8:11] offset:2048
+  ds_write_b128 v64, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v65 offset:0
+  ds_read_b128 v[4:7], v65 offset:4096
+  ds_read_b128 v[8:11], v65 offset:8192
+  ds_read_b128 v[12:15], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_barrier
+  ds_write_b128 v64, v[16:19] offset:0
+  ds_write_b128 v64, v[20:23] offset:1024
+  ds_write_b128 v64, v[24:27] offset:2048
+  ds_write_b128 v64, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v65 offset:0
+  ds_read_b128 v[20:23], v65 offset:4096
+  ds_read_b128 v[24:27], v65 offset:8192
+  ds_read_b128 v[28:31], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_barrier
+  ds_write_b128 v64, v[32:35] offset:0
+  ds_write_b128 v64, v[36:39] offset:1024
+  ds_write_b128 v64, v[40:43] offset:2048
+  ds_write_b128 v64, v[44:47] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v65 offset:0
+  ds_read_b128 v[36:39], v65 offset:4096
+  ds_read_b128 v[40:43], v65 offset:8192
+  ds_read_b128 v[44:47], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  s_barrier
+  ds_write_b128 v64, v[48:51] offset:0
+  ds_write_b128 v64, v[52:55] offset:1024
+  ds_write_b128 v64, v[56:59] offset:2048
+  ds_write_b128 v64, v[60:63] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v65 offset:0
+  ds_read_b128 v[52:55], v65 offset:4096
+  ds_read_b128 v[56:59], v65 offset:8192
+  ds_read_b128 v[60:63], v65 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v75, vcc, s2, v74
+  v_cmp_gt_u32 vcc, s25, v75
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_32x128_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v77, s96
+  v_rcp_f32 v77, v77
+  v_cvt_f32_u32 v78, v75
+  v_mul_f32 v77, v77, v78
+  v_cvt_u32_f32 v76, v77
+  v_mul_lo_u32 v77, v76, s96
+  v_sub_u32 v75, vcc, v75, v77
+  v_mov_b32 v78, s96
+  v_cmp_gt_i32 vcc, 0, v75
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_subbrev_u32 v76, vcc, 0, v76, vcc
+  v_add_u32 v75, vcc, v75, v77
+  v_cmp_ge_i32 vcc, v75, v78
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_addc_u32 v76, vcc, 0, v76, vcc
+  v_sub_u32 v75, vcc, v75, v77
+  v_mul_lo_u32 v75, v75, s30
+  v_mul_lo_u32 v76, v76, s31
+  v_add_u32 v75, vcc, v75, v76
+  v_lshlrev_b32 v75, 2, v75
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v75, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v75, s[16:19], s3 offen
+  s_mul_i32 s5, s29, 12
+  s_add_u32 s3, s3, s5
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v16, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v75, s[16:19], s3 offen
+  s_mov_b64 exec, -1
+  v_add_u32 v75, vcc, s2, v74
+  v_add_u32 v75, vcc, 64, v75
+  v_cmp_gt_u32 vcc, s25, v75
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_32x128_done
+  ; columns 64 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v77, s96
+  v_rcp_f32 v77, v77
+  v_cvt_f32_u32 v78, v75
+  v_mul_f32 v77, v77, v78
+  v_cvt_u32_f32 v76, v77
+  v_mul_lo_u32 v77, v76, s96
+  v_sub_u32 v75, vcc, v75, v77
+  v_mov_b32 v78, s96
+  v_cmp_gt_i32 vcc, 0, v75
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_subbrev_u32 v76, vcc, 0, v76, vcc
+  v_add_u32 v75, vcc, v75, v77
+  v_cmp_ge_i32 vcc, v75, v78
+  v_cndmask_b32 v77, 0, v78, vcc
+  v_addc_u32 v76, vcc, 0, v76, vcc
+  v_sub_u32 v75, vcc, v75, v77
+  v_mul_lo_u32 v75, v75, s30
+  v_mul_lo_u32 v76, v76, s31
+  v_add_u32 v75, vcc, v75, v76
+  v_lshlrev_b32 v75, 2, v75
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v32, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v33, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v34, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v35, v75, s[16:19], s3 offen
+  s_mul_i32 s5, s29, 12
+  s_add_u32 s3, s3, s5
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v48, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v49, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v50, v75, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v51, v75, s[16:19], s3 offen
 .Lgemm_gather_32x128_done:
   s_endpgm
 .Lgemm_gather_32x128_end:
@@ -4099,7 +4929,6 @@ gemm_gather_32x64:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -4111,14 +4940,15 @@ gemm_gather_32x64:
   s_cbranch_scc1 .Lgemm_gather_32x64_done
   s_sub_u32 s3, s24, 32
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_gather_32x64_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   s_mov_b64 s[36:37], s[14:15]
   s_mov_b32 s12, s36
   s_and_b32 s13, s37, 0xffff
@@ -4135,7 +4965,7 @@ gemm_gather_32x64:
   v_lshlrev_b32 v36, 2, v36
   buffer_load_dword v36, v36, s[40:43], 0 offen
   ; table of row offsets: four for the ring, then two loads of two in every four steps
-  s_lshl_b32 s3, s3, 2
+  s_lshl_b32 s3, s97, 2
   s_add_u32 s20, s32, s3
   s_addc_u32 s21, s33, 0
   s_load_dwordx4 s[16:19], s[20:21], 0x0
@@ -4145,9 +4975,9 @@ gemm_gather_32x64:
   buffer_load_dword v34, v36, s[12:15], s18 offen
   buffer_load_dword v35, v36, s[12:15], s19 offen
   s_load_dwordx2 s[16:17], s[20:21], 0x10
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -4155,6 +4985,17 @@ gemm_gather_32x64:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 128
+  v_and_b32 v39, 15, v37
+  v_lshlrev_b32 v39, 3, v39
+  v_lshrrev_b32 v38, 4, v37
+  v_add_u32 v38, vcc, 8, v38
+  v_mul_lo_u32 v38, v38, s27
+  v_add_u32 v39, vcc, v39, v38
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_load_dwordx16 s[48:63], s[8:9], s100
   s_add_u32 s100, s100, s27
@@ -4246,6 +5087,7 @@ gemm_gather_32x64:
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
   s_load_dwordx2 s[18:19], s[20:21], 0x18
+  buffer_load_dword v38, v39, s[96:99], s100 offen
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s32, v32
   v_mac_f32 v1, s33, v32
@@ -4534,12 +5376,15 @@ gemm_gather_32x64:
 .Lgemm_gather_32x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the loop used C's pointer for the table
-  s_mov_b64 s[32:33], flat_scratch
-  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x30
+  s_load_dwordx4 s[96:99], s[38:39], 0x50
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x60
   s_waitcnt lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -4548,6 +5393,8 @@ gemm_gather_32x64:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_gather_32x64_reduce
   s_mov_b64 exec, -1
   v_add_u32 v38, vcc, s2, v37
   v_cmp_gt_u32 vcc, s25, v38
@@ -4638,7 +5485,112 @@ gemm_gather_32x64:
   buffer_store_dword v30, v38, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v31, v38, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_gather_32x64_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v32, 4, v37
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v33, vcc, s3, v32
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v32, vcc, s3, v32
+  ds_write_b128 v32, v[0:3] offset:0
+  ds_write_b128 v32, v[4:7] offset:1024
+  ds_write_b128 v32, v[8:11] offset:2048
+  ds_write_b128 v32, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v33 offset:0
+  ds_read_b128 v[4:7], v33 offset:4096
+  ds_read_b128 v[8:11], v33 offset:8192
+  ds_read_b128 v[12:15], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_barrier
+  ds_write_b128 v32, v[16:19] offset:0
+  ds_write_b128 v32, v[20:23] offset:1024
+  ds_write_b128 v32, v[24:27] offset:2048
+  ds_write_b128 v32, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v33 offset:0
+  ds_read_b128 v[20:23], v33 offset:4096
+  ds_read_b128 v[24:27], v33 offset:8192
+  ds_read_b128 v[28:31], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v38, vcc, s2, v37
+  v_cmp_gt_u32 vcc, s25, v38
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_32x64_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v40, s96
+  v_rcp_f32 v40, v40
+  v_cvt_f32_u32 v41, v38
+  v_mul_f32 v40, v40, v41
+  v_cvt_u32_f32 v39, v40
+  v_mul_lo_u32 v40, v39, s96
+  v_sub_u32 v38, vcc, v38, v40
+  v_mov_b32 v41, s96
+  v_cmp_gt_i32 vcc, 0, v38
+  v_cndmask_b32 v40, 0, v41, vcc
+  v_subbrev_u32 v39, vcc, 0, v39, vcc
+  v_add_u32 v38, vcc, v38, v40
+  v_cmp_ge_i32 vcc, v38, v41
+  v_cndmask_b32 v40, 0, v41, vcc
+  v_addc_u32 v39, vcc, 0, v39, vcc
+  v_sub_u32 v38, vcc, v38, v40
+  v_mul_lo_u32 v38, v38, s30
+  v_mul_lo_u32 v39, v39, s31
+  v_add_u32 v38, vcc, v38, v39
+  v_lshlrev_b32 v38, 2, v38
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v38, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v38, s[16:19], s3 offen
+  s_mul_i32 s5, s29, 12
+  s_add_u32 s3, s3, s5
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v16, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v38, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v38, s[16:19], s3 offen
 .Lgemm_gather_32x64_done:
   s_endpgm
 .Lgemm_gather_32x64_end:
@@ -4696,7 +5648,6 @@ gemm_gather_16x128:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -4708,14 +5659,15 @@ gemm_gather_16x128:
   s_cbranch_scc1 .Lgemm_gather_16x128_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_gather_16x128_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   s_mov_b64 s[36:37], s[14:15]
   s_mov_b32 s12, s36
   s_and_b32 s13, s37, 0xffff
@@ -4737,7 +5689,7 @@ gemm_gather_16x128:
   v_lshlrev_b32 v41, 2, v41
   buffer_load_dword v41, v41, s[40:43], 0 offen
   ; table of row offsets: four for the ring, then two loads of two in every four steps
-  s_lshl_b32 s3, s3, 2
+  s_lshl_b32 s3, s97, 2
   s_add_u32 s20, s32, s3
   s_addc_u32 s21, s33, 0
   s_load_dwordx4 s[16:19], s[20:21], 0x0
@@ -4751,9 +5703,9 @@ gemm_gather_16x128:
   buffer_load_dword v38, v40, s[12:15], s19 offen
   buffer_load_dword v39, v41, s[12:15], s19 offen
   s_load_dwordx2 s[16:17], s[20:21], 0x10
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -4761,6 +5713,17 @@ gemm_gather_16x128:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 64
+  v_and_b32 v44, 15, v42
+  v_lshlrev_b32 v44, 2, v44
+  v_lshrrev_b32 v43, 4, v42
+  v_add_u32 v43, vcc, 8, v43
+  v_mul_lo_u32 v43, v43, s27
+  v_add_u32 v44, vcc, v44, v43
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
@@ -4855,6 +5818,7 @@ gemm_gather_16x128:
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
   s_load_dwordx2 s[18:19], s[20:21], 0x18
+  buffer_load_dword v43, v44, s[96:99], s100 offen
   s_waitcnt vmcnt(6)
   v_mac_f32 v0, s32, v32
   v_mac_f32 v1, s33, v32
@@ -5141,12 +6105,15 @@ gemm_gather_16x128:
 .Lgemm_gather_16x128_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the loop used C's pointer for the table
-  s_mov_b64 s[32:33], flat_scratch
-  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x30
+  s_load_dwordx4 s[96:99], s[38:39], 0x50
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x60
   s_waitcnt lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -5155,6 +6122,8 @@ gemm_gather_16x128:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_gather_16x128_reduce
   s_mov_b64 exec, -1
   v_add_u32 v43, vcc, s2, v42
   v_cmp_gt_u32 vcc, s25, v43
@@ -5213,7 +6182,6 @@ gemm_gather_16x128:
   buffer_store_dword v14, v43, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v15, v43, s[16:19], s3 offen
-  s_add_u32 s3, s3, s29
   s_mov_b64 exec, -1
   v_add_u32 v43, vcc, s2, v42
   v_add_u32 v43, vcc, 64, v43
@@ -5273,7 +6241,137 @@ gemm_gather_16x128:
   buffer_store_dword v30, v43, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v31, v43, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_gather_16x128_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v32, 4, v42
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v33, vcc, s3, v32
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v32, vcc, s3, v32
+  ds_write_b128 v32, v[0:3] offset:0
+  ds_write_b128 v32, v[4:7] offset:1024
+  ds_write_b128 v32, v[8:11] offset:2048
+  ds_write_b128 v32, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v33 offset:0
+  ds_read_b128 v[4:7], v33 offset:4096
+  ds_read_b128 v[8:11], v33 offset:8192
+  ds_read_b128 v[12:15], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_barrier
+  ds_write_b128 v32, v[16:19] offset:0
+  ds_write_b128 v32, v[20:23] offset:1024
+  ds_write_b128 v32, v[24:27] offset:2048
+  ds_write_b128 v32, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v33 offset:0
+  ds_read_b128 v[20:23], v33 offset:4096
+  ds_read_b128 v[24:27], v33 offset:8192
+  ds_read_b128 v[28:31], v33 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v43, vcc, s2, v42
+  v_cmp_gt_u32 vcc, s25, v43
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_16x128_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v45, s96
+  v_rcp_f32 v45, v45
+  v_cvt_f32_u32 v46, v43
+  v_mul_f32 v45, v45, v46
+  v_cvt_u32_f32 v44, v45
+  v_mul_lo_u32 v45, v44, s96
+  v_sub_u32 v43, vcc, v43, v45
+  v_mov_b32 v46, s96
+  v_cmp_gt_i32 vcc, 0, v43
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_subbrev_u32 v44, vcc, 0, v44, vcc
+  v_add_u32 v43, vcc, v43, v45
+  v_cmp_ge_i32 vcc, v43, v46
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_addc_u32 v44, vcc, 0, v44, vcc
+  v_sub_u32 v43, vcc, v43, v45
+  v_mul_lo_u32 v43, v43, s30
+  v_mul_lo_u32 v44, v44, s31
+  v_add_u32 v43, vcc, v43, v44
+  v_lshlrev_b32 v43, 2, v43
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v43, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v43, s[16:19], s3 offen
+  s_mov_b64 exec, -1
+  v_add_u32 v43, vcc, s2, v42
+  v_add_u32 v43, vcc, 64, v43
+  v_cmp_gt_u32 vcc, s25, v43
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_16x128_done
+  ; columns 64 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v45, s96
+  v_rcp_f32 v45, v45
+  v_cvt_f32_u32 v46, v43
+  v_mul_f32 v45, v45, v46
+  v_cvt_u32_f32 v44, v45
+  v_mul_lo_u32 v45, v44, s96
+  v_sub_u32 v43, vcc, v43, v45
+  v_mov_b32 v46, s96
+  v_cmp_gt_i32 vcc, 0, v43
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_subbrev_u32 v44, vcc, 0, v44, vcc
+  v_add_u32 v43, vcc, v43, v45
+  v_cmp_ge_i32 vcc, v43, v46
+  v_cndmask_b32 v45, 0, v46, vcc
+  v_addc_u32 v44, vcc, 0, v44, vcc
+  v_sub_u32 v43, vcc, v43, v45
+  v_mul_lo_u32 v43, v43, s30
+  v_mul_lo_u32 v44, v44, s31
+  v_add_u32 v43, vcc, v43, v44
+  v_lshlrev_b32 v43, 2, v43
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v16, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v17, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v18, v43, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v19, v43, s[16:19], s3 offen
 .Lgemm_gather_16x128_done:
   s_endpgm
 .Lgemm_gather_16x128_end:
@@ -5331,7 +6429,6 @@ gemm_gather_16x64:
   s_add_u32 s4, s4, s99
   s_lshr_b32 s5, s5, s41
   s_add_u32 s3, s3, s5
-  s_mov_b64 s[20:21], s[16:17]
   s_mov_b64 s[22:23], s[18:19]
   s_mov_b64 s[6:7], s[12:13]
   ; block of rows: moved back at the edge
@@ -5343,14 +6440,15 @@ gemm_gather_16x64:
   s_cbranch_scc1 .Lgemm_gather_16x64_done
   s_sub_u32 s3, s24, 16
   s_min_u32 s1, s1, s3
-  ; slice of K: s4 is the slice, STEPS its length
-  s_mul_i32 s3, s4, s97
-  s_cmp_ge_u32 s3, s26
-  s_cbranch_scc1 .Lgemm_gather_16x64_done
-  s_sub_u32 s0, s26, s3
+  ; slice of K: s4 is the slice, WAVE its first k, STEPS its length, which is 0 beyond K
+  s_mul_i32 s5, s4, s97
+  s_min_u32 s5, s5, s26
+  s_sub_u32 s0, s26, s5
   s_min_u32 s0, s0, s97
+  s_sub_u32 s3, s26, 1
+  s_min_u32 s97, s5, s3
   s_lshl_b32 s27, s27, 2
-  s_mul_i32 s100, s3, s27
+  s_mul_i32 s100, s97, s27
   s_mov_b64 s[36:37], s[14:15]
   s_mov_b32 s12, s36
   s_and_b32 s13, s37, 0xffff
@@ -5367,7 +6465,7 @@ gemm_gather_16x64:
   v_lshlrev_b32 v20, 2, v20
   buffer_load_dword v20, v20, s[40:43], 0 offen
   ; table of row offsets: four for the ring, then two loads of two in every four steps
-  s_lshl_b32 s3, s3, 2
+  s_lshl_b32 s3, s97, 2
   s_add_u32 s20, s32, s3
   s_addc_u32 s21, s33, 0
   s_load_dwordx4 s[16:19], s[20:21], 0x0
@@ -5377,9 +6475,9 @@ gemm_gather_16x64:
   buffer_load_dword v18, v20, s[12:15], s18 offen
   buffer_load_dword v19, v20, s[12:15], s19 offen
   s_load_dwordx2 s[16:17], s[20:21], 0x10
-  s_mul_i32 s3, s4, s97
-  s_add_u32 s3, s3, s0
+  s_add_u32 s3, s97, s0
   s_sub_u32 s3, s3, 1
+  s_max_u32 s3, s3, s97
   s_mul_i32 s101, s3, s27
   ; A: base of the block's rows, and 64 bytes on
   s_lshl_b32 s3, s1, 2
@@ -5387,6 +6485,17 @@ gemm_gather_16x64:
   s_addc_u32 s7, s7, 0
   s_add_u32 s8, s6, 64
   s_addc_u32 s9, s7, 0
+  s_mov_b32 s96, s6
+  s_and_b32 s97, s7, 0xffff
+  s_mov_b32 s98, 0xffffffff
+  s_mov_b32 s99, 0x27fac
+  s_add_u32 s98, s101, 64
+  v_and_b32 v23, 15, v21
+  v_lshlrev_b32 v23, 2, v23
+  v_lshrrev_b32 v22, 4, v21
+  v_add_u32 v22, vcc, 8, v22
+  v_mul_lo_u32 v22, v22, s27
+  v_add_u32 v23, vcc, v23, v22
   s_load_dwordx16 s[32:47], s[6:7], s100
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
@@ -5449,6 +6558,7 @@ gemm_gather_16x64:
   s_add_u32 s100, s100, s27
   s_min_u32 s100, s100, s101
   s_load_dwordx2 s[18:19], s[20:21], 0x18
+  buffer_load_dword v22, v23, s[96:99], s100 offen
   s_waitcnt vmcnt(3)
   v_mac_f32 v0, s32, v16
   v_mac_f32 v1, s33, v16
@@ -5616,12 +6726,15 @@ gemm_gather_16x64:
 .Lgemm_gather_16x64_store:
   ; no load may land in a register that the epilogue uses
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the loop used C's pointer for the table
-  s_mov_b64 s[32:33], flat_scratch
-  s_load_dwordx2 s[20:21], s[32:33], 0x10
+  s_mov_b64 s[38:39], flat_scratch
+  s_load_dwordx8 s[24:31], s[38:39], 0x30
+  s_load_dwordx4 s[96:99], s[38:39], 0x50
+  s_load_dwordx2 s[20:21], s[38:39], 0x10
+  s_load_dwordx2 s[40:41], s[38:39], 0x60
   s_waitcnt lgkmcnt(0)
-  ; the slice's place in C
-  s_mul_i32 s3, s4, s98
+  ; the partial result's place in C
+  s_lshr_b32 s3, s4, s41
+  s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
   s_add_u32 s20, s20, s3
   s_addc_u32 s21, s21, 0
@@ -5630,6 +6743,8 @@ gemm_gather_16x64:
   s_mov_b32 s18, 0xffffffff
   s_mov_b32 s19, 0x27fac
   s_lshl_b32 s29, s29, 2
+  s_cmp_lg_u32 s41, 0
+  s_cbranch_scc1 .Lgemm_gather_16x64_reduce
   s_mov_b64 exec, -1
   v_add_u32 v22, vcc, s2, v21
   v_cmp_gt_u32 vcc, s25, v22
@@ -5688,7 +6803,76 @@ gemm_gather_16x64:
   buffer_store_dword v14, v22, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
   buffer_store_dword v15, v22, s[16:19], s3 offen
+  s_endpgm
+.Lgemm_gather_16x64_reduce:
+  s_mov_b32 m0, -1
+  s_and_b32 s5, s4, 3
+  v_lshlrev_b32 v16, 4, v21
+  s_lshl_b32 s3, s5, 10
+  v_add_u32 v17, vcc, s3, v16
+  s_lshl_b32 s3, s5, 12
+  v_add_u32 v16, vcc, s3, v16
+  ds_write_b128 v16, v[0:3] offset:0
+  ds_write_b128 v16, v[4:7] offset:1024
+  ds_write_b128 v16, v[8:11] offset:2048
+  ds_write_b128 v16, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v17 offset:0
+  ds_read_b128 v[4:7], v17 offset:4096
+  ds_read_b128 v[8:11], v17 offset:8192
+  ds_read_b128 v[12:15], v17 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_lshl_b32 s3, s5, 2
+  s_add_u32 s1, s1, s3
+  s_mov_b64 exec, -1
+  v_add_u32 v22, vcc, s2, v21
+  v_cmp_gt_u32 vcc, s25, v22
+  s_and_saveexec_b64 s[32:33], vcc
+  s_cbranch_execz .Lgemm_gather_16x64_done
+  ; columns 0 on: image and pixel of the lane's column
+  v_cvt_f32_u32 v24, s96
+  v_rcp_f32 v24, v24
+  v_cvt_f32_u32 v25, v22
+  v_mul_f32 v24, v24, v25
+  v_cvt_u32_f32 v23, v24
+  v_mul_lo_u32 v24, v23, s96
+  v_sub_u32 v22, vcc, v22, v24
+  v_mov_b32 v25, s96
+  v_cmp_gt_i32 vcc, 0, v22
+  v_cndmask_b32 v24, 0, v25, vcc
+  v_subbrev_u32 v23, vcc, 0, v23, vcc
+  v_add_u32 v22, vcc, v22, v24
+  v_cmp_ge_i32 vcc, v22, v25
+  v_cndmask_b32 v24, 0, v25, vcc
+  v_addc_u32 v23, vcc, 0, v23, vcc
+  v_sub_u32 v22, vcc, v22, v24
+  v_mul_lo_u32 v22, v22, s30
+  v_mul_lo_u32 v23, v23, s31
+  v_add_u32 v22, vcc, v22, v23
+  v_lshlrev_b32 v22, 2, v22
+  s_mul_i32 s3, s1, s29
+  buffer_store_dword v0, v22, s[16:19], s3 offen
   s_add_u32 s3, s3, s29
+  buffer_store_dword v1, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v2, v22, s[16:19], s3 offen
+  s_add_u32 s3, s3, s29
+  buffer_store_dword v3, v22, s[16:19], s3 offen
 .Lgemm_gather_16x64_done:
   s_endpgm
 .Lgemm_gather_16x64_end:

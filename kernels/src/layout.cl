@@ -33,6 +33,26 @@ void transpose_images(__global const float *restrict x, __global float *restrict
     if (c0 + i < columns && r0 + a < rows) y[(n * columns + c0 + i) * y_stride + r0 + a] = block[a][i];
 }
 
+/* y[(n · out_height · out_width + p · out_width + q) · channels + c] = x[n, c, p − pad_h, q − pad_w], 0 in the border: NCHW with a border of
+   zeros, channels last. Work-group 256, grid (ceil(out_height · out_width / 32) · 256, ceil(channels / 32), images). */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void pad_border_channels_last(__global const float *restrict x, __global float *restrict y, uint channels, uint height,
+                              uint width, uint out_height, uint out_width, uint pad_h, uint pad_w) {
+  __local float block[32][33];
+  uint l = get_local_id(0), a = l & 31u, b = l >> 5, n = get_group_id(2), pixels = out_height * out_width;
+  uint r0 = get_group_id(1) * 32u, c0 = get_group_id(0) * 32u;
+  uint e = c0 + a, p = e / out_width, h = p - pad_h, w = e - p * out_width - pad_w;
+  bool inside = h < height && w < width;
+  uint at = inside ? h * width + w : 0u;
+  float v[4];
+  /* Lanes of the border or beyond the edges read some element; what they read is replaced by 0 or stored by nobody. */
+  for (uint i = 0; i < 4u; i++) v[i] = x[(n * channels + min(r0 + b + 8u * i, channels - 1u)) * height * width + at];
+  for (uint i = 0; i < 4u; i++) block[b + 8u * i][a] = inside ? v[i] : 0.0f;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (uint i = b; i < 32u; i += 8u)
+    if (c0 + i < pixels && r0 + a < channels) y[(n * pixels + c0 + i) * channels + r0 + a] = block[a][i];
+}
+
 /* Convolution epilogue: a GEMM result that holds filter k of output pixel j = image · pixels + pq at
    k · row_stride + j · column_stride (elements) becomes NCHW, plus bias[k] (null: none), clipped at zero when relu is 1.
    filters are those of the group, filter0 the first of them, all_filters the channels of y. One work-item per output:
@@ -78,6 +98,25 @@ void sum_slices(__global const float *restrict x, __global float *restrict y, ui
   }
   for (; s < slices; s++) sum += x[s * stride + i];
   y[i] = sum;
+}
+
+/* y[m · inner · outer + i · outer + o] = sum over s of x[s · stride + m · inner · outer + o · inner + i] in ascending s: the same, with
+   the inner and the outer part of the columns exchanged. Work-group 64, grid (roundup(inner, 64), outer, rows). */
+__kernel __attribute__((reqd_work_group_size(64, 1, 1)))
+void sum_slices_exchanged(__global const float *restrict x, __global float *restrict y, uint inner, uint outer,
+                          uint slices, uint stride) {
+  uint i = get_group_id(0) * 64u + get_local_id(0), o = get_group_id(1), m = get_group_id(2) * outer * inner;
+  if (i >= inner) return;
+  x += m + o * inner + i;
+  float sum = 0.0f;
+  uint s = 0;
+  for (; s + 4u <= slices; s += 4u) { /* four loads leave before the first is waited for */
+    float v[4];
+    for (uint j = 0; j < 4u; j++) v[j] = x[(s + j) * stride];
+    for (uint j = 0; j < 4u; j++) sum += v[j];
+  }
+  for (; s < slices; s++) sum += x[s * stride];
+  y[m + i * outer + o] = sum;
 }
 
 /* y[c · rows + r] = sum over s of x[s · stride + r · columns + c] in ascending s: the same, turned over on the way, for

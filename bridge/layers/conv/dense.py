@@ -10,6 +10,7 @@ from bridge.array import DeviceArray
 from bridge.layers.conv.pieces import (
     FilterLayouts,
     bordered_input,
+    bordered_input_channels_last,
     col2im,
     gradient_matrix,
     im2col,
@@ -27,6 +28,9 @@ __all__ = ["dense"]
 
 _LEAST_ROWS = 16
 """Rows of a gather kernel's smallest block."""
+
+_LEAST_CHANNELS = 16
+"""Channels of a group from which it pays to load channels, not taps: 64 taps of 3 × 3 filters lie in over 20 lines."""
 
 
 def dense(
@@ -163,6 +167,9 @@ def _filter_gradient(operation: Operation, shape: ConvolutionShape, x: DeviceArr
     if F < 8 or operation.session.portable:
         _narrow_filter_gradient(operation, shape, x, dy, dw)
         return
+    if F >= _LEAST_ROWS and shape.group_channels >= _LEAST_CHANNELS:
+        _filter_gradient_channels_last(operation, shape, x, dy, dw)
+        return
     gather = F >= _LEAST_ROWS
     plan = plan_dense(F, T, J, gather=gather)
     target = Target(operation, plan, J, dw)
@@ -181,6 +188,33 @@ def _filter_gradient(operation: Operation, shape: ConvolutionShape, x: DeviceArr
             b = {"b": im2col_transposed(operation, shape, x, group), "ldb": T}
         add_dense_gemm(operation, plan, (F, T, J), a, F, b, target, Layout(T, 1, 0, T, group * F * T))
     target.finish()
+
+
+def _filter_gradient_channels_last(
+    operation: Operation, shape: ConvolutionShape, x: DeviceArray, dy: DeviceArray, dw: DeviceArray
+) -> None:
+    """Filter gradient over X with channels last: the lanes of a load are channels of a tap and lie side by side."""
+    C, F, J, T = shape.group_channels, shape.group_filters, shape.outputs, shape.taps
+    bordered = bordered_input_channels_last(operation, x, shape.pad_h, shape.pad_w, "bordered x, channels last")
+    _, height, width, channels = bordered.shape
+    n, p, q = np.ogrid[: shape.images, : shape.out_height, : shape.out_width]
+    pixels = ((n * height + p * shape.stride_h) * width + q * shape.stride_w) * channels
+    r, s, c = np.ogrid[: shape.filter_height, : shape.filter_width, :C]
+    taps = (r * shape.dilation_h * width + s * shape.dilation_w) * channels + c
+    k_offsets = offset_table(operation, pixels, "pixel offsets")
+    n_offsets = offset_table(operation, taps, "tap offsets")
+    plan = plan_dense(F, T, J, gather=True)
+    # Columns come as (r, s, c). A single result is stored as (c, r, s), partial ones lie as they come to be added.
+    partial = plan.partial_results(J)
+    target = Target(operation, plan, J, dw)
+    for group in range(shape.groups):
+        a = gradient_matrix(operation, shape, dy, group, transposed=True)
+        b: dict[str, Any] = {"b": bordered.address + group * C * 4, "b_bytes": bordered.nbytes - group * C * 4}
+        b |= {"k_offsets": k_offsets, "n_offsets": n_offsets}
+        first = group * F * T
+        layout = Layout(T, shape.window, 1, C, first) if partial == 1 else Layout(T, 1, 0, T, first)
+        add_dense_gemm(operation, plan, (F, T, J), a, F, b, target, layout)
+    target.finish_exchanged(rows=shape.filters, outer=shape.window, inner=C)
 
 
 def _narrow_filter_gradient(

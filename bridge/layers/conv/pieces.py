@@ -16,6 +16,7 @@ from bridge.tensors import Matrix
 __all__ = [
     "FilterLayouts",
     "bordered_input",
+    "bordered_input_channels_last",
     "col2im",
     "gradient_matrix",
     "gradient_view",
@@ -109,6 +110,18 @@ def bordered_input(operation: Operation, x: DeviceArray, pad_h: int, pad_w: int,
     args = {"x": x, "out": bordered, "channels": channels, "height": height, "width": width}
     args |= {"out_height": bordered.shape[2], "out_width": bordered.shape[3], "pad_h": pad_h, "pad_w": pad_w}
     operation.launch("pad_border", args, images=images)
+    return bordered
+
+
+def bordered_input_channels_last(
+    operation: Operation, x: DeviceArray, pad_h: int, pad_w: int, name: str
+) -> DeviceArray:
+    """Return NCHW `x` as NHWC with a border of zeros."""
+    images, channels, height, width = x.shape
+    bordered = operation.empty((images, height + 2 * pad_h, width + 2 * pad_w, channels), name)
+    args = {"x": x, "y": bordered, "channels": channels, "height": height, "width": width}
+    args |= {"out_height": bordered.shape[1], "out_width": bordered.shape[2], "pad_h": pad_h, "pad_w": pad_w}
+    operation.launch("pad_border_channels_last", args, images=images)
     return bordered
 
 

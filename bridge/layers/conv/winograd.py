@@ -117,12 +117,13 @@ def winograd(
     v, m = operation.empty((_POINTS, C, tiles), "v"), operation.empty((_POINTS, F, tiles), "m")
     fitting = [rows for rows in _ROWS if rows <= F]
     rows = next((r for r in fitting if _POINTS * -(-F // r) * -(-tiles // 64) >= _ENOUGH_WAVEFRONTS), fitting[-1])
-    # A slice of K is one of the 16 points, so the "partial results" are their products. Four points share a work-group.
+    # A slice of K is one of the 16 points, so the "partial results" are their products.
     gemm = {"b": v, "c": m, "bias": None, "M": F, "N": tiles, "K": _POINTS * C, "lda": F, "ldb": tiles}
     gemm |= {"c_row_stride": tiles, "c_column_stride": 1, "c_image_stride": 0, "pixels": tiles}
     gemm |= {"k_slice": C, "c_slice_stride": F * tiles, "waves": _WAVES, "column_shift": 0, "slice_shift": 0}
-    if -(-F // rows) < _WAVES:
-        gemm["slice_shift"] = 2
+    down = -(-F // rows)
+    if down < _WAVES:
+        gemm["column_shift"] = 2 if down == 1 else 1
     grid = {"tiles": tiles, "tiles_down": e.tiles_down, "tiles_across": e.tiles_across}
     for group in range(shape.groups):
         operation.launch(
