@@ -37,7 +37,7 @@ from bridge.kernel import (
 from bridge.metrics import LaunchMetrics, MetricNames
 from bridge.schedule import Prefetch, Schedule, prefetch_message, schedule_message
 from bridge.statistics import SessionStatistics, UnitTimes, session_statistics, unit_times
-from bridge.tensors import CompactedView, Counts, Im2colMatrix, Matrix, ViewTraffic, WatchedTensor, slot_bytes
+from bridge.tensors import CompactedView, Counts, Matrix, Tiled, ViewTraffic, WatchedTensor, slot_bytes
 from bridge.trace import LayerSpan
 from bridge.unit_spans import UnitSpans, unit_spans
 from bridge.units import AttachedUnit, UnitChoice
@@ -418,7 +418,7 @@ class CoSimulation:
         reply = self._call(self._stub.WatchTensor, gpu_model_pb2.WatchTensorRequest(tensor=matrix.message()))
         return WatchedTensor(self, matrix, reply.id)
 
-    def view(self, matrix: Matrix | Im2colMatrix, format_name: str = "ellpack_dib") -> CompactedView:
+    def view(self, matrix: Tiled, format_name: str = "ellpack_dib") -> CompactedView:
         """Map a compacted view of a matrix; while it exists, kernels can't store to the matrix's array."""
         size = slot_bytes(format_name, matrix.tile_rows, matrix.tile_columns)
         request = gpu_model_pb2.CreateViewRequest(tensor=matrix.message(), format=format_name, slot_bytes=size)

@@ -17,7 +17,7 @@ from bridge.kernel import LaunchResult
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import tuned
 from bridge.schedule import Prefetch, Schedule
-from bridge.tensors import Matrix, WatchedTensor, slot_bytes
+from bridge.tensors import Matrix, Tiled, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
 __all__ = [
@@ -309,7 +309,7 @@ def add_sparse_gemm(
     operation: Operation,
     plan: GemmPlan,
     size: tuple[int, int, int],
-    matrix: Matrix,
+    matrix: Tiled,
     counts: WatchedTensor | None,
     b: int | DeviceArray,
     ldb: int,
@@ -322,7 +322,8 @@ def add_sparse_gemm(
 ) -> None:
     """Add a sparse GEMM of (M, N, K) = `size` over the tiles of `matrix` (K × M).
 
-    The compaction engine supplies the tiles through a view; without one, the software conversion kernel writes them.
+    The compaction engine supplies the tiles through a view; without one, the software conversion kernel writes them,
+    which takes no im2col matrix that nothing holds.
     The monitor's `counts`, where there are any, go to the scheduler, where there is one. It chooses the code path of
     each tile where the elements can be read from `dense`, too; else all tiles are taken as sparse.
     """
@@ -351,10 +352,11 @@ def add_sparse_gemm(
         return Schedule(nonzeros, matrix.tile_rows * matrix.tile_columns, groups, path)
 
     if compacted:
+        held = operation.view_place(matrix)
 
         def through_view() -> LaunchResult:
             plan_of_groups = schedule()
-            with session.view(matrix) as view:
+            with held.open() as view:
                 arguments = {**args, "tiles": view.address, "path": path}
                 ahead = None if tiles_of_groups is None else Prefetch(view, tiles_of_groups)
                 return session.launch(
@@ -363,6 +365,7 @@ def add_sparse_gemm(
 
         operation.add(through_view)
     else:
+        assert isinstance(matrix, Matrix)  # the kernel that converts has no im2col of its own
         tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
         operation.launch(
             "dense_to_ellpack_dib",

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
 from bridge.session import CoSimulation
-from bridge.tensors import CompactedView, Counts, Matrix, WatchedTensor, slot_bytes
+from bridge.tensors import CompactedView, Counts, Matrix, Tiled, WatchedTensor, slot_bytes
 
 __all__ = ["Measurement", "Operation"]
 
@@ -64,7 +64,7 @@ class ViewPlace:
     the next one might lie elsewhere, and pay for the translation of all its pages once more.
     """
 
-    def __init__(self, session: CoSimulation, matrix: Matrix, name: str) -> None:
+    def __init__(self, session: CoSimulation, matrix: Tiled, name: str) -> None:
         """Take the place."""
         self._session, self._matrix, self._name = session, matrix, name
         self._bytes = matrix.tiles * slot_bytes("ellpack_dib", matrix.tile_rows, matrix.tile_columns)
@@ -139,7 +139,7 @@ class Operation:
         self._resources.callback(watched.close)
         return watched
 
-    def view_place(self, matrix: Matrix) -> ViewPlace:
+    def view_place(self, matrix: Tiled) -> ViewPlace:
         """Keep a place in device memory for compacted views of a matrix as long as the operation lives."""
         place = ViewPlace(self.session, matrix, f"{self.name} view")
         self._resources.callback(place.close)

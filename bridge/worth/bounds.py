@@ -42,7 +42,7 @@ def bounds(case: Case, parameters: Mapping[str, str], *, macs: int, useful: int)
     """Return the bounds of a case.
 
     Vector: multiply-adds at a full SIMD rate; ELLPACK padding costs none, since the kernels jump over it. Scalar: one
-    register-index instruction for each non-zero, filter row and 64 outputs, one a cycle and compute unit, where the
+    register-index instruction for each non-zero, filter row and 64 outputs, one a cycle and compute unit, where a
     direct kernel runs; for each non-zero of the im2col matrix and 128 outputs otherwise. L2: every operand and the
     result once, a non-zero as 8 bytes, one line a cycle and bank. DRAM: the dense operands and the result once, at the
     preset's rate. No kernel of these uses the LDS in its loop.
@@ -53,7 +53,7 @@ def bounds(case: Case, parameters: Mapping[str, str], *, macs: int, useful: int)
         macs: multiply-adds dense, taps in the padding left out.
         useful: those of them whose skipped operand is not zero.
     """
-    from bridge.layers.conv.direct import data_gradient_problem, forward_problem
+    from bridge.layers.conv.spartan import direct_problem
 
     shape = case.shape
     peak = peak_macs_per_cycle(parameters)
@@ -69,10 +69,8 @@ def bounds(case: Case, parameters: Mapping[str, str], *, macs: int, useful: int)
     w = shape.filters * shape.taps
     total = 4 * (x + dy + w)
     skipped = x if case.operand == "x" else dy
-    problem = {"forward": forward_problem, "data_gradient": data_gradient_problem}.get(case.phase, lambda _: None)(
-        shape
-    )
-    outputs_per_scalar = 64 * shape.filter_width if problem is not None else 128
+    problem = direct_problem(case.phase, shape, engine=True)
+    outputs_per_scalar = 64 * problem.taps_of_a_pixel if problem is not None else 128.0
     sparse = {
         "vector": useful / peak,
         "scalar": useful / outputs_per_scalar / units,

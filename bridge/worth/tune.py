@@ -15,6 +15,7 @@ from bridge.errors import VerificationError
 from bridge.layers import conv
 from bridge.layers.conv.direct import direct_candidates, problem_of
 from bridge.layers.conv.plane import plane_candidates
+from bridge.layers.conv.spartan import direct_problem
 from bridge.layers.gemm import gemm_candidates
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import looked_up, read_table, trying
@@ -85,7 +86,8 @@ def tune_case(
 def _candidates(problem: str, case: Case) -> list[Any]:
     kernel, size = problem.split(" ", 1)
     if kernel in ("sparse_conv", "sparse_plane_conv"):
-        direct = problem_of(case.phase, case.shape)
+        plane = kernel == "sparse_plane_conv"
+        direct = problem_of(case.phase, case.shape) if plane else direct_problem(case.phase, case.shape, engine=True)
         assert direct is not None
         return list(direct_candidates(direct) if kernel == "sparse_conv" else plane_candidates(direct))
     M, N, K = (int(extent) for extent in size.split("x"))

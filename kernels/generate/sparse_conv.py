@@ -29,6 +29,7 @@ one rounding per product and one per sum; slices are added in ascending order.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from common import buffer_resource, wave_index
 from gcn3 import Kernel, module, s, v
@@ -84,17 +85,36 @@ T = 60  # scratch SGPRs 60 … 79 in the prologue
 class SparseConvolution:
     """Generator of one kernel: S taps along the width, rows of up to ``width`` pixels, 64·``columns`` filters."""
 
+    arguments: ClassVar = ARGUMENTS
+
     def __init__(self, taps: int, width: int, columns: int) -> None:
         self.taps, self.columns = taps, columns
-        self.accumulators = max(16, (width + taps - 1 + 3) // 4 * 4)
         self.width = width
+        self.row_taps = self._row_taps()
+        self.reach = max(len(row) for row in self.row_taps)  # outputs that a pixel adds to
+        self.accumulators = max(16, (width + self.reach - 1 + 3) // 4 * 4)
         self.weights = self.accumulators * columns  # two rows of taps · columns registers
-        self.per_row = taps * columns
-        self.lane = self.weights + 2 * self.per_row  # byte offset of the lane's filter at each tap
-        self.kept = self.lane + taps
-        name = f"sparse_conv{taps}_{width}x{64 * columns}"
-        self.k = Kernel(name, ARGUMENTS, sgprs=104, vgprs=max(self.kept + 1, self.weights + 8))
-        self.pair_bytes = 4 + 8 * self.per_row
+        self.per_row = [len(row) * columns for row in self.row_taps]
+        self.lane = self.weights + sum(self.per_row)  # byte offset of the lane's filter at each tap
+        self.kept = self.lane + max(taps, 3)  # the end of the kernel takes three registers there
+        self.k = Kernel(self._name(), self.arguments, sgprs=104, vgprs=max(self.kept + 1, self.weights + 8))
+        self.pair_bytes = [4 + 8 * registers for registers in self.per_row]
+
+    def _name(self) -> str:
+        return f"sparse_conv{self.taps}_{self.width}x{64 * self.columns}"
+
+    def _row_taps(self) -> list[list[int]]:
+        """Taps of even and of odd rows of a tile, by falling accumulator: here every row is a channel."""
+        return [list(range(self.taps))] * 2
+
+    @property
+    def _channels(self) -> int:
+        """Channels of a tile."""
+        return TILE_C
+
+    def _next_channel(self, row: int) -> bool:
+        """Whether the row behind this one is of another channel."""
+        return True
 
     def generate(self) -> Kernel:
         """The whole kernel."""
@@ -170,13 +190,7 @@ class SparseConvolution:
         for register, place in ((s(p), KEPT_ROW), (s(image), KEPT_IMAGE), ("s2", KEPT_F0)):
             k(f"v_writelane_b32 {kept}, {register}, {place}")
         self._start_accumulators(slice_)
-        k.comment("filter rows that meet the image: first … last")
-        k(f"s_sub_i32 {s(first)}, {s(A_PAD_H)}, {s(p)}")
-        k(f"s_max_i32 {s(first)}, {s(first)}, 0")
-        k(f"s_add_u32 {s(last)}, {s(A_HEIGHT)}, {s(A_PAD_H)}")
-        k(f"s_sub_u32 {s(last)}, {s(last)}, {s(p)}")
-        k(f"s_min_i32 {s(last)}, {s(last)}, {s(A_R)}")
-        k(f"s_sub_i32 {s(R_LEFT)}, {s(last)}, {s(first)}")
+        self._filter_rows(p, first, last)
         k(f"s_cmp_le_i32 {s(R_LEFT)}, 0")
         k(f"s_cbranch_scc1 {k.local('summed')}")
         k(f"s_mov_b32 {R_TOTAL}, {s(R_LEFT)}")
@@ -194,15 +208,13 @@ class SparseConvolution:
         self._divide(tile, slice_, R_LEFT)
         k(f"s_mul_i32 {s(total)}, {s(tile)}, {s(R_LEFT)}")
         k(f"s_sub_u32 {s(total)}, {s(slice_)}, {s(total)}")
-        k(f"s_add_u32 {s(first)}, {s(first)}, {s(total)}")
+        self._add_rows(first, total)
         self._first_weights(tile, first)
         k.comment("first tile: (image · image_tiles + tile) · height + p + first − pad_h")
         k(f"s_mul_i32 {s(T + 9)}, {s(image)}, {s(A_IMAGE_TILES)}")
         k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, {s(tile)}")
         k(f"s_mul_i32 {s(T + 9)}, {s(T + 9)}, {s(A_HEIGHT)}")
-        k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, {s(p)}")
-        k(f"s_add_u32 {s(T + 9)}, {s(T + 9)}, {s(first)}")
-        k(f"s_sub_u32 {s(T + 9)}, {s(T + 9)}, {s(A_PAD_H)}")
+        self._add_image_row(T + 9, p, first)
         k(f"s_mul_i32 {s(SLOT)}, {s(T + 9)}, {s(A_SLOT)}")
         k(f"v_mov_b32 {v(self.kept - 1 - self.taps)}, {s(T + 9)}")
         k(f"v_mul_hi_u32 {v(self.kept - 1 - self.taps)}, {v(self.kept - 1 - self.taps)}, {s(A_SLOT)}")
@@ -224,6 +236,31 @@ class SparseConvolution:
         self._load_pairs(PAIRS[0])
         k(f"s_set_gpr_idx_on {s(JUMP)}, 0xc  ; the third source and the destination are relative to M0")
         k("s_waitcnt lgkmcnt(0)")
+
+    def _filter_rows(self, p: int, first: int, last: int) -> None:
+        """Set ``first`` to the first filter row that meets the image, R_LEFT to how many do; ``p``: the output row."""
+        k = self.k
+        k.comment("filter rows that meet the image: first … last")
+        k(f"s_sub_i32 {s(first)}, {s(A_PAD_H)}, {s(p)}")
+        k(f"s_max_i32 {s(first)}, {s(first)}, 0")
+        k(f"s_add_u32 {s(last)}, {s(A_HEIGHT)}, {s(A_PAD_H)}")
+        k(f"s_sub_u32 {s(last)}, {s(last)}, {s(p)}")
+        k(f"s_min_i32 {s(last)}, {s(last)}, {s(A_R)}")
+        k(f"s_sub_i32 {s(R_LEFT)}, {s(last)}, {s(first)}")
+
+    def _add_rows(self, first: int, count: int) -> None:
+        """Move ``first`` on by ``count`` of the filter rows that meet the image."""
+        self.k(f"s_add_u32 {s(first)}, {s(first)}, {s(count)}")
+
+    def _add_image_row(self, to: int, p: int, first: int) -> None:
+        """Add the image row that filter row ``first`` reads."""
+        k = self.k
+        k(f"s_add_u32 {s(to)}, {s(to)}, {s(p)}")
+        k(f"s_add_u32 {s(to)}, {s(to)}, {s(first)}")
+        k(f"s_sub_u32 {s(to)}, {s(to)}, {s(A_PAD_H)}")
+
+    def _row_bytes(self, taps: int) -> None:
+        """Turn the bytes of a filter row into those from one that meets the image to the next."""
 
     def _divide(self, quotient: int, dividend: int, divisor: int) -> None:
         """Whole quotient of scalars below 2**20; exact, since half a unit keeps it away from whole numbers."""
@@ -267,7 +304,7 @@ class SparseConvolution:
         buffer_resource(k, B_RESOURCE, A_POINTERS + 2)
         k.comment("bytes of B: rows that are loaded ahead beyond its end read as 0")
         k(f"s_mul_i32 {s(scratch)}, {s(B_STEP)}, {s(A_TILES)}")
-        k(f"s_lshl_b32 {s(scratch)}, {s(scratch)}, {TILE_C.bit_length() - 1}")
+        k(f"s_lshl_b32 {s(scratch)}, {s(scratch)}, {self._channels.bit_length() - 1}")
         k(f"s_sub_u32 {s(scratch)}, {s(scratch)}, {s(line)}")
         k(f"s_lshl_b32 {s(start)}, {s(A_F)}, 2")
         k(f"s_add_u32 {s(B_RESOURCE + 2)}, {s(scratch)}, {s(start)}")
@@ -287,14 +324,15 @@ class SparseConvolution:
         k(f"s_cmp_lg_u32 {s(A_FLIP)}, 0")
         k(f"s_cselect_b32 {s(start)}, {s(start)}, {s(first)}")
         k(f"s_mul_i32 {s(B_OFFSET)}, {s(start)}, {s(taps)}")
-        k(f"s_lshl_b32 {s(scratch)}, {s(tile)}, {TILE_C.bit_length() - 1}")
+        k(f"s_lshl_b32 {s(scratch)}, {s(tile)}, {self._channels.bit_length() - 1}")
         k(f"s_mul_i32 {s(scratch)}, {s(scratch)}, {s(B_STEP)}")
         k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(scratch)}")
         k(f"s_sub_u32 {s(scratch)}, 0, {s(taps)}")
         k(f"s_cmp_lg_u32 {s(A_FLIP)}, 0")
         k(f"s_cselect_b32 {s(taps)}, {s(scratch)}, {s(taps)}")
+        self._row_bytes(taps)
         k.comment("behind the 16th channel: back to the first, then a filter row on; or to the next tile's first row")
-        k(f"s_lshl_b32 {s(scratch)}, {s(B_STEP)}, {TILE_C.bit_length() - 1}")
+        k(f"s_lshl_b32 {s(scratch)}, {s(B_STEP)}, {self._channels.bit_length() - 1}")
         k(f"s_sub_u32 {s(B_R_ADJUST)}, {s(taps)}, {s(scratch)}")
         k(f"s_sub_u32 {s(scratch)}, 1, {s(R_LEFT)}")
         k(f"s_mul_i32 {s(B_T_ADJUST)}, {s(scratch)}, {s(taps)}")
@@ -326,14 +364,15 @@ class SparseConvolution:
     def _load_weights(self, row: int) -> None:
         """Load the weights of a channel into one of two places and move on."""
         k = self.k
-        for tap in range(self.taps):
+        for place, tap in enumerate(self.row_taps[row % 2]):
             for c in range(self.columns):
-                target = v(self.weights + row % 2 * self.per_row + tap * self.columns + c)
+                target = v(self.weights + row % 2 * self.per_row[0] + place * self.columns + c)
                 k(
                     f"buffer_load_dword {target}, {v(self.lane + tap)}, {s(B_RESOURCE, 4)}, {s(B_OFFSET)}"
                     f" offen offset:{256 * c}"
                 )
-        k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(B_STEP)}")
+        if self._next_channel(row):
+            k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(B_STEP)}")
 
     def _pairs(self, parity: int, first: int, last: int) -> None:
         """Multiply-adds of pairs ``first`` to ``last``, the last one first."""
@@ -341,10 +380,10 @@ class SparseConvolution:
         for i in reversed(range(first, last + 1)):
             pair = PAIRS[parity] + 2 * i
             k(f"s_set_gpr_idx_idx {s(pair + 1)}")
-            for tap in range(self.taps):
+            for place in range(len(self.row_taps[parity])):
                 for c in range(self.columns):
-                    accumulator = v(c * self.accumulators + self.taps - 1 - tap)
-                    weight = v(self.weights + parity * self.per_row + tap * self.columns + c)
+                    accumulator = v(c * self.accumulators + self.reach - 1 - place)
+                    weight = v(self.weights + parity * self.per_row[0] + place * self.columns + c)
                     k(f"v_mad_f32 {accumulator}, {s(pair)}, {weight}, {accumulator}")
 
     @property
@@ -354,7 +393,7 @@ class SparseConvolution:
     def _row(self, row: int, last: bool) -> None:
         """One channel: wait, start the next one's loads, jump into the multiply-adds, refill the weights."""
         k, which, count = self.k, "last" if last else "first", s(COUNTS + row)
-        k(f"s_waitcnt vmcnt({self.per_row}) lgkmcnt(0)")
+        k(f"s_waitcnt vmcnt({self.per_row[1 - row % 2]}) lgkmcnt(0)")
         if row == 0:
             if last:
                 self._prepare_next_tile()
@@ -374,12 +413,12 @@ class SparseConvolution:
         if self.width > CHUNK:
             k(f"s_min_u32 {s(JUMP)}, {count}, {CHUNK + 1}")
             count = s(JUMP)
-        k(f"s_mul_i32 {s(JUMP)}, {count}, {self.pair_bytes}")
+        k(f"s_mul_i32 {s(JUMP)}, {count}, {self.pair_bytes[row % 2]}")
         k(f"s_sub_u32 {s(JUMP)}, {ENTRY[row]}, {s(JUMP)}")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
         if self.width > CHUNK:
             k(f"s_branch {k.local(f'more_{which}{row}')}")
-            for _ in range(self.pair_bytes // 4 - 1):
+            for _ in range(self.pair_bytes[row % 2] // 4 - 1):
                 k("s_nop 0")
         self._pairs(row % 2, 0, self._chunk - 1)
         k.label(f"end_{which}{row}")
@@ -450,7 +489,7 @@ class SparseConvolution:
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_cbranch_scc1 {k.local(f'overflow{parity}')}")
         k.label(f"half{parity}")
-        k(f"s_mul_i32 {s(JUMP)}, {s(COUNTS)}, {self.pair_bytes}")
+        k(f"s_mul_i32 {s(JUMP)}, {s(COUNTS)}, {self.pair_bytes[parity]}")
         k(f"s_sub_u32 {s(JUMP)}, {RETURN}, {s(JUMP)}")
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
@@ -491,7 +530,7 @@ class SparseConvolution:
         k(f"s_addc_u32 {s(A_POINTERS + 5)}, {s(A_POINTERS + 5)}, 0")
         buffer_resource(k, B_RESOURCE, A_POINTERS + 4)
         k.comment("accumulator of output 0")
-        k(f"s_sub_u32 s9, {self.taps - 1}, {s(A_PAD_W)}")
+        k(f"s_sub_u32 s9, {self.reach - 1}, {s(A_PAD_W)}")
         k(f"s_lshl_b32 {s(A_C_FILTER)}, {s(A_C_FILTER)}, 2")
         k(f"s_cmp_eq_u32 {s(A_SLICE_SHIFT)}, 0")
         k(f"s_cbranch_scc0 {k.local('reduce')}")

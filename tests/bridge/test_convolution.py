@@ -42,6 +42,16 @@ SHAPES = {
     "small images": ConvolutionShape(3, 20, 13, 13, 70, 3, 3, pad_h=1, pad_w=1),
     "small images, groups": ConvolutionShape(2, 34, 7, 7, 130, 3, 3, pad_h=1, pad_w=1, groups=2),
     "small images, no padding": ConvolutionShape(2, 16, 14, 11, 16, 3, 3, pad_h=0, pad_w=2),
+    "stride 2": ConvolutionShape(1, 32, 15, 27, 70, 3, 3, 2, 2, 1, 1),
+    "stride 2, even": ConvolutionShape(2, 64, 12, 14, 32, 3, 3, 2, 2, 1, 1),
+    "stride 2, one row a wavefront": ConvolutionShape(3, 16, 56, 57, 16, 3, 3, 2, 2, 0, 0),
+    "stride 2, groups": ConvolutionShape(2, 32, 9, 9, 32, 3, 3, 2, 2, 2, 2, groups=2),
+    "stride 2 along the width": ConvolutionShape(1, 16, 7, 20, 16, 2, 3, 1, 2, 1, 0),
+    "stride 2, very wide": ConvolutionShape(1, 16, 5, 111, 16, 3, 3, 2, 2, 1, 1),
+    "shortcut": ConvolutionShape(2, 64, 14, 13, 96, 1, 1, 2, 2),
+    "shortcut, stride 3": ConvolutionShape(1, 16, 10, 11, 16, 1, 1, 3, 3),
+    "pointwise, many channels": ConvolutionShape(2, 96, 5, 6, 130, 1, 1),
+    "pointwise, groups": ConvolutionShape(1, 64, 8, 30, 64, 1, 1, groups=2),
     "direct groups": ConvolutionShape(2, 64, 6, 7, 96, 3, 3, pad_h=0, pad_w=2, groups=2),
 }
 
@@ -74,6 +84,8 @@ def test_all_phases_equal_the_reference(session, name):
         variants.append(spartan(phase, session, name, shape, **operands, algorithm="gemm"))
         if (forward_problem if phase == "forward" else data_gradient_problem)(shape) and phase != "filter_gradient":
             variants.append(spartan(phase, session, name, shape, **operands, algorithm="direct"))
+        if UnitKind.COMPACTION in session.units:
+            variants.append(spartan(phase, session, name, shape, **operands, algorithm="view"))
         if phase == "filter_gradient":
             variants.append(spartan(phase, session, name, shape, **operands, sparse_operand="dy"))
         for operation in variants:
@@ -196,10 +208,11 @@ def test_an_algorithm_that_can_not_is_refused():
         x, w = (session.empty(s, name=n) for n, s in (("x", shape.input_shape), ("w", shape.filter_shape)))
         layouts = FilterLayouts(session, shape, w, "layer")
         with pytest.raises(
-            ConfigurationError, match="layer forward: no direct kernel for this shape; it takes stride 1"
+            ConfigurationError,
+            match="layer forward: no direct kernel for this shape; it takes a multiple of 16 channels",
         ):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="direct")
         with pytest.raises(ConfigurationError, match="layer forward: no kernel of whole images for this shape"):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="plane")
-        with pytest.raises(ConfigurationError, match="expected best, plane, direct or gemm, got 'fft'"):
+        with pytest.raises(ConfigurationError, match="expected best, plane, direct, view or gemm, got 'fft'"):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="fft")

@@ -15,7 +15,7 @@ from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import tuned
 from bridge.schedule import Prefetch, Schedule
-from bridge.tensors import CompactedView, Matrix, WatchedTensor, slot_bytes
+from bridge.tensors import CompactedView, Matrix, Tiled, WatchedTensor, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
 __all__ = [
@@ -97,6 +97,21 @@ class DirectProblem:
         return self.channels // TILE_CHANNELS
 
     @property
+    def taps_of_a_pixel(self) -> float:
+        """Taps of a filter row that share a register index, on average over the pixels of a row."""
+        return float(self.filter_width)
+
+    @property
+    def units(self) -> int:
+        """Pairs of channel tile and filter row of an output row, at most."""
+        return self.channel_tiles * self.filter_height
+
+    @property
+    def kernel_columns(self) -> tuple[int, ...]:
+        """Filters of a wavefront: the kernels that ship for this width."""
+        return _KERNELS[self.filter_width][_kernel_width(self)]
+
+    @property
     def fits(self) -> bool:
         """Whether a kernel ships that computes it."""
         widths = _KERNELS.get(self.filter_width, {})
@@ -108,6 +123,46 @@ class DirectProblem:
             and 0 <= self.pad_h < self.filter_height
             and 0 <= self.pad_w < self.filter_width
         )
+
+    def kernel(self, plan: DirectPlan) -> str:
+        """Return the name of the kernel."""
+        return f"sparse_conv{self.filter_width}_{_kernel_width(self)}x{plan.columns}"
+
+    def rule(self) -> DirectPlan:
+        """Choose a plan that nobody has measured: enough wavefronts, slices summed within work-groups first."""
+        rows = self.images * self.out_height
+        blocks = rows * -(-self.filters // 64)
+        units = self.units
+        if blocks >= _WAVES or units < 4:
+            return DirectPlan(64, 4, 0, 1)
+        slices = min(max(4, round(_WAVES / blocks / 4) * 4), units // 4 * 4)
+        share = -(-units // slices)
+        slices = min(slices, -(-units // share // 4) * 4)  # none that has nothing to do
+        return DirectPlan(64, self.group_waves[-1] if blocks >= _SHARED_ABOVE else 4, 2, slices)
+
+    @property
+    def arguments(self) -> dict[str, int]:
+        """Arguments of the kernel that only some of its family have."""
+        return {}
+
+    def view(self, x: DeviceArray) -> Tiled:
+        """Return the tiles that the kernel reads: channels of all images × pixels, a tile 16 rows × one image row."""
+        return self.watched(x)
+
+    def watched(self, x: DeviceArray) -> Matrix:
+        """Return what the monitor counts for the scheduler."""
+        pixels = self.height * self.width
+        return Matrix(x, self.images * self.groups * self.channels, pixels, pixels, 1, TILE_CHANNELS, self.width)
+
+    def tile_nonzeros(self, counts: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Return the counts of the kernel's tiles, given those of `watched`; never zero where a tile has a non-zero."""
+        return counts
+
+    def met_rows(self, p: int) -> tuple[int, int]:
+        """Return the first row of tiles that output row p meets, and how many it meets."""
+        first = max(0, self.pad_h - p)
+        last = min(self.filter_height, self.height + self.pad_h - p)
+        return p + first - self.pad_h, last - first
 
     @property
     def group_waves(self) -> tuple[int, ...]:
@@ -167,27 +222,18 @@ def data_gradient_problem(shape: ConvolutionShape) -> DirectProblem | None:
 
 
 def plan_direct(problem: DirectProblem) -> DirectPlan:
-    """Choose a plan: as measured, or by rule: enough wavefronts, slices summed within work-groups first."""
+    """Choose a plan: as measured, or by rule."""
     plan = tuned(problem.key)
     if plan is not None:
         return DirectPlan(**plan)
-    rows = problem.images * problem.out_height
-    blocks = rows * -(-problem.filters // 64)
-    units = problem.channel_tiles * problem.filter_height
-    if blocks >= _WAVES or units < 4:
-        return DirectPlan(64, 4, 0, 1)
-    slices = min(max(4, round(_WAVES / blocks / 4) * 4), units // 4 * 4)
-    share = -(-units // slices)
-    slices = min(slices, -(-units // share // 4) * 4)  # none that has nothing to do
-    return DirectPlan(64, problem.group_waves[-1] if blocks >= _SHARED_ABOVE else 4, 2, slices)
+    return problem.rule()
 
 
 def direct_candidates(problem: DirectProblem) -> list[DirectPlan]:
     """Return the plans that a tuner tries."""
-    rows = problem.images * problem.out_height
-    units = problem.channel_tiles * problem.filter_height
+    rows, units = problem.images * problem.out_height, problem.units
     found = []
-    for columns in _KERNELS[problem.filter_width][_kernel_width(problem)]:
+    for columns in problem.kernel_columns:
         if columns >= 2 * max(problem.filters, 64):
             continue
         blocks = rows * -(-problem.filters // columns)
@@ -198,10 +244,6 @@ def direct_candidates(problem: DirectProblem) -> list[DirectPlan]:
             sizes = [waves for waves in problem.group_waves if rows >= waves >> shift]
             found += [DirectPlan(columns, waves, shift, slices) for waves in sizes]
     return found or [plan_direct(problem)]
-
-
-def _kernel(problem: DirectProblem, plan: DirectPlan) -> str:
-    return f"sparse_conv{problem.filter_width}_{_kernel_width(problem)}x{plan.columns}"
 
 
 def _kernel_width(problem: DirectProblem) -> int:
@@ -219,18 +261,18 @@ def add_direct(
 ) -> None:
     """Add the steps: conversion where no engine does it, one launch a group, the sum of partial results."""
     session = operation.session
-    rows = problem.images * problem.groups * problem.channels
-    pixels = problem.height * problem.width
-    matrix = Matrix(x, rows, pixels, pixels, 1, TILE_CHANNELS, problem.width)
+    matrix = problem.view(x)
     slot = slot_bytes("ellpack_dib", TILE_CHANNELS, problem.width)
     groups_z = plan.slices >> plan.slice_shift
     written = operation.empty((groups_z, output.size), "partial") if groups_z > 1 else output
-    watched = operation.watch(matrix) if UnitKind.MONITOR in session.units else None
+    watched = operation.watch(problem.watched(x)) if UnitKind.MONITOR in session.units else None
     if UnitKind.COMPACTION in session.units:
         place = operation.view_place(matrix)
     else:
+        assert isinstance(matrix, Matrix)  # the kernel that converts gathers nothing
         tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
-        args = {"x": x, "tiles": tiles, "rows": rows, "columns": pixels, "row_stride": pixels, "column_stride": 1}
+        args = {"x": x, "tiles": tiles, "rows": matrix.rows, "columns": matrix.columns}
+        args |= {"row_stride": matrix.row_stride, "column_stride": 1}
         args |= {"tile_rows": TILE_CHANNELS, "tile_columns": problem.width}
         args |= {"tiles_across": matrix.tile_grid[1], "slot_bytes": slot}
         operation.launch("dense_to_ellpack_dib", args, tiles=matrix.tiles)
@@ -258,8 +300,9 @@ def add_direct(
         "flip": int(problem.flip),
         "waves": plan.waves,
         "slice_shift": plan.slice_shift,
+        **problem.arguments,
     }
-    kernel = _kernel(problem, plan)
+    kernel = problem.kernel(plan)
     label = f"{operation.name}: {kernel}"
 
     def launch(base: int, group: int, view: CompactedView | None = None) -> LaunchResult:
@@ -299,7 +342,7 @@ def _schedule(
 ) -> Schedule | None:
     if UnitKind.SCHEDULER not in operation.session.units:
         return None
-    nonzeros = None if watched is None else operation.read_counts(watched).tile_nonzeros
+    nonzeros = None if watched is None else problem.tile_nonzeros(operation.read_counts(watched).tile_nonzeros)
     return Schedule(nonzeros, TILE_CHANNELS * problem.width, workgroup_tiles(problem, plan, group))
 
 
@@ -316,18 +359,16 @@ def workgroup_tiles(problem: DirectProblem, plan: DirectPlan, group: int) -> NDA
             tiles: list[int] = []
             for row in range(y * per_group, min((y + 1) * per_group, rows)):
                 image, p = divmod(row, problem.out_height)
-                first = max(0, problem.pad_h - p)
-                last = min(problem.filter_height, problem.height + problem.pad_h - p)
-                if last <= first:
+                first, count = problem.met_rows(p)
+                if count <= 0:
                     continue
-                count = last - first
                 share = -(-problem.channel_tiles * count // plan.slices)
                 start = min(z * slices * share, problem.channel_tiles * count)
                 end = min((z + 1) * slices * share, problem.channel_tiles * count)
                 for unit in range(start, end):
                     tile, r = divmod(unit, count)
                     channel = (image * problem.groups + group) * problem.channel_tiles + tile
-                    tiles.append(channel * across + p + first + r - problem.pad_h)
+                    tiles.append(channel * across + first + r)
             listed.append(tiles)
     widest = max(1, *(len(tiles) for tiles in listed)) if listed else 1
     table = np.full((len(listed), widest), NO_TILE, np.uint32)

@@ -6,10 +6,18 @@ The monitor counts the sparse operand as it is written, and the scheduler plans 
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
-from bridge.layers.conv.direct import add_direct, plan_direct, problem_of
+from bridge.layers.conv.direct import (
+    DirectProblem,
+    add_direct,
+    data_gradient_problem,
+    forward_problem,
+    plan_direct,
+    problem_of,
+)
 from bridge.layers.conv.direct_gradient import add_direct_gradient, takes_direct_gradient
 from bridge.layers.conv.pieces import (
     FilterLayouts,
@@ -21,10 +29,12 @@ from bridge.layers.conv.pieces import (
 )
 from bridge.layers.conv.plane import add_plane, plan_plane
 from bridge.layers.conv.shape import ConvolutionShape
+from bridge.layers.conv.strided import strided_forward_problem, strided_gradient_problem
+from bridge.layers.conv.views import gradient_window_view, window_view
 from bridge.layers.gemm import Layout, Target, add_sparse_gemm, plan_sparse
 from bridge.layers.operation import Operation
 from bridge.session import CoSimulation
-from bridge.tensors import Matrix, WatchedTensor
+from bridge.tensors import Matrix, Tiled, WatchedTensor
 from spartan_units.types import UnitKind
 
 __all__ = ["spartan"]
@@ -57,23 +67,30 @@ def spartan(
         bias: [F], for the forward pass.
         dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
         sparse_operand: of the filter gradient, "x" or "dy".
-        algorithm: "direct", a convolution of stride 1 that reads x or dy itself; "plane", the same for small
-            images; "gemm", a sparse GEMM over im2col; "best", the first of "plane", "direct" and "gemm" for which there
-            is a kernel.
+        algorithm: "direct", a kernel that reads x or dy itself, or rows of them that the engine has put in order;
+            "plane", the same for small images and stride 1; "view", a sparse GEMM over the engine's im2col view;
+            "gemm", the same over an im2col matrix in memory; "best", the first of "plane", "direct", "view" and "gemm"
+            that there is a kernel and an engine for (data gradients without a kernel: "gemm").
 
     Raises:
         ConfigurationError: for an algorithm that can't compute the phase.
     """
-    if algorithm not in ("best", "plane", "direct", "gemm"):
-        raise ConfigurationError(f"algorithm: expected best, plane, direct or gemm, got {algorithm!r}")
+    if algorithm not in ("best", "plane", "direct", "view", "gemm"):
+        raise ConfigurationError(f"algorithm: expected best, plane, direct, view or gemm, got {algorithm!r}")
+    engine = UnitKind.COMPACTION in session.units
+    if algorithm == "view" and not engine:
+        raise ConfigurationError(f"{name} {phase}: an im2col view needs a compaction engine, none is attached")
     operation = Operation(session, f"{name} {phase} spartan")
     if session.portable:
         algorithm = "gemm"
-    add, problem = None, problem_of(phase, shape)
-    if algorithm in ("best", "plane") and problem is not None and (plan := plan_plane(problem)) is not None:
-        add = functools.partial(add_plane, operation, problem, plan)
-    elif algorithm in ("best", "direct") and problem is not None and problem.fits:
-        add = functools.partial(add_direct, operation, problem, plan_direct(problem))
+    viewed = engine and algorithm in ("best", "view")
+    if phase == "data_gradient" and algorithm == "best" and shape.window > 1:
+        viewed = False  # an element of dY would be converted for each tap; a GEMM on dY and col2im take less
+    add, whole, direct = None, problem_of(phase, shape), direct_problem(phase, shape, engine=engine)
+    if algorithm in ("best", "plane") and whole is not None and (plan := plan_plane(whole)) is not None:
+        add = functools.partial(add_plane, operation, whole, plan)
+    elif algorithm in ("best", "direct") and direct is not None:
+        add = functools.partial(add_direct, operation, direct, plan_direct(direct))
     if add is not None and phase == "forward":
         operation.output = operation.empty(shape.output_shape, "y")
         add(x, layouts, operation.output, bias)
@@ -81,7 +98,12 @@ def spartan(
         assert dy is not None
         operation.output = operation.empty(shape.input_shape, "dx")
         add(dy, layouts, operation.output)
-    elif phase == "filter_gradient" and algorithm != "gemm" and sparse_operand == "x" and takes_direct_gradient(shape):
+    elif (
+        phase == "filter_gradient"
+        and algorithm in ("best", "direct")
+        and sparse_operand == "x"
+        and takes_direct_gradient(shape)
+    ):
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
         add_direct_gradient(operation, shape, x, dy)
@@ -92,22 +114,52 @@ def spartan(
         )
     elif algorithm == "direct":
         raise ConfigurationError(
-            f"{name} {phase}: no direct kernel for this shape; it takes stride 1, a multiple of 16 channels, and "
-            "filters 3 wide on rows of up to 224 (filter gradient: 112) or 5 wide on rows of 9 to 28"
+            f"{name} {phase}: no direct kernel for this shape; it takes a multiple of 16 channels and stride 1 with "
+            "filters 3 wide on rows of up to 224 (filter gradient: 112) or 5 wide on rows of 9 to 28; with a "
+            "compaction engine, forward and data gradient with filters 1 wide on rows of up to 112 and 3 wide of "
+            "stride 2 on rows of up to 112, too"
         )
     elif phase == "forward":
-        _forward(operation, shape, x, layouts, bias)
+        _forward(operation, shape, x, layouts, bias, viewed)
     elif phase == "data_gradient":
         assert dy is not None
-        _data_gradient(operation, shape, dy, layouts, dy_counts)
+        if viewed:
+            _data_gradient_by_view(operation, shape, dy, layouts)
+        else:
+            _data_gradient(operation, shape, dy, layouts, dy_counts)
     else:
         assert dy is not None
-        _filter_gradient(operation, shape, x, dy, sparse_operand)
+        _filter_gradient(operation, shape, x, dy, sparse_operand, viewed)
     return operation
 
 
+def direct_problem(phase: str, shape: ConvolutionShape, *, engine: bool) -> DirectProblem | None:
+    """Return a phase as a direct convolution, None where no kernel computes it.
+
+    Args:
+        phase: "forward" or "data_gradient"; others have none.
+        shape: of the layer.
+        engine: whether a compaction engine is there, whose im2col views kernels of other strides than 1 need.
+    """
+    problem: DirectProblem | None = None
+    if phase == "forward":
+        problem = forward_problem(shape)
+        if problem is None and engine:
+            problem = strided_forward_problem(shape)
+    elif phase == "data_gradient":
+        problem = data_gradient_problem(shape)
+        if problem is None and engine:
+            problem = strided_gradient_problem(shape)
+    return problem
+
+
 def _forward(
-    operation: Operation, shape: ConvolutionShape, x: DeviceArray, layouts: FilterLayouts, bias: DeviceArray | None
+    operation: Operation,
+    shape: ConvolutionShape,
+    x: DeviceArray,
+    layouts: FilterLayouts,
+    bias: DeviceArray | None,
+    viewed: bool,
 ) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     y = operation.output = operation.empty(shape.output_shape, "y")
@@ -115,16 +167,20 @@ def _forward(
     plan = plan_sparse(J, F, T, portable=portable)
     target = Target(operation, plan, T, y)
     for group in range(shape.groups):
-        col = im2col(operation, shape, x, group)
-        matrix = Matrix(col, T, J, J, 1, 32, plan.rows)
+        matrix: Tiled
+        if viewed:
+            matrix = window_view(shape, x, group, tile_columns=plan.rows)
+        else:
+            matrix = Matrix(im2col(operation, shape, x, group), T, J, J, 1, 32, plan.rows)
         layout = Layout(1, shape.pixels, shape.filters * shape.pixels, shape.pixels, group * F * shape.pixels)
         if portable and shape.images > 1:  # its C has no images
+            assert isinstance(matrix, Matrix)
             _forward_by_product(operation, shape, matrix, layouts, bias, y, group)
             continue
         add_sparse_gemm(
             operation, plan, (J, F, T), matrix, _watch(operation, matrix),
             layouts.taps_first.address + group * T * F * 4, F, target, layout,
-            bias=None if bias is None else bias.address + group * F * 4, dense=col, lda=J,
+            bias=None if bias is None else bias.address + group * F * 4, **_dense_path(matrix, J),
         )  # fmt: skip
     target.finish()
 
@@ -179,8 +235,29 @@ def _data_gradient(
         col2im(operation, shape, dcol, dx, group)
 
 
+def _data_gradient_by_view(
+    operation: Operation, shape: ConvolutionShape, dy: DeviceArray, layouts: FilterLayouts
+) -> None:
+    C, K, pixels = shape.group_channels, shape.group_filters * shape.window, shape.height * shape.width
+    M = shape.images * pixels
+    dx = operation.output = operation.empty(shape.input_shape, "dx")
+    plan = plan_sparse(M, C, K)
+    target = Target(operation, plan, K, dx)
+    for group in range(shape.groups):
+        matrix = gradient_window_view(shape, dy, group, tile_columns=plan.rows)
+        layout = Layout(1, pixels, shape.channels * pixels, pixels, group * C * pixels)
+        b = layouts.by_filter.address + group * K * C * 4
+        add_sparse_gemm(operation, plan, (M, C, K), matrix, None, b, C, target, layout)
+    target.finish()
+
+
 def _filter_gradient(
-    operation: Operation, shape: ConvolutionShape, x: DeviceArray, dy: DeviceArray, sparse_operand: str
+    operation: Operation,
+    shape: ConvolutionShape,
+    x: DeviceArray,
+    dy: DeviceArray,
+    sparse_operand: str,
+    viewed: bool,
 ) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     if sparse_operand not in ("x", "dy"):
@@ -192,17 +269,30 @@ def _filter_gradient(
     target = Target(operation, plan, J, dw)
     for group in range(shape.groups):
         gradient = gradient_matrix(operation, shape, dy, group, transposed=True)
-        col = im2col_transposed(operation, shape, x, group)
-        sparse, other = (col, gradient) if skip_x else (gradient, col)
-        matrix = Matrix(sparse, J, M, M, 1, 32, plan.rows)
+        matrix: Tiled
+        other = gradient
+        if viewed and skip_x:
+            matrix = window_view(shape, x, group, transposed=True, tile_columns=plan.rows)
+        else:
+            col = im2col_transposed(operation, shape, x, group)
+            sparse, other = (col, gradient) if skip_x else (gradient, col)
+            matrix = Matrix(sparse, J, M, M, 1, 32, plan.rows)
         strides = (1, T) if skip_x else (T, 1)
         layout = Layout(*strides, 0, M, group * F * T)
         add_sparse_gemm(
             operation, plan, (M, N, J), matrix, _watch(operation, matrix), other, N, target, layout,
-            dense=sparse, lda=M,
+            **_dense_path(matrix, M),
         )  # fmt: skip
     target.finish()
 
 
-def _watch(operation: Operation, matrix: Matrix) -> WatchedTensor | None:
-    return operation.watch(matrix) if UnitKind.MONITOR in operation.session.units else None
+def _dense_path(matrix: Tiled, lda: int) -> dict[str, Any]:
+    """Return what the kernel reads tiles from that the scheduler calls dense: only a matrix in memory has it."""
+    return {"dense": matrix.array, "lda": lda} if isinstance(matrix, Matrix) else {}
+
+
+def _watch(operation: Operation, matrix: Tiled) -> WatchedTensor | None:
+    """Let the monitor count a matrix as it is written; nothing writes one that the engine gathers."""
+    if not isinstance(matrix, Matrix) or UnitKind.MONITOR not in operation.session.units:
+        return None
+    return operation.watch(matrix)
