@@ -36,17 +36,17 @@ _LEAST_ROWS = 8
 _OUTER_ROWS = ((8, 16), (16, 32))
 """Most images → rows of the block of a weight gradient's GEMM, 64 wide: measured on 4,096 × 1,024 weights."""
 
-_SLICES_BELOW = 2048
-"""Wavefronts under which the dense sum of a small batch is cut into slices of the inputs."""
-
 _MOST_IMAGES = 8
 """Images that sparse_dense_images takes; larger batches go through sparse_gemm."""
 
 _COLUMNS, _GROUP_WAVES = 128, 4
-"""Outputs of a work-group of the sparse_dense kernels, and its wavefronts, which share out the tiles."""
+"""Outputs of a work-group of dense_rows and the sparse_dense kernels, and its wavefronts, which share the inputs."""
 
-_SPARSE_WAVES = 2048
-"""Wavefronts to aim for, eight a SIMD: each waits for the rows of weights that it has asked for."""
+_WAVES = 1024
+"""Wavefronts to aim for, four a SIMD, each with up to 16 loads under way: measured on 4,096 × 4,096 weights."""
+
+_LEAST_SHARE = 16
+"""Rows of weights that a wavefront of dense_rows takes at least."""
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,18 @@ def add_dense_sum(
     """Add the dense steps: a kernel that reads each weight once for small batches, else a GEMM."""
     images, inputs, outputs = problem.images, problem.inputs, problem.outputs
     if images < _LEAST_ROWS:
-        wavefronts = -(-outputs // 64) * -(-images // 4)
-        slices = min(max(_SLICES_BELOW // wavefronts, 1), max(inputs // 32, 1))
-        per_slice = -(-inputs // slices)
-        slices = -(-inputs // per_slice)
+        blocks = -(-outputs // _COLUMNS) * -(-images // 4)
+        share = max(_LEAST_SHARE, -(-inputs * blocks // _WAVES))
+        slices = -(-inputs // (_GROUP_WAVES * share))
         part = y if slices == 1 else operation.empty((slices, images, outputs), "slices")
-        # The kernel's names are those of the data gradient, whose outputs are what is summed over.
-        sizes = {"images": images, "inputs": outputs, "outputs": inputs, "outputs_per_slice": per_slice}
-        operation.launch("dense_data_gradient", {"dy": a, "w": w, "part": part, **sizes})
+        sizes = {"images": images, "K": inputs, "N": outputs, "rows_per_wave": share}
+        operation.launch("dense_rows", {"a": a, "w": w, "bias": bias, "part": part, **sizes})
         _sum_slices(operation, part, y, slices)
-    else:
-        transposed = operation.empty((inputs, images), f"{a.name} transposed")
-        add_transpose(operation, a, transposed, images, inputs)
-        size = images, outputs, inputs
-        add_gemm(operation, plan_dense(*size, gather=False), transposed, w, y, size)
+        return
+    transposed = operation.empty((inputs, images), f"{a.name} transposed")
+    add_transpose(operation, a, transposed, images, inputs)
+    size = images, outputs, inputs
+    add_gemm(operation, plan_dense(*size, gather=False), transposed, w, y, size)
     if bias is not None:
         operation.launch("bias_add", {"y": y, "bias": bias, "n": y.size, "channels": outputs, "pixels": 1})
 
@@ -175,7 +173,7 @@ def add_sparse_sum(
     single = images == 1
     matrix = Matrix(a, 1, inputs, inputs, 1, 1, 64) if single else Matrix(a, inputs, images, 1, inputs, 32, images)
     blocks = -(-outputs // _COLUMNS)
-    share = max(1, -(-matrix.tiles * blocks // _SPARSE_WAVES))
+    share = max(1, -(-matrix.tiles * blocks // _WAVES))
     slices = -(-matrix.tiles // (_GROUP_WAVES * share))
     part = y if slices == 1 else operation.empty((slices, images, outputs), "partial")
     slot = slot_bytes("ellpack_dib", matrix.tile_rows, matrix.tile_columns)
