@@ -74,6 +74,7 @@ class Summary:
         adaptive_over_dense: the implicit GEMM everywhere over the faster of it and Spartan in each case; no Winograd on
             either side.
         software: the implicit GEMM over Spartan with conversion by a kernel; None where that is not measured.
+        energy_nj: of the compaction engines' conversions, in nanojoules.
         ideal, attainable: the same quotient at the bounds.
         useful_density: useful multiply-adds / all.
         peak_share: geometric mean over cases of useful multiply-adds a cycle over the peak, tails left out.
@@ -90,6 +91,7 @@ class Summary:
     adaptive: float
     adaptive_over_dense: float
     software: float | None
+    energy_nj: float
     ideal: float
     attainable: float
     useful_density: float
@@ -132,6 +134,7 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None]) -> 
         software=(
             total("dense", "cycles") / total("software", "cycles") if all("software" in r for r in found) else None
         ),
+        energy_nj=total("spartan", "energy_nj"),
         ideal=all_macs / useful if useful else math.inf,
         attainable=total("bounds", "dense_cycles") / total("bounds", "sparse_cycles"),
         useful_density=useful / all_macs,

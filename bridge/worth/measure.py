@@ -19,6 +19,7 @@ from bridge.worth.cases import Case
 from bridge.worth.run import Task
 from bridge.worth.sides import SIDES
 from bridge.worth.store import Record, Store
+from spartan_units.types import UnitKind
 
 __all__ = ["COLD_ABOVE", "measure", "merged", "tasks_of"]
 
@@ -114,6 +115,9 @@ def _measure(gpu: str, case: Case, side: str) -> Record:
                 operation.run()
             measured = operation.run()
             output = operation.output.numpy()
+        energy = 0.0
+        if UnitKind.COMPACTION in session.units:
+            energy = session.detach(UnitKind.COMPACTION)["energy_nj"] / (2 if warm else 1)
         limit = bounds(case, session.parameters, macs=macs, useful=useful)
     within, error = compare(output, expected(phase, shape, x=x, w=w, dy=dy))
     return {
@@ -121,7 +125,7 @@ def _measure(gpu: str, case: Case, side: str) -> Record:
         "useful_macs": useful,
         "warm": warm,
         "verified": within,
-        "costs": {**_costs(measured), "verified": within, "max_abs_error": error},
+        "costs": {**_costs(measured), "energy_nj": energy, "verified": within, "max_abs_error": error},
         "bounds": dataclasses.asdict(limit),
         "peak": limit.peak,
         "wall_s": round(time.perf_counter() - begin, 1),

@@ -55,7 +55,7 @@ def network_table(results: Iterable[NetworkResult]) -> Table:
     columns = (
         "network", "N", "preset", "at", "cases", "speedup", "no tails", "over fastest", "adaptive",
         "adaptive over fastest", "software", "ideal", "attainable", "useful density", "% peak", "% of bound",
-        "bound by", "right",
+        "bound by", "busy", "conversion µJ", "right",
     )  # fmt: skip
     table = Table("Whole networks", columns)
     for result in results:
@@ -75,6 +75,7 @@ def network_table(results: Iterable[NetworkResult]) -> Table:
                     decimal(summary.attainable), f"{summary.useful_density:.3f}", f"{100 * summary.peak_share:.0f}",
                     f"{100 * summary.attainable_share:.0f}",
                     ", ".join(f"{resource} {count}" for resource, count in bound_by.most_common()),
+                    f"{100 * _busy(point):.0f}", f"{summary.energy_nj / 1000:.0f}",
                     "yes" if summary.verified else "NO",
                 )
             )  # fmt: skip
@@ -83,9 +84,15 @@ def network_table(results: Iterable[NetworkResult]) -> Table:
         "fastest: the faster of it and Winograd in each case over Spartan; adaptive: the implicit GEMM over the faster "
         "of it and Spartan in each case; adaptive over fastest: with Winograd on either side; software: the implicit "
         "GEMM over Spartan with conversion by a kernel. % peak and % of bound: geometric means over the cases, launch "
-        "tails left out."
+        "tails left out; busy: of the compute units with Spartan, in percent; conversion: energy of the engines."
     )
     return table
+
+
+def _busy(point: Point) -> float:
+    """Return the mean busy share of the compute units while Spartan runs, by cycles."""
+    sides = [record["spartan"] for _, record in point.measured]
+    return sum(side["busy_compute_units"] * side["cycles"] for side in sides) / sum(side["cycles"] for side in sides)
 
 
 def label_of(point: Point) -> str:

@@ -101,7 +101,7 @@ def test_a_density_is_interpolated_linearly_in_time():
 
 def test_a_summary_sums_cycles():
     def record(dense, spartan, macs):
-        side = {"tail_cycles": 100}
+        side = {"tail_cycles": 100, "energy_nj": 2.5}
         return {
             "dense": {"cycles": dense, **side}, "spartan": {"cycles": spartan, **side}, "macs": macs,
             "winograd": {"cycles": 800 if dense < 2000 else 700, **side},
@@ -113,6 +113,7 @@ def test_a_summary_sums_cycles():
     assert dataclasses.astuple(summary)[:9] == (
         3, 2, 0.8, 3200 / 1700, 2.0, 1500 / 1700, 1500 / 1300, 3200 / 1700, None,
     )  # fmt: skip
+    assert summary.energy_nj == 5.0
     assert (summary.ideal, summary.attainable, summary.useful_density) == (2.0, 2.0, 0.5)
     assert summary.attainable_share == pytest.approx(np.sqrt(1 / 500 * 1 / 1000))
     assert summarise([1], [None]) is None
