@@ -1,23 +1,33 @@
-"""Sparse direct filter gradient of stride 1: zeros of X skipped, over ELLPACK-DIB tiles of X itself.
+"""Sparse direct filter gradient of stride 1: zeros of X, or of dY, skipped over ELLPACK-DIB tiles of the tensor itself.
 
-dW[f, c, r, s] = sum over image, p, q of dY[image, f, p, q] · X[image, c, p + r − pad_h, q + s − pad_w], pad_w = (S −
-1) / 2. The view is that of sparse_conv: channels × pixels, tiles of 16 channels × one image row. A wavefront owns 16
-channels, one filter row r and 64 filters (lane = f): 16·S accumulators. For each row p of outputs the row of dY sits
-in registers, one a column, with (S − 1) / 2 zeros on either side; the non-zeros of X's row p + r − pad_h arrive in
-SGPRs, and each costs one ``s_set_gpr_idx_idx``, which picks the columns of dY, and S ``v_mac_f32``. Channels are
-unrolled, so accumulators are named.
+One operand is sparse (u, with channels c and rows h), the other dense (v, with channels f in the lanes):
 
-dY comes with f contiguous: element (j, f) at j·F_stride + f, j = (image·P + p)·Q + q. The rows (image, p) are shared
-out among ``total_slices`` wavefronts; each four of a work-group add their sums through the LDS (16,384 bytes a filter
-row, dynamic). Where registers allow 12 wavefronts on a compute unit, a work-group holds all three filter rows, which
-read the same rows of dY at the same time: from L1V. Otherwise it holds one. Grid: x = work-group size · ceil(F / 64),
-y = channel_tiles (· R), z = total_slices / 4.
+    g[f, c, r, s] = sum over image, h, w of v[image, f, h + pad_h − r, w + pad_w − s] · u[image, c, h, w]
 
-Sums leave with f contiguous, so that a store fills lines: element (f, c, r, s) at ((c·R + r)·S + s)·F + f; partial
-results of the groups along z lie c_slice_stride apart. sum_slices_transposed makes dW of them.
+With u = X and v = dY this is dW[f, c, r, s]; with u = dY, v = X and pad_h' = R − 1 − pad_h it is
+dW[c, f, R − 1 − r, S − 1 − s], which ``swap`` stores. R = S, pad_w = (S − 1) / 2.
 
-Per sum rows ascend, columns within a row, one rounding per product and one per sum; slices are added in ascending
-order.
+The view is that of sparse_conv: channels × pixels, tiles of 16 channels × one block of columns: an image row, or a
+part of one of exactly ``width`` columns. A wavefront owns ``channels`` channels of u, 64 of v and all R·S taps: its
+accumulators are named, because channels are unrolled. It walks down the rows of a block; the R rows of v that a row of
+u meets lie in vector registers, one a column, and from row to row one of them is new. Their registers form a ring, and
+the code is there once for each of its places. The non-zeros of u arrive in SGPRs, and each costs one
+``s_set_gpr_idx_idx``, which picks the column of v, and R·S ``v_mac_f32``. With a ring of R + 1 rows the new row is
+loaded one row ahead. Columns left and right of the image are registers that stay 0 or, where a row has several blocks,
+loads that the resource's size cuts off, as are rows above and below.
+
+v comes with channels contiguous: element (j, f) at j·lanes + f, j = (image·dense_height + p)·dense_width + q. The rows
+(image, block, h) are shared out in slices of rows_per_slice. A work-group is four wavefronts with the same f and
+successive channels; they read the same rows of v at the same time, from L1V.
+
+The sums of a single slice go through the LDS (1,024 bytes an accumulator of a wavefront, half of it where there are
+more than 18; dynamic), so that stores fill lines of dW as it lies. With ``partial`` they leave channels × taps × lanes,
+(c·R·S + tap)·lanes + f, those of the slices slice_stride apart, and sum_slices_transposed makes dW of them. Grid: x =
+ceil(lanes / 64) · 256, y = channels / (4 · channels of a wavefront), z = slices. ``swap`` needs a multiple of 4 lanes
+unless ``partial``.
+
+Per sum, blocks of columns ascend within an image, rows within a block, columns descend within at most 16 non-zeros; one
+rounding per product and one per sum; slices are added in ascending order.
 """
 
 from __future__ import annotations
@@ -29,75 +39,81 @@ from gcn3 import Kernel, module, s, v
 
 ARGUMENTS = [
     ("tiles", "buffer"),
-    ("dy", "buffer"),
+    ("dense", "buffer"),
     ("sums", "buffer"),
-    ("F", "u32"),
-    ("F_stride", "u32"),
+    ("lanes", "u32"),
+    ("channels", "u32"),
     ("height", "u32"),
-    ("out_height", "u32"),
-    ("out_width", "u32"),
-    ("rows", "u32"),  # images · out_height
+    ("blocks", "u32"),  # of columns in a row
+    ("rows", "u32"),  # images · blocks · height
+    ("rows_per_slice", "u32"),
+    ("dense_height", "u32"),
+    ("dense_width", "u32"),
     ("pad_h", "u32"),
-    ("filter_height", "u32"),
     ("image_tiles", "u32"),  # channels of an image / 16
     ("slot_bytes", "u32"),
-    ("total_slices", "u32"),
-    ("c_slice_stride", "u32"),
+    ("slice_stride", "u32"),
+    ("swap", "u32"),
+    ("partial", "u32"),
 ]
 
 TILE_C, CHUNK = 16, 16
 HEADER = 64 + TILE_C * 4
 
-# Scalar registers: 0–15 counts in the loop; 32–63 and 64–95 two sets of 16 pairs.
-JUMP, LOW, HIGH, ROW_OFFSET, PITCH, RESOURCE, SLOT, BASE = 16, 18, 20, 22, 23, 24, 28, 30
+# Scalar registers: 32–63 and 64–95 two sets of 16 pairs.
+COUNTS, NEXT_COUNTS, PITCH, NEXT_PITCH, SLOT, NEXT, LOW, HIGH, JUMP, BASE = 0, 4, 8, 9, 10, 12, 14, 16, 18, 20
+ROW_OFFSET, OVER, RESOURCE, COLUMN, STEP, ROWS_LEFT, ROW = 21, 22, 24, 28, 29, 30, 31
 PAIRS = (32, 64)
-OVER = 96
-ROW, ROWS_END = "flat_scratch_lo", "flat_scratch_hi"
-DY_OFFSET, DY_STEP = 100, 101
+SLOT_STEP, ROW_BYTES, DENSE_HEIGHT, ROW_AT, ROW_END, FIRST = range(96, 102)
+COUNT_OFFSET, LEFT = "flat_scratch_lo", "flat_scratch_hi"
+COUNT = "vcc_lo"
 # Arguments while they are loaded as blocks.
-A_TILES, A_DY, A_SUMS = 32, 34, 36
-A_F, A_F_STRIDE, A_HEIGHT, A_P, A_Q, A_ROWS, A_PAD, A_R = range(40, 48)
-A_IMAGE_TILES, A_SLOT, A_SLICES, A_C_SLICE = range(48, 52)
+A_TILES, A_DENSE, A_SUMS = 32, 34, 36
+A_LANES, A_CHANNELS, A_HEIGHT, A_BLOCKS, A_ROWS, A_SHARE, A_P, A_Q, A_PAD, A_IMAGE_TILES = range(38, 48)
+A_SLOT, A_SLICE, A_SWAP, A_PARTIAL = range(48, 52)
 # Lanes of the vector register that keeps scalars.
-K_ARGS, K_F0, K_TILE, K_R, K_Z, K_SLICE, K_P, K_H, K_Q, K_SHIFT, K_JT, K_SB = 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
-K_TILES = 13
+K_ARGS, K_X, K_Y, K_Z, K_WAVE, K_NEXT, K_END = 0, 2, 3, 4, 5, 6, 7
 
 
 class FilterGradient:
-    """Generator of one kernel: S taps, rows of X of up to ``width`` pixels, one or all filter rows a work-group."""
+    """Generator of one kernel.
 
-    def __init__(self, taps: int, width: int, all_rows: bool) -> None:
-        self.taps, self.width, self.all_rows = taps, width, all_rows
-        self.guard = (taps - 1) // 2
-        self.dy = TILE_C * taps
-        self.columns = width + taps - 1
-        self.lane = self.dy + self.columns
+    ``width`` is the number of columns of a tile, ``channels`` that of a wavefront's channels, ``ring`` that of rows
+    of v in registers. With ``several`` a row has several blocks of exactly ``width`` columns, else one of at most that.
+    """
+
+    def __init__(self, taps: int, width: int, channels: int, ring: int, several: bool = False) -> None:
+        self.taps, self.width, self.channels, self.ring, self.several = taps, width, channels, ring, several
+        self.area = taps * taps
+        self.rows = channels * self.area
+        self.passes = 1 if self.rows <= 18 else 2
+        """Parts in which the sums go through the LDS."""
+        self.row_stride = width + taps - 1 if several else width + (taps - 1) // 2
+        columns = ring * self.row_stride + (0 if several else (taps - 1) // 2)
+        self.lane = self.rows + columns
+        self.scratch = self.rows + (taps - 1) // 2
+        """Two columns that are loaded with every row."""
         self.kept = self.lane + 1
-        self.temp = self.kept + 1
-        self.k = Kernel(f"sparse_filter_gradient{taps}_{width}", ARGUMENTS, sgprs=104, vgprs=self.temp + 4)
-        self.pair_bytes = 4 + 4 * taps
+        name = f"sparse_filter_gradient{taps}_{'n' if several else ''}{width}x{channels}"
+        self.k = Kernel(name, ARGUMENTS, sgprs=104, vgprs=self.kept + 1)
+        self.pair_bytes = 4 + 4 * self.area
 
     def generate(self) -> Kernel:
         """The whole kernel."""
         k = self.k
         self._prologue()
-        self._tile()
-        for row in range(TILE_C):
-            self._row(row)
-        k(f"s_branch {k.local('next')}")
+        self._segment()
+        for phase in range(self.ring):
+            self._row(phase)
+        k(f"s_branch {k.local('row0')}")
         self._overflows()
-        k.label("summed")
         self._finish()
-        k.label("done")
-        k("s_endpgm")
         return k
 
     def _arguments(self) -> None:
         k = self.k
-        k.load(A_TILES, "tiles", 4)
-        k.load(A_SUMS, "sums", 2)
-        k.load(A_F, "F", 8)
-        k.load(A_IMAGE_TILES, "image_tiles", 4)
+        k.load(A_TILES, "tiles", 16)
+        k.load(A_SLOT, "slot_bytes", 4)
 
     def _keep(self, register: str, place: int) -> None:
         self.k(f"v_writelane_b32 {v(self.kept)}, {register}, {place}")
@@ -105,138 +121,133 @@ class FilterGradient:
     def _kept(self, register: str, place: int) -> None:
         self.k(f"v_readlane_b32 {register}, {v(self.kept)}, {place}")
 
-    def _divide(self, quotient: int, dividend: str, divisor: str) -> None:
-        """Whole quotient of scalars below 2**20."""
-        k, a, b = self.k, v(self.temp), v(self.temp + 1)
+    def _divide(self, quotient: str, dividend: str, divisor: str) -> None:
+        """Whole quotient of scalars below 2**20, by way of two columns' registers."""
+        k, a, b = self.k, v(self.scratch), v(self.scratch + 1)
         k(f"v_cvt_f32_u32 {a}, {divisor}")
         k(f"v_rcp_f32 {a}, {a}")
         k(f"v_cvt_f32_u32 {b}, {dividend}")
         k(f"v_add_f32 {b}, 0.5, {b}")
         k(f"v_mul_f32 {a}, {a}, {b}")
         k(f"v_cvt_u32_f32 {a}, {a}")
-        k(f"v_readfirstlane_b32 {s(quotient)}, {a}")
+        k(f"v_readfirstlane_b32 {quotient}, {a}")
 
     def _prologue(self) -> None:
         k = self.k
-        slice_, tile, r, t = 64, 65, 66, 67
+        t = 64
         self._arguments()
         wave_index(k, 5, self.lane)
-        self._keep("s0", K_ARGS)
-        self._keep("s1", K_ARGS + 1)
-        self._keep("s4", K_Z)
-        k("s_waitcnt lgkmcnt(0)")
-        for register in range(self.dy + self.columns):
+        for register, place in (("s0", K_ARGS), ("s1", K_ARGS + 1), ("s2", K_X), ("s3", K_Y), ("s4", K_Z)):
+            self._keep(register, place)
+        self._keep("s5", K_WAVE)
+        k.comment("sums, and columns beside the image")
+        beside = [] if self.several else [self.row_stride * place for place in range(self.ring + 1)]
+        guards = [self.rows + first + i for first in beside for i in range((self.taps - 1) // 2)]
+        for register in [*range(self.rows), *guards]:
             k(f"v_mov_b32 {v(register)}, 0")
         k("s_lshl_b32 s2, s2, 6")
-        self._keep("s2", K_F0)
-        if self.all_rows:
-            k(f"s_mov_b32 {s(tile)}, s3")
-            k(f"s_lshr_b32 {s(r)}, s5, 2")
-            k("s_and_b32 s5, s5, 3")
-        else:
-            self._divide(tile, "s3", s(A_R))
-            k(f"s_mul_i32 {s(r)}, {s(tile)}, {s(A_R)}")
-            k(f"s_sub_u32 {s(r)}, s3, {s(r)}")
-        self._keep("s5", K_SLICE)
-        self._keep(s(tile), K_TILE)
-        self._keep(s(r), K_R)
-        k.comment("rows of outputs of this slice")
-        k("s_lshl_b32 s4, s4, 2")
-        k(f"s_add_u32 {s(slice_)}, s4, s5")
-        k(f"s_add_u32 {s(t)}, {s(A_ROWS)}, {s(A_SLICES)}")
-        k(f"s_sub_u32 {s(t)}, {s(t)}, 1")
-        self._divide(t, s(t), s(A_SLICES))
-        k(f"s_mul_i32 {ROW}, {s(slice_)}, {s(t)}")
-        k(f"s_add_u32 {ROWS_END}, {ROW}, {s(t)}")
-        k(f"s_min_u32 {ROWS_END}, {ROWS_END}, {s(A_ROWS)}")
-        k(f"s_sub_u32 {s(r)}, {s(r)}, {s(A_PAD)}")
-        for register, place in (
-            (A_P, K_P),
-            (A_HEIGHT, K_H),
-            (A_Q, K_Q),
-            (r, K_SHIFT),
-            (A_IMAGE_TILES, K_JT),
-            (A_SLOT, K_SB),
-        ):
-            self._keep(s(register), place)
-        self._keep(s(A_TILES), K_TILES)
-        self._keep(s(A_TILES + 1), K_TILES + 1)
-        k.comment("dY: lanes beyond F read on into the next element, and 0 behind the last; they store nothing")
-        buffer_resource(k, RESOURCE, A_DY)
-        k(f"s_lshl_b32 {s(DY_STEP)}, {s(A_F_STRIDE)}, 2")
-        k(f"s_mul_i32 {s(t)}, {s(A_ROWS)}, {s(A_Q)}")
-        k(f"s_mul_i32 {s(RESOURCE + 2)}, {s(t)}, {s(DY_STEP)}")
         k(f"v_add_u32 {v(self.lane)}, vcc, s2, {v(self.lane)}")
         k(f"v_lshlrev_b32 {v(self.lane)}, 2, {v(self.lane)}")
-        k(f"s_sub_u32 {ROW}, {ROW}, 1")
-
-    def _tile(self) -> None:
-        """Go to the next row of outputs whose row of X exists; load its tile's header, first row, and row of dY."""
-        k = self.k
-        image, p, h, t = 64, 65, 66, 67
-        k.label("next")
         k("s_waitcnt lgkmcnt(0)")
+        k(f"s_mul_i32 {s(t)}, s4, {s(A_SHARE)}")
+        self._keep(s(t), K_NEXT)
+        k(f"s_add_u32 {s(t)}, {s(t)}, {s(A_SHARE)}")
+        k(f"s_min_u32 {s(t)}, {s(t)}, {s(A_ROWS)}")
+        self._keep(s(t), K_END)
+
+    def _segment(self) -> None:
+        """Go to the next rows of one block of one image; load a tile's header and first channel, and rows of v."""
+        k = self.k
+        row, end, block, image, tile, t = 64, 65, 66, 67, 68, 69
+        k.label("segment")
+        k("s_waitcnt vmcnt(0) lgkmcnt(0)")
         k("s_set_gpr_idx_off")
-        k.label("skip")
-        k(f"s_add_u32 {ROW}, {ROW}, 1")
-        k(f"s_cmp_ge_u32 {ROW}, {ROWS_END}")
-        k(f"s_cbranch_scc1 {k.local('summed')}")
-        self._kept(s(68), K_P)
-        self._divide(image, ROW, s(68))
-        k(f"s_mul_i32 {s(p)}, {s(image)}, {s(68)}")
-        k(f"s_sub_u32 {s(p)}, {ROW}, {s(p)}")
-        self._kept(s(h), K_SHIFT)
-        k(f"s_add_u32 {s(h)}, {s(h)}, {s(p)}")
-        self._kept(s(69), K_H)
-        k(f"s_cmp_ge_u32 {s(h)}, {s(69)}  ; below 0 it is beyond, too")
-        k(f"s_cbranch_scc1 {k.local('skip')}")
-        self._kept(s(70), K_JT)
-        self._kept(s(71), K_TILE)
-        self._kept(s(72), K_SB)
-        self._kept(s(73), K_Q)
-        self._kept(s(74), K_TILES)
-        self._kept(s(75), K_TILES + 1)
-        k(f"s_mul_i32 {s(t)}, {s(image)}, {s(70)}")
-        k(f"s_add_u32 {s(t)}, {s(t)}, {s(71)}")
-        k(f"s_mul_i32 {s(t)}, {s(t)}, {s(69)}")
+        self._kept(s(row), K_NEXT)
+        self._kept(s(end), K_END)
+        self._kept("s0", K_ARGS)
+        self._kept("s1", K_ARGS + 1)
+        self._kept("s3", K_Y)
+        self._kept("s5", K_WAVE)
+        k(f"s_cmp_ge_u32 {s(row)}, {s(end)}")
+        k(f"s_cbranch_scc1 {k.local('finish')}")
+        k("s_nop 1")
+        self._arguments()
+        k.comment("the wavefront's channels: from FIRST on in the tile")
+        k(f"s_lshl_b32 {s(FIRST)}, s3, 2")
+        k(f"s_add_u32 {s(FIRST)}, {s(FIRST)}, s5")
+        k(f"s_mul_i32 {s(FIRST)}, {s(FIRST)}, {self.channels}")
+        k(f"s_lshr_b32 {s(tile)}, {s(FIRST)}, 4")
+        k(f"s_and_b32 {s(FIRST)}, {s(FIRST)}, 15")
+        k(f"s_lshl_b32 {COUNT_OFFSET}, {s(FIRST)}, 2")
+        k(f"s_add_u32 {COUNT_OFFSET}, {COUNT_OFFSET}, 64")
+        k("s_waitcnt lgkmcnt(0)")
+        h = ROW
+        self._divide(s(block), s(row), s(A_HEIGHT))
+        k(f"s_mul_i32 {s(h)}, {s(block)}, {s(A_HEIGHT)}")
+        k(f"s_sub_u32 {s(h)}, {s(row)}, {s(h)}")
+        self._divide(s(image), s(block), s(A_BLOCKS))
+        k(f"s_mul_i32 {s(t)}, {s(image)}, {s(A_BLOCKS)}")
+        k(f"s_sub_u32 {s(block)}, {s(block)}, {s(t)}")
+        k(f"s_sub_u32 {s(ROWS_LEFT)}, {s(A_HEIGHT)}, {s(h)}")
+        k(f"s_sub_u32 {s(t)}, {s(end)}, {s(row)}")
+        k(f"s_min_u32 {s(ROWS_LEFT)}, {s(ROWS_LEFT)}, {s(t)}")
+        k(f"s_add_u32 {s(row)}, {s(row)}, {s(ROWS_LEFT)}")
+        self._keep(s(row), K_NEXT)
+        k(f"s_mul_i32 {s(t)}, {s(image)}, {s(A_IMAGE_TILES)}")
+        k(f"s_add_u32 {s(t)}, {s(t)}, {s(tile)}")
+        k(f"s_mul_i32 {s(t)}, {s(t)}, {s(A_HEIGHT)}")
         k(f"s_add_u32 {s(t)}, {s(t)}, {s(h)}")
-        k(f"v_mov_b32 {v(self.temp)}, {s(t)}")
-        k(f"v_mul_hi_u32 {v(self.temp)}, {v(self.temp)}, {s(72)}")
-        k(f"v_readfirstlane_b32 {s(SLOT + 1)}, {v(self.temp)}")
-        k(f"s_mul_i32 {s(SLOT)}, {s(t)}, {s(72)}")
-        k(f"s_add_u32 {s(SLOT)}, {s(SLOT)}, {s(74)}")
-        k(f"s_addc_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, {s(75)}")
-        k(f"s_load_dword {s(PITCH)}, {s(SLOT, 2)}, 0x0")
-        k(f"s_load_dwordx16 {s(0, 16)}, {s(SLOT, 2)}, 0x40")
-        k(f"s_add_u32 {s(LOW)}, {s(SLOT)}, {HEADER}")
-        k(f"s_addc_u32 {s(LOW + 1)}, {s(SLOT + 1)}, 0")
-        k(f"s_add_u32 {s(HIGH)}, {s(LOW)}, 64")
-        k(f"s_addc_u32 {s(HIGH + 1)}, {s(LOW + 1)}, 0")
-        k(f"s_mov_b32 {s(ROW_OFFSET)}, 0")
+        k(f"s_mul_i32 {s(t)}, {s(t)}, {s(A_BLOCKS)}")
+        k(f"s_add_u32 {s(t)}, {s(t)}, {s(block)}")
+        k(f"v_mov_b32 {v(self.scratch)}, {s(t)}")
+        k(f"v_mul_hi_u32 {v(self.scratch)}, {v(self.scratch)}, {s(A_SLOT)}")
+        k(f"v_readfirstlane_b32 {s(SLOT + 1)}, {v(self.scratch)}")
+        k(f"s_mul_i32 {s(SLOT)}, {s(t)}, {s(A_SLOT)}")
+        k(f"s_add_u32 {s(SLOT)}, {s(SLOT)}, {s(A_TILES)}")
+        k(f"s_addc_u32 {s(SLOT + 1)}, {s(SLOT + 1)}, {s(A_TILES + 1)}")
+        k(f"s_mul_i32 {s(SLOT_STEP)}, {s(A_BLOCKS)}, {s(A_SLOT)}")
+        k(f"s_load_dword {s(NEXT_PITCH)}, {s(SLOT, 2)}, 0x0")
+        k(f"s_load_dwordx{self.channels} {s(COUNTS, self.channels)}, {s(SLOT, 2)}, {COUNT_OFFSET}")
+        k.comment("rows of v from h + pad_h - (R - 1) on, columns from the block's first less pad_w on")
+        buffer_resource(k, RESOURCE, A_DENSE)
+        k(f"s_mov_b32 {s(DENSE_HEIGHT)}, {s(A_P)}")
+        k(f"s_lshl_b32 {s(STEP)}, {s(A_LANES)}, 2")
+        k(f"s_mul_i32 {s(ROW_BYTES)}, {s(A_Q)}, {s(STEP)}")
+        k(f"s_add_u32 {s(ROW)}, {s(h)}, {s(A_PAD)}")
+        k(f"s_sub_u32 {s(ROW)}, {s(ROW)}, {self.taps - 1}")
+        k(f"s_mul_i32 {s(ROW_AT)}, {s(image)}, {s(A_P)}")
+        k(f"s_add_u32 {s(ROW_AT)}, {s(ROW_AT)}, {s(ROW)}")
+        k(f"s_mul_i32 {s(ROW_AT)}, {s(ROW_AT)}, {s(ROW_BYTES)}")
+        k(f"s_add_u32 {s(ROW_END)}, {s(ROW_AT)}, {s(ROW_BYTES)}")
+        if self.several:
+            k(f"s_mul_i32 {s(t)}, {s(block)}, {self.width}")
+            k(f"s_sub_u32 {s(t)}, {s(t)}, {(self.taps - 1) // 2}")
+            k(f"s_mul_i32 {s(t)}, {s(t)}, {s(STEP)}")
+            k(f"s_add_u32 {s(ROW_AT)}, {s(ROW_AT)}, {s(t)}")
+            k(f"s_cmp_eq_u32 {s(block)}, 0")
+            k(f"s_cselect_b32 {LEFT}, 0, -1")
+        k("s_waitcnt lgkmcnt(0)")
+        k(f"s_mov_b64 {s(NEXT, 2)}, {s(SLOT, 2)}")
+        self._point_at_next()
         self._pairs_of(0)
-        k.comment("the row of dY, last column first: the code is entered at its width")
-        k(f"s_mul_i32 {s(DY_OFFSET)}, {ROW}, {s(73)}")
-        k(f"s_add_u32 {s(DY_OFFSET)}, {s(DY_OFFSET)}, {s(73)}")
-        k(f"s_sub_u32 {s(DY_OFFSET)}, {s(DY_OFFSET)}, 1")
-        k(f"s_mul_i32 {s(DY_OFFSET)}, {s(DY_OFFSET)}, {s(DY_STEP)}")
-        k(f"s_getpc_b64 {s(JUMP, 2)}")
-        k.label("dy_here")
-        k(f"s_mul_i32 {s(73)}, {s(73)}, 12")
-        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local('dy_end')}-{k.local('dy_here')}")
-        k(f"s_sub_u32 {s(JUMP)}, {s(JUMP)}, {s(73)}")
-        k(f"s_setpc_b64 {s(JUMP, 2)}")
-        for column in reversed(range(self.width)):
-            target = v(self.dy + self.guard + column)
-            k(f"buffer_load_dword {target}, {v(self.lane)}, {s(RESOURCE, 4)}, {s(DY_OFFSET)} offen")
-            k(f"s_sub_u32 {s(DY_OFFSET)}, {s(DY_OFFSET)}, {s(DY_STEP)}")
-        k.label("dy_end")
+        for place in range(self.taps):
+            self._load_row(place)
         k(f"s_getpc_b64 {s(JUMP, 2)}")
         k.label("base")
         k(f"s_mov_b32 {s(BASE)}, {s(JUMP)}")
-        k("s_waitcnt vmcnt(0) lgkmcnt(0)")
-        k(f"s_lshl_b32 {s(PITCH)}, {s(PITCH)}, 3")
-        k(f"s_mov_b32 {s(ROW_OFFSET)}, {s(PITCH)}")
         k(f"s_set_gpr_idx_on {s(JUMP)}, 0x2  ; the second source is relative to M0")
+
+    def _point_at_next(self) -> None:
+        """Let the addresses be those of the next tile's first channel."""
+        k = self.k
+        k(f"s_lshl_b32 {s(PITCH)}, {s(NEXT_PITCH)}, 3")
+        k(f"s_mov_b64 {s(SLOT, 2)}, {s(NEXT, 2)}")
+        k(f"s_mul_i32 {s(ROW_OFFSET)}, {s(PITCH)}, {s(FIRST)}")
+        k(f"s_add_u32 {s(LOW)}, {s(SLOT)}, {HEADER}")
+        k(f"s_addc_u32 {s(LOW + 1)}, {s(SLOT + 1)}, 0")
+        if self.width > 8:
+            k(f"s_add_u32 {s(HIGH)}, {s(LOW)}, 64")
+            k(f"s_addc_u32 {s(HIGH + 1)}, {s(LOW + 1)}, 0")
 
     def _pairs_of(self, parity: int) -> None:
         k, pairs = self.k, PAIRS[parity]
@@ -244,142 +255,343 @@ class FilterGradient:
         if self.width > 8:
             k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(HIGH, 2)}, {s(ROW_OFFSET)}")
 
-    def _products(self, row: int, first: int, last: int) -> None:
+    def _load_row(self, place: int) -> None:
+        """Load the next row of v into a place of the ring; it is 0 above and below the image, and right of it."""
+        k, guard = self.k, (self.taps - 1) // 2
+        first = self.rows + place * self.row_stride
+        k(f"s_cmp_lt_u32 {s(ROW)}, {s(DENSE_HEIGHT)}")
+        k(f"s_cselect_b32 {s(RESOURCE + 2)}, {s(ROW_END)}, 0")
+        if self.several:
+            k(f"s_mul_i32 {s(COLUMN)}, {s(STEP)}, {guard}") if guard > 1 else None
+            k(f"s_add_u32 {s(COLUMN)}, {s(ROW_AT)}, {s(COLUMN if guard > 1 else STEP)}")
+        else:
+            k(f"s_mov_b32 {s(COLUMN)}, {s(ROW_AT)}")
+        columns = self.width + guard if self.several else self.width
+        for column in range(columns):
+            k(f"buffer_load_dword {v(first + guard + column)}, {v(self.lane)}, {s(RESOURCE, 4)}, {s(COLUMN)} offen")
+            if column < columns - 1:
+                k(f"s_add_u32 {s(COLUMN)}, {s(COLUMN)}, {s(STEP)}")
+        if self.several:
+            k.comment("left of the image is 0, too")
+            k(f"s_and_b32 {s(RESOURCE + 2)}, {s(RESOURCE + 2)}, {LEFT}")
+            k(f"s_mov_b32 {s(COLUMN)}, {s(ROW_AT)}") if guard > 1 else None
+            at = COLUMN if guard > 1 else ROW_AT
+            for column in range(guard):
+                k(f"s_add_u32 {s(COLUMN)}, {s(COLUMN)}, {s(STEP)}") if column else None
+                k(f"buffer_load_dword {v(first + column)}, {v(self.lane)}, {s(RESOURCE, 4)}, {s(at)} offen")
+        k(f"s_add_u32 {s(ROW)}, {s(ROW)}, 1")
+        k(f"s_add_u32 {s(ROW_AT)}, {s(ROW_AT)}, {s(ROW_BYTES)}")
+        k(f"s_add_u32 {s(ROW_END)}, {s(ROW_END)}, {s(ROW_BYTES)}")
+
+    def _products(self, phase: int, channel: int, first: int, last: int) -> None:
         """Pairs ``first`` to ``last``, the last one first."""
         k = self.k
         for i in reversed(range(first, last + 1)):
-            pair = PAIRS[row % 2] + 2 * i
+            pair = PAIRS[channel % 2] + 2 * i
             k(f"s_set_gpr_idx_idx {s(pair + 1)}")
-            for tap in range(self.taps):
-                k(f"v_mac_f32 {v(row * self.taps + tap)}, {s(pair)}, {v(self.dy + self.taps - 1 - tap)}")
+            for r in range(self.taps):
+                place = (phase + self.taps - 1 - r) % self.ring
+                for tap in range(self.taps):
+                    accumulator = channel * self.area + r * self.taps + tap
+                    column = self.rows + place * self.row_stride + self.taps - 1 - tap
+                    k(f"v_mac_f32 {v(accumulator)}, {s(pair)}, {v(column)}")
 
-    def _row(self, row: int) -> None:
+    def _row(self, phase: int) -> None:
+        """One row of u: its channels; then the row of v that the next one needs."""
+        k = self.k
+        k.label(f"row{phase}")
+        for channel in range(self.channels):
+            self._channel(phase, channel)
+        k(f"s_sub_u32 {s(ROWS_LEFT)}, {s(ROWS_LEFT)}, 1")
+        k(f"s_cmp_eq_u32 {s(ROWS_LEFT)}, 0")
+        k(f"s_cbranch_scc1 {k.local('segment')}")
+        if self.ring == self.taps:
+            self._load_row(phase)
+
+    def _channel(self, phase: int, channel: int) -> None:
         """One channel: wait, start the next one's loads, jump into the multiply-adds."""
-        k, count = self.k, s(row)
-        chunk = min(CHUNK, (self.width + 7) // 8 * 8)
-        if row:
-            k("s_waitcnt lgkmcnt(0)")
-        if row < TILE_C - 1:
-            self._pairs_of(1 - row % 2)
+        k, count, last = self.k, s(COUNTS + channel), channel == self.channels - 1
+        name = f"{phase}_{channel}"
+        chunk = min(CHUNK, self.width)
+        k(f"s_waitcnt {'' if channel else 'vmcnt(0) '}lgkmcnt(0)")
+        if channel == 0:
+            k.comment("the next tile, or this one again when it is the last")
+            k(f"s_cmp_eq_u32 {s(ROWS_LEFT)}, 1")
+            k(f"s_cselect_b32 {s(OVER)}, 0, {s(SLOT_STEP)}")
+            k(f"s_add_u32 {s(NEXT)}, {s(SLOT)}, {s(OVER)}")
+            k(f"s_addc_u32 {s(NEXT + 1)}, {s(SLOT + 1)}, 0")
+            k(f"s_load_dword {s(NEXT_PITCH)}, {s(NEXT, 2)}, 0x0")
+            k(f"s_load_dwordx{self.channels} {s(NEXT_COUNTS, self.channels)}, {s(NEXT, 2)}, {COUNT_OFFSET}")
+        if last:
+            if self.width > CHUNK:
+                k(f"s_add_u32 {s(OVER)}, {s(LOW)}, {s(ROW_OFFSET)}")
+                k(f"s_addc_u32 {s(OVER + 1)}, {s(LOW + 1)}, 0")
+            self._point_at_next()
+        else:
             k(f"s_add_u32 {s(ROW_OFFSET)}, {s(ROW_OFFSET)}, {s(PITCH)}")
+        self._pairs_of(1 - channel % 2)
+        if channel == 0 and self.ring > self.taps:
+            self._load_row((phase + self.taps) % self.ring)
         if self.width > CHUNK:
+            k(f"s_mov_b32 {COUNT}, {count}") if last else None
             k(f"s_min_u32 {s(JUMP)}, {count}, {CHUNK + 1}")
             count = s(JUMP)
         k(f"s_mul_i32 {s(JUMP)}, {count}, {self.pair_bytes}")
+        if last:
+            for i in range(0, self.channels, 2):
+                k(f"s_mov_b64 {s(COUNTS + i, 2)}, {s(NEXT_COUNTS + i, 2)}")
         k(f"s_sub_u32 {s(JUMP)}, {s(BASE)}, {s(JUMP)}")
-        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local(f'end{row}')}-{k.local('base')}")
+        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local(f'end{name}')}-{k.local('base')}")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
         if self.width > CHUNK:
-            k(f"s_branch {k.local(f'more{row}')}")
+            k(f"s_branch {k.local(f'more{name}')}")
             for _ in range(self.pair_bytes // 4 - 1):
                 k("s_nop 0")
-        self._products(row, 0, chunk - 1)
-        k.label(f"end{row}")
+        self._products(phase, channel, 0, chunk - 1)
+        k.label(f"end{name}")
 
     def _overflows(self) -> None:
         """Rows of more than 16: 16 pairs at a time, then back to the row's code."""
         if self.width <= CHUNK:
             return
-        k = self.k
-        for row in range(TILE_C):
-            pairs = PAIRS[row % 2]
-            k.label(f"more{row}")
+        for phase in range(self.ring):
+            for channel in range(self.channels):
+                self._overflow(phase, channel)
+
+    def _overflow(self, phase: int, channel: int) -> None:
+        k, pairs, name = self.k, PAIRS[channel % 2], f"{phase}_{channel}"
+        k.label(f"more{name}")
+        if channel < self.channels - 1:
+            k(f"s_mov_b32 {COUNT}, {s(COUNTS + channel)}")
             k(f"s_sub_u32 {s(OVER)}, {s(ROW_OFFSET)}, {s(PITCH)}")
-            if row < TILE_C - 1:
-                k(f"s_sub_u32 {s(OVER)}, {s(OVER)}, {s(PITCH)}")
-            k(f"s_add_u32 {s(OVER)}, {s(OVER)}, {s(SLOT)}")
-            k(f"s_addc_u32 {s(OVER + 1)}, {s(SLOT + 1)}, 0")
-            k.label(f"chunk{row}")
-            self._products(row, 0, 7)
-            k(f"s_add_u32 {s(OVER)}, {s(OVER)}, {CHUNK * 8}")
-            k(f"s_addc_u32 {s(OVER + 1)}, {s(OVER + 1)}, 0")
-            k(f"s_load_dwordx16 {s(pairs, 16)}, {s(OVER, 2)}, {HEADER:#x}")
-            self._products(row, 8, 15)
-            k(f"s_sub_u32 {s(row)}, {s(row)}, {CHUNK}")
-            k(f"s_cmp_gt_u32 {s(row)}, 8")
-            k(f"s_cbranch_scc0 {k.local(f'half{row}')}")
-            k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(OVER, 2)}, {HEADER + 64:#x}")
-            k(f"s_cmp_gt_u32 {s(row)}, {CHUNK}")
+            k(f"s_add_u32 {s(OVER)}, {s(OVER)}, {s(LOW)}")
+            k(f"s_addc_u32 {s(OVER + 1)}, {s(LOW + 1)}, 0")
+        k.label(f"chunk{name}")
+        self._products(phase, channel, 0, 7)
+        k(f"s_add_u32 {s(OVER)}, {s(OVER)}, {CHUNK * 8}")
+        k(f"s_addc_u32 {s(OVER + 1)}, {s(OVER + 1)}, 0")
+        k(f"s_load_dwordx16 {s(pairs, 16)}, {s(OVER, 2)}, 0x0")
+        self._products(phase, channel, 8, 15)
+        k(f"s_sub_u32 {COUNT}, {COUNT}, {CHUNK}")
+        k(f"s_cmp_gt_u32 {COUNT}, 8")
+        k(f"s_cbranch_scc0 {k.local(f'half{name}')}")
+        k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(OVER, 2)}, 0x40")
+        if self.width > 2 * CHUNK:
+            k(f"s_cmp_gt_u32 {COUNT}, {CHUNK}")
             k("s_waitcnt lgkmcnt(0)")
-            k(f"s_cbranch_scc1 {k.local(f'chunk{row}')}")
-            k.label(f"half{row}")
-            k(f"s_mul_i32 {s(JUMP)}, {s(row)}, {self.pair_bytes}")
-            k(f"s_sub_u32 {s(JUMP)}, {s(BASE)}, {s(JUMP)}")
-            k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local(f'end{row}')}-{k.local('base')}")
-            k("s_waitcnt lgkmcnt(0)")
-            k(f"s_setpc_b64 {s(JUMP, 2)}")
+            k(f"s_cbranch_scc1 {k.local(f'chunk{name}')}")
+        k.label(f"half{name}")
+        k(f"s_mul_i32 {s(JUMP)}, {COUNT}, {self.pair_bytes}")
+        k(f"s_sub_u32 {s(JUMP)}, {s(BASE)}, {s(JUMP)}")
+        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local(f'end{name}')}-{k.local('base')}")
+        k("s_waitcnt lgkmcnt(0)")
+        k(f"s_setpc_b64 {s(JUMP, 2)}")
 
     def _finish(self) -> None:
-        """Four slices: each writes 16 accumulators to the LDS, then adds and stores four of them for all."""
-        k, write, read = self.k, self.temp, self.temp + 1
-        k("s_waitcnt vmcnt(0) lgkmcnt(0)")
-        for register, place in (("s0", K_ARGS), ("s1", K_ARGS + 1), ("s2", K_F0), ("s3", K_TILE), ("s4", K_R)):
+        """Store the sums by way of the LDS."""
+        k = self.k
+        k.label("finish")
+        for register, place in (("s2", K_X), ("s4", K_Z)):
             self._kept(register, place)
-        self._kept("s5", K_Z)
-        self._kept("s6", K_SLICE)
         k("s_nop 4")
         self._arguments()
         k(f"v_mbcnt_lo_u32_b32 {v(self.lane)}, -1, 0")
         k(f"v_mbcnt_hi_u32_b32 {v(self.lane)}, -1, {v(self.lane)}")
+        k("s_mov_b32 m0, -1")
+        k("s_lshl_b32 s2, s2, 6")
         k("s_waitcnt lgkmcnt(0)")
-        k(f"s_mul_i32 s5, s5, {s(A_C_SLICE)}")
-        k("s_lshl_b32 s5, s5, 2")
-        k(f"s_add_u32 {s(A_SUMS)}, {s(A_SUMS)}, s5")
+        k(f"s_mul_i32 s4, s4, {s(A_SLICE)}")
+        k("s_lshl_b32 s4, s4, 2")
+        k(f"s_add_u32 {s(A_SUMS)}, {s(A_SUMS)}, s4")
         k(f"s_addc_u32 {s(A_SUMS + 1)}, {s(A_SUMS + 1)}, 0")
         buffer_resource(k, RESOURCE, A_SUMS)
-        k.comment("s7: element (c, r, 0) of the tile's first channel; s8: elements from channel to channel")
-        k(f"s_mul_i32 s8, {s(A_R)}, {self.taps}")
-        k("s_lshl_b32 s3, s3, 4")
-        k("s_mul_i32 s7, s3, s8")
-        k(f"s_mul_i32 s9, s4, {self.taps}")
-        k("s_add_u32 s7, s7, s9")
-        k(f"s_lshl_b32 s14, {s(A_F)}, 2  ; bytes from tap to tap")
-        k("s_mov_b32 m0, -1")
-        k(f"v_lshlrev_b32 {v(write)}, 4, {v(self.lane)}")
-        if self.all_rows:
-            k("s_lshl_b32 s9, s4, 14")
-            k(f"v_add_u32 {v(write)}, vcc, s9, {v(write)}")
-        k("s_lshl_b32 s9, s6, 10")
-        k(f"v_add_u32 {v(read)}, vcc, s9, {v(write)}")
-        k("s_lshl_b32 s9, s6, 12")
-        k(f"v_add_u32 {v(write)}, vcc, s9, {v(write)}")
-        address = self.temp + 2
-        k(f"v_add_u32 {v(address)}, vcc, s2, {v(self.lane)}")
-        k(f"v_cmp_gt_u32 vcc, {s(A_F)}, {v(address)}")
-        k("s_mov_b64 s[10:11], vcc")
-        k(f"v_lshlrev_b32 {v(address)}, 2, {v(address)}")
-        for first in range(0, TILE_C * self.taps, 16):
-            if first:
+        k.comment("s8: lanes that store, s9: bytes from a wavefront's region of the LDS to the next, s10: its own")
+        k(f"s_sub_u32 s8, {s(A_LANES)}, s2")
+        k("s_min_u32 s8, s8, 64")
+        k(f"s_mul_i32 s10, s5, {256 * self.rows // self.passes}")
+        k(f"s_cmp_lg_u32 {s(A_PARTIAL)}, 0")
+        k(f"s_cbranch_scc1 {k.local('partial')}")
+        k(f"s_cmp_lg_u32 {s(A_SWAP)}, 0")
+        k(f"s_cbranch_scc1 {k.local('swapped')}")
+        self._store()
+        k("s_endpgm")
+        k.label("swapped")
+        self._store_swapped()
+        k("s_endpgm")
+        k.label("partial")
+        self._store_partial()
+        k("s_endpgm")
+
+    def _store_partial(self) -> None:
+        """Channels × taps × lanes, with ``swap`` the taps turned by 180°: whole lines without the LDS."""
+        k = self.k
+        k("s_lshl_b32 s7, s3, 2")
+        k("s_add_u32 s7, s7, s5")
+        k(f"s_mul_i32 s7, s7, {self.rows}")
+        k(f"s_cmp_lg_u32 {s(A_SWAP)}, 0")
+        k(f"s_cselect_b32 s6, {self.area - 1}, 0")
+        k("s_add_u32 s7, s7, s6")
+        k(f"s_mul_i32 s7, s7, {s(A_LANES)}")
+        k("s_add_u32 s7, s7, s2")
+        k("s_lshl_b32 s7, s7, 2")
+        k.comment("s6: bytes from tap to tap; s9: from the first tap behind a channel's to the next channel's first")
+        k(f"s_lshl_b32 s6, {s(A_LANES)}, 2")
+        k(f"s_mul_i32 s9, s6, {2 * self.area}")
+        k(f"s_cmp_lg_u32 {s(A_SWAP)}, 0")
+        k("s_cselect_b32 s9, s9, 0")
+        k("s_sub_u32 s11, 0, s6")
+        k(f"s_cmp_lg_u32 {s(A_SWAP)}, 0")
+        k("s_cselect_b32 s6, s11, s6")
+        k(f"v_cmp_gt_u32 vcc, s8, {v(self.lane)}")
+        k("s_and_b64 exec, exec, vcc")
+        k(f"v_lshlrev_b32 {v(self.lane)}, 2, {v(self.lane)}")
+        for i in range(self.rows):
+            if i and i % self.area == 0:
+                k("s_add_u32 s7, s7, s9")
+            k(f"buffer_store_dword {v(i)}, {v(self.lane)}, {s(RESOURCE, 4)}, s7 offen")
+            k("s_add_u32 s7, s7, s6")
+
+    @property
+    def _temps(self) -> tuple[int, int, int, int, int, int]:
+        """Registers of the finish: write address, read address, unit, quotient, another, and those for what is read."""
+        first = self.rows
+        return first, first + 1, first + 2, first + 3, first + 4, first + 5
+
+    def _only(self, lanes: int) -> None:
+        """Switch on the first lanes."""
+        if lanes == 64:
+            self.k("s_mov_b64 exec, -1")
+        else:
+            self.k(f"s_mov_b32 exec_lo, {(1 << lanes) - 1:#x}" if lanes < 32 else "s_mov_b32 exec_lo, -1")
+            self.k("s_mov_b32 exec_hi, 0")
+
+    def _read(self, units: int) -> list[int]:
+        """Start to read 16-byte units of the LDS; return how many lanes take part in each read."""
+        k = self.k
+        _, read, *_, data = self._temps
+        lanes = [min(64, units - first) for first in range(0, units, 64)]
+        for i, count in enumerate(lanes):
+            self._only(count) if count < 64 else None
+            k(f"ds_read_b128 {v(data + 4 * i, 4)}, {v(read)} offset:{1024 * i}")
+        return lanes
+
+    def _write_unit(self, i: int, reads: int) -> None:
+        k = self.k
+        *_, unit, _, _, data = self._temps
+        k(f"s_waitcnt lgkmcnt({reads - 1 - i})")
+        k(f"buffer_store_dwordx4 {v(data + 4 * i, 4)}, {v(unit)}, {s(RESOURCE, 4)}, s7 offen")
+
+    def _store(self) -> None:
+        """Filters × channels: four wavefronts' channels of a filter lie side by side in the LDS and in dW."""
+        k = self.k
+        write, read, unit, filter_, other, _ = self._temps
+        filters = 64 // self.passes
+        segment = 4 * self.rows * 4
+        units = segment // 16
+        k.comment("s6: bytes from filter to filter; s7: where the first filter's channels go")
+        k(f"s_mul_i32 s6, {s(A_CHANNELS)}, {self.area * 4}")
+        k("s_mul_i32 s7, s2, s6")
+        k(f"s_mul_i32 s11, s3, {segment}")
+        k("s_add_u32 s7, s7, s11")
+        k(f"v_and_b32 {v(write)}, {filters - 1}, {v(self.lane)}")
+        k(f"v_mul_u32_u24 {v(write)}, {segment}, {v(write)}")
+        k(f"s_mul_i32 s11, s5, {segment // 4}")
+        k(f"v_add_u32 {v(write)}, vcc, s11, {v(write)}")
+        k(f"v_lshlrev_b32 {v(read)}, 4, {v(self.lane)}")
+        k(f"v_add_u32 {v(read)}, vcc, s10, {v(read)}")
+        for part in range(self.passes):
+            if part:
                 k("s_barrier")
+            if self.passes > 1:
+                k(f"s_mov_b32 exec_lo, {-1 if part == 0 else 0}")
+                k(f"s_mov_b32 exec_hi, {-1 if part == 1 else 0}")
+            if self.rows % 4 == 0:
+                for i in range(0, self.rows, 4):
+                    k(f"ds_write_b128 {v(write)}, {v(i, 4)} offset:{4 * i}")
+            else:
+                k.comment("a wavefront's segments lie at multiples of 8 bytes")
+                for i in range(0, self.rows - 2, 4):
+                    k(f"ds_write2_b64 {v(write)}, {v(i, 2)}, {v(i + 2, 2)} offset0:{i // 2} offset1:{i // 2 + 1}")
+                k(f"ds_write_b64 {v(write)}, {v(self.rows - 2, 2)} offset:{4 * (self.rows - 2)}")
             k("s_mov_b64 exec, -1")
-            for quad in range(4):
-                k(f"ds_write_b128 {v(write)}, {v(first + 4 * quad, 4)} offset:{1024 * quad}")
             k("s_waitcnt lgkmcnt(0)")
             k("s_barrier")
-            for part in range(4):
-                k(f"ds_read_b128 {v(first + 4 * part, 4)}, {v(read)} offset:{4096 * part}")
-            for part in range(1, 4):
-                k(f"s_waitcnt lgkmcnt({3 - part})")
-                for i in range(4):
-                    k(f"v_add_f32 {v(first + i)}, {v(first + i)}, {v(first + 4 * part + i)}")
-            k("s_mov_b64 exec, s[10:11]")
-            k("s_lshl_b32 s9, s6, 2")
-            k(f"s_add_u32 s9, s9, {first}")
-            for i in range(4):
-                k.comment("accumulator s9 is channel s9 div S, tap s9 mod S")
-                k(f"s_mul_i32 s12, s9, {(1 << 12) // self.taps + 1}")
-                k("s_lshr_b32 s12, s12, 12")
-                k(f"s_mul_i32 s13, s12, {self.taps}")
-                k("s_sub_u32 s13, s9, s13")
-                k("s_mul_i32 s12, s12, s8")
-                k("s_add_u32 s12, s12, s13")
-                k("s_add_u32 s12, s12, s7")
-                k("s_mul_i32 s12, s12, s14")
-                k(f"buffer_store_dword {v(first + i)}, {v(address)}, {s(RESOURCE, 4)}, s12 offen")
-                k("s_add_u32 s9, s9, 1")
+            lanes = self._read(filters * units // 4)
+            for i, count in enumerate(lanes):
+                self._only(count)
+                k(f"v_add_u32 {v(unit)}, vcc, {64 * i}, {v(self.lane)}")
+                k(f"v_mul_u32_u24 {v(filter_)}, {65536 // units + 1}, {v(unit)}")
+                k(f"v_lshrrev_b32 {v(filter_)}, 16, {v(filter_)}")
+                k(f"v_mul_u32_u24 {v(other)}, {units}, {v(filter_)}")
+                k(f"v_sub_u32 {v(unit)}, vcc, {v(unit)}, {v(other)}")
+                k(f"s_lshl_b32 s11, s5, {(filters // 4).bit_length() - 1}")
+                k(f"s_add_u32 s11, s11, {part * filters}") if part else None
+                k(f"v_add_u32 {v(filter_)}, vcc, s11, {v(filter_)}")
+                k(f"v_cmp_gt_u32 vcc, s8, {v(filter_)}")
+                k("s_and_b64 exec, exec, vcc")
+                k(f"v_mul_lo_u32 {v(filter_)}, {v(filter_)}, s6")
+                k(f"v_lshlrev_b32 {v(unit)}, 4, {v(unit)}")
+                k(f"v_add_u32 {v(unit)}, vcc, {v(unit)}, {v(filter_)}")
+                self._write_unit(i, len(lanes))
+            k("s_mov_b64 exec, -1")
+
+    def _store_swapped(self) -> None:
+        """Channels × filters, taps turned by 180°: a wavefront's filters of a channel lie side by side."""
+        k = self.k
+        write, read, unit, first, other, _ = self._temps
+        together = self.channels // self.passes if self.channels == 4 else 2 // self.passes
+        units = 16 * self.area
+        k.comment("s6: bytes from channel to channel; s7: where the wavefront's first channel's filters go")
+        k(f"s_mul_i32 s6, {s(A_LANES)}, {self.area * 4}")
+        k("s_lshl_b32 s7, s3, 2")
+        k("s_add_u32 s7, s7, s5")
+        k(f"s_mul_i32 s7, s7, {self.channels}")
+        k("s_mul_i32 s7, s7, s6")
+        k(f"s_mul_i32 s11, s2, {self.area * 4}")
+        k("s_add_u32 s7, s7, s11")
+        k.comment("units of 16 bytes of a channel that are stored")
+        k(f"s_mul_i32 s8, s8, {self.area}")
+        k("s_lshr_b32 s8, s8, 2")
+        k(f"v_mul_u32_u24 {v(write)}, {self.area * 4}, {v(self.lane)}")
+        k(f"v_add_u32 {v(write)}, vcc, s10, {v(write)}")
+        k(f"v_lshlrev_b32 {v(read)}, 4, {v(self.lane)}")
+        k(f"v_add_u32 {v(read)}, vcc, s10, {v(read)}")
+        for part in range(self.channels // together):
+            for channel in range(together):
+                for tap in range(self.area):
+                    accumulator = (part * together + channel) * self.area + tap
+                    at = 64 * 4 * self.area * channel + 4 * (self.area - 1 - tap)
+                    k(f"ds_write_b32 {v(write)}, {v(accumulator)} offset:{at}")
+            k("s_waitcnt lgkmcnt(0)")
+            lanes = self._read(units * together)
+            for i, count in enumerate(lanes):
+                self._only(count)
+                k(f"v_add_u32 {v(unit)}, vcc, {64 * i}, {v(self.lane)}")
+                if together == 2:
+                    k(f"v_mov_b32 {v(other)}, s6")
+                    k(f"v_subrev_u32 {v(first)}, vcc, {units}, {v(unit)}")
+                    k(f"v_cmp_le_u32 vcc, {units}, {v(unit)}")
+                    k(f"v_cndmask_b32 {v(other)}, 0, {v(other)}, vcc")
+                    k(f"v_cndmask_b32 {v(unit)}, {v(unit)}, {v(first)}, vcc")
+                k(f"v_cmp_gt_u32 vcc, s8, {v(unit)}")
+                k("s_and_b64 exec, exec, vcc")
+                k(f"v_lshlrev_b32 {v(unit)}, 4, {v(unit)}")
+                if together == 2:
+                    k(f"v_add_u32 {v(unit)}, vcc, {v(unit)}, {v(other)}")
+                self._write_unit(i, len(lanes))
+            k("s_mov_b64 exec, -1")
+            if together == 2:
+                k("s_lshl_b32 s11, s6, 1")
+                k("s_add_u32 s7, s7, s11")
+            else:
+                k("s_add_u32 s7, s7, s6")
 
 
-SHAPES = [(3, 8, True), (3, 14, True), (3, 28, True), (3, 56, False), (3, 112, False), (5, 28, False)]
+SHAPES = [
+    *((3, 8, 4, 4), (3, 8, 2, 4), (3, 14, 4, 3), (3, 14, 2, 4), (3, 28, 4, 3), (3, 28, 2, 3)),
+    *((3, 56, 2, 3), (3, 14, 2, 3, True), (3, 16, 2, 3, True), (3, 28, 4, 3, True), (3, 28, 2, 3, True)),
+    *((5, 8, 2, 5), (5, 14, 2, 5), (5, 7, 2, 5, True), (5, 9, 2, 5, True)),
+]
 
 
 def main() -> None:

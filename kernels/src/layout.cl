@@ -119,9 +119,10 @@ void sum_slices_exchanged(__global const float *restrict x, __global float *rest
   y[m + i * outer + o] = sum;
 }
 
-/* y[c · rows + r] = sum over s of x[s · stride + r · columns + c] in ascending s: the same, turned over on the way, for
-   partial results that were stored with the other index contiguous. Work-group 256 does a block of 16 × 16, whose rows
-   are lines; grid (ceil(columns / 16) · 256, ceil(rows / 16)). */
+/* y[b, c · rows + r] = sum over s of x[s · stride + (b · rows + r) · columns + c] in ascending s: the same, turned over on
+   the way, for partial results that were stored with the other index contiguous; b: matrices that lie one behind the
+   other in x and y. Work-group 256 does a block of 16 × 16, whose rows are lines; grid (ceil(columns / 16) · 256,
+   ceil(rows / 16), matrices). */
 __kernel __attribute__((reqd_work_group_size(256, 1, 1)))
 void sum_slices_transposed(__global const float *restrict x, __global float *restrict y, uint rows, uint columns,
                            uint slices, uint stride) {
@@ -129,7 +130,8 @@ void sum_slices_transposed(__global const float *restrict x, __global float *res
   uint l = get_local_id(0), a = l & 15u, b = l >> 4;
   uint r0 = get_group_id(1) * 16u, c0 = get_group_id(0) * 16u;
   /* Lanes beyond the edges read the last row or column; nobody stores what they sum. */
-  uint at = min(r0 + b, rows - 1u) * columns + min(c0 + a, columns - 1u);
+  uint first = get_group_id(2) * rows * columns;
+  uint at = first + min(r0 + b, rows - 1u) * columns + min(c0 + a, columns - 1u);
   float sum = 0.0f;
   uint s = 0;
   for (; s + 4u <= slices; s += 4u) { /* four loads leave before the first is waited for */
@@ -140,7 +142,7 @@ void sum_slices_transposed(__global const float *restrict x, __global float *res
   for (; s < slices; s++) sum += x[s * stride + at];
   block[b][a] = sum;
   barrier(CLK_LOCAL_MEM_FENCE);
-  if (c0 + b < columns && r0 + a < rows) y[(c0 + b) * rows + r0 + a] = block[a][b];
+  if (c0 + b < columns && r0 + a < rows) y[first + (c0 + b) * rows + r0 + a] = block[a][b];
 }
 
 /* Adds the partial results of sparse_plane_conv and puts them into place. blocks holds four uints for each block of 64 filters

@@ -1,157 +1,276 @@
-"""Sparse direct filter gradient: zeros of X skipped by a kernel that reads tiles of X itself, without im2col."""
+"""Sparse direct filter gradient: zeros of X or dY skipped by a kernel that reads tiles of the tensor itself.
+
+The kernel visits the non-zeros of a sparse operand and keeps rows of a dense one, channels last, in vector registers.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
-from bridge.layers.conv.pieces import gradient_matrix
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
-from bridge.schedule import Schedule
-from bridge.tensors import Matrix, WatchedTensor, slot_bytes
+from bridge.schedule import Prefetch, Schedule
+from bridge.tensors import CompactedView, Matrix, slot_bytes
 from spartan_units.types import NO_TILE, UnitKind
 
-__all__ = ["add_direct_gradient", "takes_direct_gradient"]
+__all__ = ["GradientPlan", "GradientProblem", "add_direct_gradient", "gradient_problem", "plan_gradient"]
 
 _TILE_CHANNELS = 16
-_WIDTHS = {3: (8, 14, 28, 56, 112), 5: (28,)}
-_ALL_ROWS_WIDTH = 28
-"""Greatest width of the kernels whose work-group holds all three filter rows."""
-
-_SLICES = 4
-"""Slices of a work-group."""
-
-_LDS_BYTES = 16384
-"""Of the slices of a filter row."""
-
-_WAVES = 768
-"""Wavefronts to aim for, three a SIMD."""
+_LDS_BYTES = {3: 18432, 5: 25600}
+"""Of a work-group by filter width."""
 
 _UNITS = 64
-_FIXED = 3000
-_BYTES_PER_CYCLE = 700
-"""What a slice costs beside its rows, in cycles, and how fast partial results are summed: set by hand from runs."""
+"""Compute units."""
 
 
-def takes_direct_gradient(shape: ConvolutionShape) -> bool:
-    """Return whether a kernel computes the filter gradient of this shape."""
-    widths = _WIDTHS.get(shape.filter_width, ())
-    least = 1 if 8 in widths else 9
-    return (
-        (shape.stride_h, shape.stride_w, shape.dilation_h, shape.dilation_w) == (1, 1, 1, 1)
-        and shape.group_channels % _TILE_CHANNELS == 0
-        and any(least <= shape.width <= width for width in widths)
-        and 2 * shape.pad_w == shape.filter_width - 1
-        and (shape.filter_height == 3 or not _all_rows(shape))
-    )
+@dataclass(frozen=True)
+class GradientProblem:
+    """One filter gradient of stride 1 by its sparse and its dense operand.
+
+    Attributes:
+        images, groups: of the batch.
+        channels, height, width: of the sparse operand, channels of one group.
+        lanes, dense_height, dense_width: of the dense operand, channels of one group.
+        taps: filter height and width.
+        pad_h: rows of the dense operand above the sparse operand's.
+        swap: the sparse operand is dY.
+    """
+
+    images: int
+    groups: int
+    channels: int
+    height: int
+    width: int
+    lanes: int
+    dense_height: int
+    dense_width: int
+    taps: int
+    pad_h: int
+    swap: bool
+
+    @property
+    def channel_tiles(self) -> int:
+        """Tiles along the channels of a group."""
+        return self.channels // _TILE_CHANNELS
 
 
-def _all_rows(shape: ConvolutionShape) -> bool:
-    return shape.filter_width == 3 and shape.width <= _ALL_ROWS_WIDTH
+@dataclass(frozen=True)
+class GradientPlan:
+    """How a filter gradient is cut into wavefronts.
+
+    Attributes:
+        width: columns of a tile that the kernel takes.
+        several: a row of the sparse operand has several tiles of `width` columns, else one.
+        channels: of a wavefront, 2 or 4.
+        share: rows of tiles of a work-group.
+    """
+
+    width: int
+    several: bool
+    channels: int
+    share: int
 
 
-def _slices(shape: ConvolutionShape) -> int:
-    """Return the slices of the rows of outputs: by estimate where a work-group fills a compute unit, else for waves."""
-    blocks = shape.group_channels // _TILE_CHANNELS * -(-shape.group_filters // 64)
-    rows = shape.images * shape.out_height
-    if not _all_rows(shape):
-        wanted = min(max(1, round(_WAVES / (blocks * shape.filter_height) / 4)), max(rows // 4, 1))
-        share = -(-rows // (_SLICES * wanted))
-        return _SLICES * -(-rows // (_SLICES * share))
-    outputs = shape.group_filters * shape.taps
-    row_cycles = shape.filter_height * _TILE_CHANNELS * shape.width * shape.filter_width * 4 * 0.4
-
-    def estimate(groups_z: int) -> float:
-        share = -(-rows // (_SLICES * groups_z))
-        rounds = -(-blocks * groups_z // _UNITS)
-        return rounds * (share * row_cycles + _FIXED) + 4 * outputs * (groups_z + 1) / _BYTES_PER_CYCLE
-
-    return _SLICES * min(range(1, max(rows // _SLICES, 1) + 1), key=estimate)
+_KERNELS = {
+    3: {
+        (8, False, 4): 3, (8, False, 2): 3, (14, False, 4): 3, (14, False, 2): 3, (28, False, 4): 2, (28, False, 2): 2,
+        (56, False, 2): 1, (14, True, 2): 3, (16, True, 2): 3, (28, True, 4): 2, (28, True, 2): 2,
+    },
+    5: {(8, False, 2): 2, (14, False, 2): 1, (7, True, 2): 2, (9, True, 2): 2},
+}  # fmt: skip
+"""Filter width → the kernels that ship: width of tiles, whether a row has several, channels of a wavefront → how many
+work-groups a compute unit holds."""
 
 
-def add_direct_gradient(operation: Operation, shape: ConvolutionShape, x: DeviceArray, dy: DeviceArray) -> None:
-    """Add the steps: dY with filters contiguous, one launch a group, the sum of partial results into the output."""
+def gradient_problem(shape: ConvolutionShape, sparse_operand: str) -> GradientProblem | None:
+    """Return the filter gradient that skips zeros of "x" or "dy", None where no kernel computes it."""
+    if (
+        (shape.stride_h, shape.stride_w, shape.dilation_h, shape.dilation_w) != (1, 1, 1, 1)
+        or 2 * shape.pad_w != shape.filter_width - 1
+        or shape.filter_height != shape.filter_width
+        or shape.filter_width not in _KERNELS
+        or shape.pad_h >= shape.filter_height
+    ):
+        return None
+    x = shape.group_channels, shape.height, shape.width
+    dy = shape.group_filters, shape.out_height, shape.out_width
+    taps = shape.filter_width
+    if sparse_operand == "x":
+        problem = GradientProblem(shape.images, shape.groups, *x, *dy, taps, shape.pad_h, False)
+    else:
+        problem = GradientProblem(shape.images, shape.groups, *dy, *x, taps, taps - 1 - shape.pad_h, True)
+    fits = problem.channels % _TILE_CHANNELS == 0 and next(_kernels(problem), None) is not None
+    return problem if fits and not (problem.swap and problem.lanes % 4) else None
+
+
+def _kernels(problem: GradientProblem) -> Iterator[tuple[int, bool, int]]:
+    for width, several, channels in _KERNELS[problem.taps]:
+        if problem.width % width == 0 and problem.width > width if several else _takes(problem.width, width):
+            yield width, several, channels
+
+
+def _takes(columns: int, width: int) -> bool:
+    # Wider kernels load two lines of a row, which rows of one line do not have.
+    return columns <= width and (width == 8 or columns > 8)
+
+
+def plan_gradient(problem: GradientProblem) -> GradientPlan:
+    """Choose the plan with the least estimate."""
+    plans = list(gradient_candidates(problem))
+    return min(plans, key=lambda plan: _estimate(problem, plan))
+
+
+def gradient_candidates(problem: GradientProblem) -> Iterator[GradientPlan]:
+    """Return the plans that fit a problem."""
+    for width, several, channels in _kernels(problem):
+        rows = _rows(problem, width, several)
+        for slices in range(1, min(rows, 64) + 1):
+            share = -(-rows // slices)
+            if -(-rows // share) == slices:
+                yield GradientPlan(width, several, channels, share)
+
+
+def _rows(problem: GradientProblem, width: int, several: bool) -> int:
+    return problem.images * problem.height * (problem.width // width if several else 1)
+
+
+def _slices(problem: GradientProblem, plan: GradientPlan) -> int:
+    return -(-_rows(problem, plan.width, plan.several) // plan.share)
+
+
+def _estimate(problem: GradientProblem, plan: GradientPlan) -> float:
+    """Return about how many cycles a plan takes at density 0.5; the constants are set by hand from runs on r9nano."""
+    columns = plan.width if plan.several else problem.width
+    area = problem.taps * problem.taps
+    slices = _slices(problem, plan)
+    groups = problem.channels // (4 * plan.channels) * -(-problem.lanes // 64) * slices
+    # Cycles of a row: of a wavefront that is alone on its SIMD, and of the SIMD's vector unit.
+    row = plan.channels * (columns / 2 * (5 * area + 4) + 80) + 12 * columns + 100
+    vector = plan.channels * columns / 2 * 4 * area * 1.1
+    held = _KERNELS[problem.taps][plan.width, plan.several, plan.channels]
+    rounds, rest = divmod(-(-groups // _UNITS), held)
+
+    def together(count: int) -> float:
+        return max(plan.share * row + 2500, count * plan.share * vector) if count else 0.0
+
+    kernel = 1.18 * (1500 + rounds * together(held) + together(rest))
+    if columns > 16:
+        kernel *= 1.12  # longer rows than the loop takes at once
+    output_bytes = 4 * problem.groups * problem.lanes * problem.channels * area
+    return kernel + (4100 + output_bytes * (slices + 1) / 560 if slices > 1 else output_bytes / 2000)
+
+
+def add_direct_gradient(
+    operation: Operation,
+    problem: GradientProblem,
+    plan: GradientPlan,
+    x: DeviceArray,
+    dy: DeviceArray,
+) -> None:
+    """Add the steps: the dense operand channels last, one launch a group, the sum of partial results."""
     session, output = operation.session, operation.output
-    rows, pixels = shape.images * shape.channels, shape.height * shape.width
-    matrix = Matrix(x, rows, pixels, pixels, 1, _TILE_CHANNELS, shape.width)
-    slot = slot_bytes("ellpack_dib", _TILE_CHANNELS, shape.width)
-    slices = _slices(shape)
-    written = operation.empty((slices // _SLICES, output.size), "sums")
+    sparse, dense = (dy, x) if problem.swap else (x, dy)
+    columns = plan.width if plan.several else problem.width
+    blocks = problem.width // columns
+    all_channels, pixels = problem.groups * problem.channels, problem.height * problem.width
+    matrix = Matrix(sparse, problem.images * all_channels, pixels, pixels, 1, _TILE_CHANNELS, columns)
+    slot = slot_bytes("ellpack_dib", _TILE_CHANNELS, columns)
+    slices = _slices(problem, plan)
+    written = output if slices == 1 else operation.empty((slices, output.size), "partial")
     watched = operation.watch(matrix) if UnitKind.MONITOR in session.units else None
     if UnitKind.COMPACTION not in session.units:
         tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
-        args = {"x": x, "tiles": tiles, "rows": rows, "columns": pixels, "row_stride": pixels, "column_stride": 1}
-        args |= {"tile_rows": _TILE_CHANNELS, "tile_columns": shape.width}
+        args: dict[str, Any] = {"x": sparse, "tiles": tiles, "rows": matrix.rows, "columns": pixels}
+        args |= {"row_stride": pixels, "column_stride": 1, "tile_rows": _TILE_CHANNELS, "tile_columns": columns}
         args |= {"tiles_across": matrix.tile_grid[1], "slot_bytes": slot}
         operation.launch("dense_to_ellpack_dib", args, tiles=matrix.tiles)
-    width = min(width for width in _WIDTHS[shape.filter_width] if shape.width <= width)
-    kernel = f"sparse_filter_gradient{shape.filter_width}_{width}"
-    F, channel_tiles = shape.group_filters, shape.group_channels // _TILE_CHANNELS
+    kernel = f"sparse_filter_gradient{problem.taps}_{'n' if plan.several else ''}{plan.width}x{plan.channels}"
     constant = {
-        "F": F,
-        "F_stride": F,
-        "height": shape.height,
-        "out_height": shape.out_height,
-        "out_width": shape.out_width,
-        "rows": shape.images * shape.out_height,
-        "pad_h": shape.pad_h,
-        "filter_height": shape.filter_height,
-        "image_tiles": shape.channels // _TILE_CHANNELS,
+        "lanes": problem.lanes,
+        "channels": problem.channels,
+        "height": problem.height,
+        "blocks": blocks,
+        "rows": problem.images * blocks * problem.height,
+        "rows_per_slice": plan.share,
+        "dense_height": problem.dense_height,
+        "dense_width": problem.dense_width,
+        "pad_h": problem.pad_h,
+        "image_tiles": all_channels // _TILE_CHANNELS,
         "slot_bytes": slot,
-        "total_slices": slices,
-        "c_slice_stride": output.size,
+        "slice_stride": output.size,
+        "swap": int(problem.swap),
+        "partial": int(slices > 1),
     }
+    group_bytes = problem.lanes * problem.channels * problem.taps * problem.taps * 4
 
-    def launch(base: int, gradient: DeviceArray, group: int) -> LaunchResult:
+    def launch(base: int, v: DeviceArray, group: int, view: CompactedView | None = None) -> LaunchResult:
+        listed = _workgroup_tiles(problem, plan, group)
+        schedule = None
+        if UnitKind.SCHEDULER in session.units:
+            nonzeros = None if watched is None else operation.read_counts(watched).tile_nonzeros
+            schedule = Schedule(nonzeros, _TILE_CHANNELS * columns, listed)
         return session.launch(
             kernel,
             args={
                 **constant,
-                "tiles": base + group * channel_tiles * shape.height * slot,
-                "dy": gradient,
-                "sums": written.address + group * F * shape.taps * 4,
+                "tiles": base + group * problem.channel_tiles * problem.height * blocks * slot,
+                "dense": v,
+                "sums": written.address + group * group_bytes,
             },
-            sizes={"channel_tiles": channel_tiles},
-            schedule=_schedule(operation, shape, slices, watched, group),
-            dynamic_lds_bytes=_LDS_BYTES * (shape.filter_height if _all_rows(shape) else 1),
+            schedule=schedule,
+            prefetch=None if view is None else Prefetch(view, listed),
+            dynamic_lds_bytes=_LDS_BYTES[problem.taps],
             label=f"{operation.name}: {kernel}",
         )
 
-    def through_view(gradient: DeviceArray, group: int) -> LaunchResult:
+    def through_view(v: DeviceArray, group: int) -> LaunchResult:
         with session.view(matrix) as view:
-            return launch(view.address, gradient, group)
+            return launch(view.address, v, group, view)
 
-    for group in range(shape.groups):
-        gradient = gradient_matrix(operation, shape, dy, group, transposed=True)
+    for group in range(problem.groups):
+        v = _channels_last(operation, problem, dense, group)
         if UnitKind.COMPACTION in session.units:
-            operation.add(functools.partial(through_view, gradient, group))
+            operation.add(functools.partial(through_view, v, group))
         else:
-            operation.add(functools.partial(launch, tiles.address, gradient, group))
-    for group in range(shape.groups):
-        skipped = group * F * shape.taps * 4
-        args = {"x": written.address + skipped, "y": output.address + skipped, "rows": shape.taps, "columns": F}
-        operation.launch("sum_slices_transposed", {**args, "slices": slices // _SLICES, "stride": output.size})
+            operation.add(functools.partial(launch, tiles.address, v, group))
+    if slices == 1:
+        return
+    window = problem.taps * problem.taps
+    rows, batches = (window, problem.channels) if problem.swap else (problem.channels * window, 1)
+    for group in range(problem.groups):
+        skipped = group * group_bytes
+        args = {"x": written.address + skipped, "y": output.address + skipped, "rows": rows, "columns": problem.lanes}
+        args |= {"slices": slices, "stride": output.size}
+        operation.launch("sum_slices_transposed", args, batches=batches)
 
 
-def _schedule(
-    operation: Operation, shape: ConvolutionShape, slices: int, watched: WatchedTensor | None, group: int
-) -> Schedule | None:
-    if UnitKind.SCHEDULER not in operation.session.units:
-        return None
-    nonzeros = None if watched is None else operation.read_counts(watched).tile_nonzeros
-    channel_tiles, image_tiles = shape.group_channels // _TILE_CHANNELS, shape.channels // _TILE_CHANNELS
-    rows = shape.images * shape.out_height
-    share = -(-rows // slices)
-    z, tile, r, i = np.ogrid[: slices // 4, :channel_tiles, : shape.filter_height, : 4 * share]
-    row = z * 4 * share + i
-    image, p = row // shape.out_height, row % shape.out_height
-    h = p + r - shape.pad_h
-    number = (image * image_tiles + group * channel_tiles + tile) * shape.height + h
-    listed = np.where((row < rows) & (h >= 0) & (h < shape.height), number, NO_TILE).astype(np.uint32)
-    in_grid = channel_tiles if _all_rows(shape) else channel_tiles * shape.filter_height
-    flat = listed.reshape(slices // 4 * in_grid, -1)
-    return Schedule(nonzeros, _TILE_CHANNELS * shape.width, np.repeat(flat, -(-shape.group_filters // 64), axis=0))
+def _channels_last(operation: Operation, problem: GradientProblem, dense: DeviceArray, group: int) -> DeviceArray:
+    """Return one group of the dense operand as images × pixels × channels."""
+    pixels = problem.dense_height * problem.dense_width
+    v = operation.empty((problem.images * pixels, problem.lanes), f"channels last {group}")
+    args = {"x": dense.address + group * problem.lanes * pixels * 4, "y": v, "rows": problem.lanes, "columns": pixels}
+    args |= {"x_stride": pixels, "x_image": problem.groups * problem.lanes * pixels, "y_stride": problem.lanes}
+    operation.launch("transpose_images", args, images=problem.images)
+    return v
+
+
+def _workgroup_tiles(problem: GradientProblem, plan: GradientPlan, group: int) -> NDArray[np.uint32]:
+    """Return uint32[workgroups, k]: the tiles that each work-group reads, in the order of the launch."""
+    blocks = problem.width // plan.width if plan.several else 1
+    rows = _rows(problem, plan.width, plan.several)
+    image_tiles = problem.groups * problem.channel_tiles
+    z, y, i = np.ogrid[: _slices(problem, plan), : problem.channels // (4 * plan.channels), : plan.share]
+    row = z * plan.share + i
+    strip, h = row // problem.height, row % problem.height
+    tile = group * problem.channel_tiles + y * 4 * plan.channels // _TILE_CHANNELS
+    number = (((strip // blocks) * image_tiles + tile) * problem.height + h) * blocks + strip % blocks
+    listed = np.where(row < rows, number, NO_TILE).astype(np.uint32)
+    return np.repeat(listed.reshape(-1, plan.share), -(-problem.lanes // 64), axis=0)

@@ -18,7 +18,7 @@ from bridge.layers.conv.direct import (
     plan_direct,
     problem_of,
 )
-from bridge.layers.conv.direct_gradient import add_direct_gradient, takes_direct_gradient
+from bridge.layers.conv.direct_gradient import add_direct_gradient, gradient_problem, plan_gradient
 from bridge.layers.conv.pieces import (
     FilterLayouts,
     col2im,
@@ -86,6 +86,7 @@ def spartan(
     viewed = engine and algorithm in ("best", "view")
     if phase == "data_gradient" and algorithm == "best" and shape.window > 1:
         viewed = False  # an element of dY would be converted for each tap; a GEMM on dY and col2im take less
+    gradient = gradient_problem(shape, sparse_operand) if phase == "filter_gradient" else None
     add, whole, direct = None, problem_of(phase, shape), direct_problem(phase, shape, engine=engine)
     if algorithm in ("best", "plane") and whole is not None and (plan := plan_plane(whole)) is not None:
         add = functools.partial(add_plane, operation, whole, plan)
@@ -98,15 +99,10 @@ def spartan(
         assert dy is not None
         operation.output = operation.empty(shape.input_shape, "dx")
         add(dy, layouts, operation.output)
-    elif (
-        phase == "filter_gradient"
-        and algorithm in ("best", "direct")
-        and sparse_operand == "x"
-        and takes_direct_gradient(shape)
-    ):
+    elif gradient is not None and algorithm in ("best", "direct"):
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
-        add_direct_gradient(operation, shape, x, dy)
+        add_direct_gradient(operation, gradient, plan_gradient(gradient), x, dy)
     elif algorithm == "plane":
         raise ConfigurationError(
             f"{name} {phase}: no kernel of whole images for this shape; it takes filters of 3 × 3 with stride 1 on "
@@ -115,7 +111,7 @@ def spartan(
     elif algorithm == "direct":
         raise ConfigurationError(
             f"{name} {phase}: no direct kernel for this shape; it takes a multiple of 16 channels and stride 1 with "
-            "filters 3 wide on rows of up to 224 (filter gradient: 112) or 5 wide on rows of 9 to 28; with a "
+            "filters 3 wide on rows of up to 224 or 5 wide on rows of 9 to 28 (filter gradient: R = S); with a "
             "compaction engine, forward and data gradient with filters 1 wide on rows of up to 112 and 3 wide of "
             "stride 2 on rows of up to 112, too"
         )
