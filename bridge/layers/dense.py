@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -91,7 +92,7 @@ class FullyConnectedLayer(DeviceLayer):
             inside, weights = x.numpy(), w.numpy()
             offset = None if bias is None else bias.numpy()
             values = reference.forward(inside, weights, offset)
-            bound = reference.forward(np.abs(inside), np.abs(weights), None if offset is None else np.abs(offset))
+            bound = reference.forward(inside, weights, offset, magnitudes=True)
             tolerance = close_to(bound, relative=(self._inputs + 2) / 2)
             return [Expectation(output, values, tolerance) for output in _outputs(y, sparse)]
 
@@ -117,7 +118,7 @@ class FullyConnectedLayer(DeviceLayer):
         def expected() -> list[Expectation]:
             gradient, weights = dy.numpy(), w.numpy()
             values = reference.backward_data(gradient, weights)
-            bound = reference.backward_data(np.abs(gradient), np.abs(weights))
+            bound = reference.backward_data(gradient, weights, magnitudes=True)
             tolerance = close_to(bound, relative=(self._outputs + 2) / 2)
             return [Expectation(output, values, tolerance) for output in _outputs(dx, sparse)]
 
@@ -135,18 +136,19 @@ class FullyConnectedLayer(DeviceLayer):
             add_sparse_outer_product(sparse, x, dy, sparse.output)
             self._add_bias_gradient(sparse, dy)
 
-        def expected() -> list[Expectation]:
-            inside, gradient = x.numpy(), dy.numpy()
-            values = reference.backward_filter(inside, gradient)
-            bound = reference.backward_filter(np.abs(inside), np.abs(gradient))
+        def expected() -> Iterator[Expectation]:
+            inside, gradient = x.numpy(), dy.numpy().reshape(self._images, -1)
             terms = (self._images + 2) / 2
-            tolerance = close_to(bound, relative=terms)
-            found = [Expectation(output, values, tolerance) for output in _outputs(dw, sparse)]
+            for rows in reference.blocks(*dw.shape):
+                values = reference.backward_filter(inside, gradient[:, rows])
+                bound = reference.backward_filter(np.abs(inside), np.abs(gradient[:, rows]))
+                tolerance, start = close_to(bound, relative=terms), rows.start * self._inputs
+                for output in _outputs(dw, sparse):
+                    yield Expectation(output, values, tolerance, start)
             if self._bias is not None:
-                rows = gradient.reshape(self._images, -1).astype(np.float64)
-                tolerance = close_to(np.abs(rows).sum(axis=0), relative=terms)
-                found.append(Expectation(self.gradients["bias"], rows.sum(axis=0), tolerance))
-            return found
+                sums = gradient.astype(np.float64)
+                tolerance = close_to(np.abs(sums).sum(axis=0), relative=terms)
+                yield Expectation(self.gradients["bias"], sums.sum(axis=0), tolerance)
 
         return Primitive(
             "FcBwdFilter", "backward", operation, (dy, x), expected, sparse=sparse, ideal=lambda: _ideal(dy),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,19 +20,25 @@ EPSILON = float(np.finfo(np.float32).eps)
 """Distance from 1 to the next float32, 2^-23."""
 
 
+_BLOCK = 1 << 22
+"""Elements that are compared at a time."""
+
+
 @dataclass(frozen=True)
 class Expectation:
     """What an array must hold.
 
     Attributes:
         output: the device array.
-        values: float64, as many elements.
+        values: float64, as many elements, or those of a part.
         tolerance: largest absolute difference, for all elements or each.
+        start: the first element, in memory order, that the values tell of; with it a large output comes in parts.
     """
 
     output: DeviceArray
     values: NDArray[np.float64]
     tolerance: NDArray[np.float64] | float
+    start: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Primitive:
         phase: forward or backward.
         operation: its launches.
         inputs: what it reads.
-        expected: computes the expectations from what the inputs hold.
+        expected: computes the expectations from what the inputs hold, one at a time where they are large.
         before: called before a run whose result is to be verified; keeps what the run overwrites.
         sparse: the same pass with the Spartan units, where there is one.
         ideal: the speedup that skipping every zero of the sparse operand would give.
@@ -71,7 +77,7 @@ class Primitive:
     phase: Phase
     operation: Operation
     inputs: Sequence[DeviceArray]
-    expected: Callable[[], list[Expectation]]
+    expected: Callable[[], Iterable[Expectation]]
     before: Callable[[], None] = field(default=lambda: None)
     sparse: Operation | None = None
     ideal: Callable[[], float] | None = None
@@ -88,24 +94,31 @@ class Primitive:
 
     def verify(self) -> Verification:
         """Compare what the last run wrote with the references."""
-        worst = 0.0
+        worst, held = 0.0, dict[int, NDArray[np.float32]]()
         for expectation in self.expected():
-            found = expectation.output.numpy().astype(np.float64).reshape(-1)
+            output = expectation.output
+            if output.address not in held:
+                held[output.address] = output.numpy().reshape(-1)
             wanted = expectation.values.reshape(-1)
             tolerance = np.broadcast_to(np.asarray(expectation.tolerance, np.float64).reshape(-1), wanted.shape)
-            # A NaN or infinity differs from whatever is expected.
-            difference = np.where(np.isfinite(found), np.abs(found - wanted), np.inf)
-            ratio = np.where(difference == 0, 0.0, difference / np.maximum(tolerance, np.finfo(np.float64).tiny))
-            at = int(ratio.argmax())
-            worst = max(worst, float(ratio[at]))
-            if ratio[at] > 1:
-                place = tuple(int(i) for i in np.unravel_index(at, expectation.output.shape))
-                return Verification(
-                    False,
-                    worst,
-                    f"{expectation.output.name}{list(place)} is {found[at]:.9g}, its reference {wanted[at]:.9g} "
-                    f"± {tolerance[at]:.3g}; {int((ratio > 1).sum())} of {ratio.size} elements differ",
-                )
+            for first in range(0, wanted.size, _BLOCK):
+                part = slice(first, first + _BLOCK)
+                begin = expectation.start + first
+                found = held[output.address][begin : begin + wanted[part].size].astype(np.float64)
+                # A NaN or infinity differs from whatever is expected.
+                difference = np.where(np.isfinite(found), np.abs(found - wanted[part]), np.inf)
+                least = np.maximum(tolerance[part], np.finfo(np.float64).tiny)
+                ratio = np.where(difference == 0, 0.0, difference / least)
+                at = int(ratio.argmax())
+                worst = max(worst, float(ratio[at]))
+                if ratio[at] > 1:
+                    place = tuple(int(i) for i in np.unravel_index(begin + at, output.shape))
+                    return Verification(
+                        False,
+                        worst,
+                        f"{output.name}{list(place)} is {found[at]:.9g}, its reference {wanted[part][at]:.9g} "
+                        f"± {tolerance[part][at]:.3g}; {int((ratio > 1).sum())} of {ratio.size} elements differ",
+                    )
         return Verification(True, worst)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,18 @@ def _scatter(columns: F64, shape: ConvolutionShape) -> F64:
 
 
 def _apply(phase: str, shape: ConvolutionShape, x: F64, w: F64, dy: F64) -> F64:
+    """Return the result of a phase from float64 operands, image by image: a batch has too many taps for that."""
+    single = replace(shape, images=1)
+    results = (_apply_to_image(phase, single, x[i : i + 1], w, dy[i : i + 1]) for i in range(shape.images))
+    if phase != "filter_gradient":
+        return np.concatenate(list(results))
+    total = np.zeros(shape.filter_shape)
+    for result in results:
+        total += result
+    return total
+
+
+def _apply_to_image(phase: str, shape: ConvolutionShape, x: F64, w: F64, dy: F64) -> F64:
     """Return the result of a phase from float64 operands."""
     F = shape.group_filters
     parts = []

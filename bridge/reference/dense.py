@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["backward_data", "backward_filter", "cross_entropy", "forward", "softmax_backward", "softmax_forward"]
+__all__ = [
+    "backward_data",
+    "backward_filter",
+    "blocks",
+    "cross_entropy",
+    "forward",
+    "softmax_backward",
+    "softmax_forward",
+]
+
+_BLOCK = 1 << 22
+"""Elements that are worked on at a time: VGG-16's first fully connected layer has a hundred million weights."""
 
 Array = NDArray[np.float64]
 Floats = NDArray[Any]
 
 
-def forward(x: Floats, w: Floats, bias: Floats | None = None) -> Array:
-    """Return Y (N × outputs) of X (N × inputs, or N × C × H × W) and weights (outputs × inputs)."""
-    y: Array = x.reshape(len(x), -1).astype(np.float64) @ w.astype(np.float64).T
-    return y if bias is None else y + bias.astype(np.float64)
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Return the rows of a matrix in blocks that need little memory in float64."""
+    step = max(1, _BLOCK // max(columns, 1))
+    return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
 
 
-def backward_data(dy: Floats, w: Floats) -> Array:
-    """Return dX (N × inputs) for dY (N × outputs)."""
-    dx: Array = dy.reshape(len(dy), -1).astype(np.float64) @ w.astype(np.float64)
+def forward(x: Floats, w: Floats, bias: Floats | None = None, *, magnitudes: bool = False) -> Array:
+    """Return Y (N × outputs) of X (N × inputs, or N × C × H × W) and weights (outputs × inputs).
+
+    With `magnitudes` it is the same of the absolute values, which bounds the rounding errors.
+    """
+    flat = x.reshape(len(x), -1)
+    parts = [_of(flat, magnitudes) @ _of(w[rows], magnitudes).T for rows in blocks(*w.shape)]
+    y: Array = np.concatenate(parts, axis=1)
+    return y if bias is None else y + _of(bias, magnitudes)
+
+
+def backward_data(dy: Floats, w: Floats, *, magnitudes: bool = False) -> Array:
+    """Return dX (N × inputs) for dY (N × outputs); `magnitudes` as in `forward`."""
+    flat = dy.reshape(len(dy), -1)
+    dx: Array = np.zeros((len(dy), w.shape[1]))
+    for rows in blocks(*w.shape):
+        dx += _of(flat[:, rows], magnitudes) @ _of(w[rows], magnitudes)
     return dx
 
 
@@ -29,6 +55,10 @@ def backward_filter(x: Floats, dy: Floats) -> Array:
     """Return the weights' gradient (outputs × inputs)."""
     dw: Array = dy.reshape(len(dy), -1).astype(np.float64).T @ x.reshape(len(x), -1).astype(np.float64)
     return dw
+
+
+def _of(values: Floats, magnitudes: bool) -> Array:
+    return np.abs(values).astype(np.float64) if magnitudes else values.astype(np.float64)
 
 
 def _rows(x: Floats, mode: str) -> Array:
