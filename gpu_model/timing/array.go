@@ -391,8 +391,13 @@ func (a *shaderArray) translate(t *tlb, port int32, at, page uint64, tx int32) u
 	}
 	x := &a.transactions.all[tx]
 	x.enter = at
-	x.next = t.entries[i].wait
-	t.entries[i].wait = tx
+	x.next = -1
+	if e := &t.entries[i]; e.wait < 0 {
+		e.wait, e.last = tx, tx
+	} else {
+		a.transactions.all[e.last].next = tx
+		e.last = tx
+	}
 	return never
 }
 
@@ -402,13 +407,7 @@ func (a *shaderArray) takePage(r pageReply) {
 	e := &t.entries[r.entry]
 	e.ready = r.at
 	t.missing--
-	first := int32(-1) // reverse the list into order of arrival
-	for i := e.wait; i >= 0; {
-		tx := &a.transactions.all[i]
-		next := tx.next
-		tx.next = first
-		first, i = i, next
-	}
+	first := e.wait
 	e.wait = -1
 	at, n := r.at, 0
 	for i := first; i >= 0; {

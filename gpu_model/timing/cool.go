@@ -39,7 +39,7 @@ func (u *computeUnit) cool() {
 	tlb.clear()
 	l1v.clear()
 	order.clear()
-	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held, heldTLB: heldTLB, linesDone: u.linesDone}
+	*u = computeUnit{array: u.array, lat: u.lat, index: u.index, next: never, tlb: tlb, l1v: l1v, order: order, held: held, heldTLB: heldTLB, linesRoom: u.linesRoom, linesDone: u.linesDone}
 	clear(u.linesDone)
 	u.coalescer.lines, u.stack.joins = lines, joins
 	u.start()

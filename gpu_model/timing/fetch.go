@@ -80,7 +80,7 @@ func (u *computeUnit) hasRoom(w *wave) bool {
 func (u *computeUnit) fetchEvents(t uint64, set uint64) {
 	for m := set; m != 0; m &= m - 1 {
 		slot := bits.TrailingZeros64(m)
-		w := &u.waves[slot]
+		w := &u.waves[slot&63]
 		if w.emu == nil {
 			continue
 		}
@@ -114,7 +114,7 @@ func (u *computeUnit) longestUnanswered() int {
 	best := bits.TrailingZeros64(u.wantFetch)
 	for m := u.wantFetch & (u.wantFetch - 1); m != 0; m &= m - 1 {
 		slot := bits.TrailingZeros64(m)
-		w, b := &u.waves[slot], &u.waves[best]
+		w, b := &u.waves[slot&63], &u.waves[best&63]
 		if w.fetch.answered < b.fetch.answered || w.fetch.answered == b.fetch.answered && w.simd == b.simd && w.age < b.age {
 			best = slot
 		}
@@ -138,7 +138,7 @@ func (u *computeUnit) arbitrateFetch(t uint64) bool {
 // sendFetch sends a wavefront's next fetch at cycle t.
 func (u *computeUnit) sendFetch(t uint64, slot int) {
 	u.lastFetch = t
-	w := &u.waves[slot]
+	w := &u.waves[slot&63]
 	f := &w.fetch
 	f.pending, f.stale, f.ready, f.sent = true, false, never, f.want
 	a := u.array

@@ -47,7 +47,7 @@ func (a *shaderArray) moveFetches(t uint64) {
 		for ; n < u.inPort && room > 0; n++ {
 			room--
 			f := &u.port[n]
-			w := &u.waves[f.slot]
+			w := &u.waves[f.slot&63]
 			if w.gen != f.gen {
 				w = nil
 			}
@@ -157,7 +157,7 @@ func (a *shaderArray) admitFetches() {
 	defer func() { a.admitting = false }()
 	r := &a.l1iOrder
 	for r.admitted != r.tail && r.admitted-r.head < uint32(a.spec.L1I.ReorderEntries) {
-		tx := r.ring[r.admitted%uint32(len(r.ring))]
+		tx := r.ring[r.admitted&uint32(len(r.ring)-1)]
 		x := &a.transactions.all[tx]
 		room, at := a.fetchRoom(x.enter)
 		if at == never {
@@ -253,7 +253,7 @@ func (a *shaderArray) drainFetch() {
 		full = full || r.admitted-r.head >= uint32(a.spec.L1I.ReorderEntries)
 		r.head++
 		u := &a.units[x.unit]
-		w := &u.waves[x.slot]
+		w := &u.waves[x.slot&63]
 		if w.gen != x.gen {
 			w = nil
 		}

@@ -54,24 +54,18 @@ var unitPorts = [8]uint8{isa.UnitVALU: portVector, isa.UnitScalar: portScalar, i
 // decodeQueue holds the instructions that have issued to a unit and have not entered it. The four SIMDs share its entries; that the
 // time at which an instruction will leave it is known when it enters makes a queue out of four numbers.
 type decodeQueue struct {
-	leave [4]uint64 // cycle from which each entry is free
-	free  uint64    // the least of them
+	leave [4]uint64 // cycles from which the entries are free, in order
 }
+
+// free returns the cycle from which the queue has room.
+func (q *decodeQueue) free() uint64 { return q.leave[0] }
 
 // enter puts in an instruction that leaves at cycle at. The queue must have room.
 func (q *decodeQueue) enter(at uint64) {
 	l := &q.leave
-	switch q.free {
-	case l[0]:
-		l[0] = at
-	case l[1]:
-		l[1] = at
-	case l[2]:
-		l[2] = at
-	default:
-		l[3] = at
-	}
-	q.free = min(l[0], l[1], l[2], l[3])
+	l[0], at = min(l[1], at), max(l[1], at)
+	l[1], at = min(l[2], at), max(l[2], at)
+	l[2], l[3] = min(l[3], at), max(l[3], at)
 }
 
 // issueFrom lets the wavefronts issue that are ready for a port and find room: those of the SIMDs in turn, the oldest of each. It returns
@@ -79,8 +73,8 @@ func (q *decodeQueue) enter(at uint64) {
 func (u *computeUnit) issueFrom(t uint64, p int) uint64 {
 	q := &u.queues[p&7]
 	set := u.ready[p&7]
-	if q.free > t {
-		return q.free
+	if q.free() > t {
+		return q.free()
 	}
 	if set&(set-1) == 0 {
 		u.ready[p&7] = 0
@@ -90,11 +84,11 @@ func (u *computeUnit) issueFrom(t uint64, p int) uint64 {
 	}
 	left := set
 	for i, simd := 0, u.firstSIMD(t); i < 4; i, simd = i+1, (simd+1)&3 {
-		m := set & u.ofSIMD[simd]
+		m := set & u.ofSIMD[simd&3]
 		if m == 0 {
 			continue
 		}
-		if q.free > t {
+		if q.free() > t {
 			break
 		}
 		slot := u.oldest(m)
@@ -106,14 +100,14 @@ func (u *computeUnit) issueFrom(t uint64, p int) uint64 {
 		u.waited &^= 1 << p
 		return never
 	}
-	return max(t+1, q.free)
+	return max(t+1, q.free())
 }
 
 // oldest returns the slot of the set's oldest wavefront.
 func (u *computeUnit) oldest(set uint64) int {
 	best := bits.TrailingZeros64(set)
 	for m := set & (set - 1); m != 0; m &= m - 1 {
-		if slot := bits.TrailingZeros64(m); u.waves[slot].age < u.waves[best].age {
+		if slot := bits.TrailingZeros64(m); u.waves[slot&63].age < u.waves[best&63].age {
 			best = slot
 		}
 	}
@@ -122,14 +116,14 @@ func (u *computeUnit) oldest(set uint64) int {
 
 // issue carries out one instruction.
 func (u *computeUnit) issue(t uint64, p, slot int) {
-	w := &u.waves[slot]
+	w := &u.waves[slot&63]
 	op := &u.ops[w.next]
 	a := u.array
 	w.pc = w.next
 	if w.at != t {
-		u.charge(t, w, portCauses[p])
+		u.charge(t, w, portCauses[p&7])
 	}
-	w.cause = issueCauses[p]
+	w.cause = issueCauses[p&7]
 	if a.profile != nil {
 		a.profile.Issues[w.pc]++
 	}
@@ -141,7 +135,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 	switch p {
 	case portVector:
 		u.counts.VALU++
-		u.perSIMD[w.simd]++
+		u.perSIMD[w.simd&3]++
 		w.execute(op)
 		free := &u.simdFree[w.simd&3]
 		start := max(t+1, *free)
@@ -173,7 +167,7 @@ func (u *computeUnit) issue(t uint64, p, slot int) {
 		u.follow(t, slot, w, start+lat.scalar)
 	case portBranch:
 		u.counts.Branch++
-		u.queues[portBranch] = decodeQueue{free: t + 1}
+		u.queues[portBranch].leave[0] = t + 1
 		w.executeAlone(op)
 		// Taken or not, a branch empties the instruction buffer.
 		u.jump(t+lat.branch, slot, w)

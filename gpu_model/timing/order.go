@@ -27,7 +27,7 @@ const (
 
 // reorderBuffer hands answers back in the order of the requests.
 type reorderBuffer struct {
-	ring       []int32 // transactions, oldest first
+	ring       []int32 // transactions, oldest first; its length is a power of two
 	head, tail uint32
 	admitted   uint32 // transactions before are on their way; those from here on wait for room (L1V's only)
 	last       uint64 // cycle at which the latest answer left
@@ -37,17 +37,17 @@ func (r *reorderBuffer) push(tx int32) {
 	if int(r.tail-r.head) == len(r.ring) {
 		ring := make([]int32, max(64, 2*len(r.ring)))
 		for i := r.head; i != r.tail; i++ {
-			ring[i-r.head] = r.ring[i%uint32(len(r.ring))]
+			ring[i-r.head] = r.ring[i&uint32(len(r.ring)-1)]
 		}
 		r.ring, r.tail, r.admitted, r.head = ring, r.tail-r.head, r.admitted-r.head, 0
 	}
-	r.ring[r.tail%uint32(len(r.ring))] = tx
+	r.ring[r.tail&uint32(len(r.ring)-1)] = tx
 	r.tail++
 }
 
 func (r *reorderBuffer) empty() bool { return r.head == r.tail }
 
-func (r *reorderBuffer) front() int32 { return r.ring[r.head%uint32(len(r.ring))] }
+func (r *reorderBuffer) front() int32 { return r.ring[r.head&uint32(len(r.ring)-1)] }
 
 // transactions is a pool of transactions with a free list.
 type transactions struct {

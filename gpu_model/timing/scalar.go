@@ -155,7 +155,7 @@ func (a *shaderArray) drainScalar() {
 		at = max(at, u.lastScalar+1) // it takes one answer a cycle
 		u.lastScalar = at
 		slot := int(x.slot)
-		w := &u.waves[slot]
+		w := &u.waves[slot&63]
 		u.markAwake(at-1, 2)
 		if x.last && w.gen == x.gen && w.emu != nil {
 			w.smem.complete(at)

@@ -40,14 +40,14 @@ func TestDecodeQueue(t *testing.T) {
 	var q decodeQueue
 	leave := []uint64{9, 5, 13, 6}
 	for i, at := range leave {
-		if q.free > 1 {
-			t.Fatalf("expected room for instruction %d, got none until cycle %d", i, q.free)
+		if q.free() > 1 {
+			t.Fatalf("expected room for instruction %d, got none until cycle %d", i, q.free())
 		}
 		q.enter(at)
 	}
 	for _, want := range []uint64{5, 6, 9, 13} {
-		if q.free != want {
-			t.Fatalf("expected room from cycle %d on, got %d", want, q.free)
+		if q.free() != want {
+			t.Fatalf("expected room from cycle %d on, got %d", want, q.free())
 		}
 		q.enter(100)
 	}

@@ -8,6 +8,7 @@ type tlbEntry struct {
 	ready uint64 // cycle from which the translation is there; never while it is not timed yet
 	used  uint64
 	wait  int32 // first transaction that waits for the translation, -1 for none
+	last  int32 // latest one
 }
 
 // tlb is a set-associative TLB with LRU replacement. The hint finds a page without a scan of the ways.

@@ -48,7 +48,8 @@ type computeUnit struct {
 	linesIn   uint64   // lines that have left the coalescer
 	linesLeft uint64   // cycle in which the latest ones did
 	linesOut  uint64   // those of them that were answered
-	linesDone []uint64 // cycles of the latest answers; as many lines may be under way
+	linesRoom uint64   // lines that may be under way
+	linesDone []uint64 // ring of the cycles of at least as many of the latest answers; its length is a power of two
 	pipeFree  uint64   // transaction pipeline: cycle of the next transaction
 
 	stack     cycleStack
@@ -67,7 +68,8 @@ type computeUnit struct {
 
 func (u *computeUnit) init(a *shaderArray, index int) {
 	s := a.spec
-	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, linesDone: make([]uint64, min(s.VMem.InFlight, s.L1V.ReorderEntries)), tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
+	room := uint64(min(s.VMem.InFlight, s.L1V.ReorderEntries))
+	*u = computeUnit{array: a, lat: a.lat, index: index, next: never, linesRoom: room, linesDone: make([]uint64, 1<<bits.Len64(room-1)), tlb: newTLB(s.L1VTLB), l1v: newTags(s.L1V.Bytes, s.L1V.Ways, 0)}
 	u.tlb.mshrs = s.L1VTLB.MSHRs
 	u.start()
 }
@@ -145,7 +147,7 @@ func (u *computeUnit) wake(slot int, at uint64) {
 	if at < now {
 		at = now
 	}
-	w := &u.waves[slot]
+	w := &u.waves[slot&63]
 	w.at, w.state = at, waitNone
 	u.wheel.add(now, at, 1<<slot)
 	if at < u.next {
@@ -173,7 +175,7 @@ func (u *computeUnit) step(t uint64) {
 	productive, before := false, u.counts.Total
 	for m := u.wheel.take(t); m != 0; m &= m - 1 {
 		slot := bits.TrailingZeros64(m)
-		w := &u.waves[slot]
+		w := &u.waves[slot&63]
 		if w.at > t {
 			u.wheel.add(t, w.at, 1<<slot)
 			continue
@@ -222,7 +224,7 @@ func (u *computeUnit) receive(g *residentGroup) {
 		slot := bits.TrailingZeros64(u.freeSlots >> first << first)
 		u.freeSlots &^= 1 << slot
 		g.slots[i] = uint8(slot)
-		w := &u.waves[slot]
+		w := &u.waves[slot&63]
 		e := group.Waves[i]
 		e.Slot = emu.HardwareSlot{ShaderArray: uint8(a.index), ComputeUnit: uint8(u.index), SIMD: uint8(simd), Slot: uint8(slot - simd*perSIMD)}
 		w.begin(waveState{emu: e, group: g, age: g.sequence<<8 | uint64(i), gen: w.gen, simd: uint8(simd), state: waitFetch,

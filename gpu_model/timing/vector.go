@@ -83,7 +83,7 @@ func (u *computeUnit) admitVector() {
 		first := &a.transactions.all[ring[r.admitted&mask]]
 		n := uint64(first.lines)
 		leave := max(first.enter, u.linesLeft)
-		if room := uint64(len(u.linesDone)); u.linesIn+n > room { // the line in whose place the last one goes, or all before
+		if room := u.linesRoom; u.linesIn+n > room { // the line in whose place the last one goes, or all before
 			i := u.linesIn + min(n, room) - room
 			if n > room {
 				i = u.linesIn
@@ -92,13 +92,13 @@ func (u *computeUnit) admitVector() {
 				return
 			}
 			if i > 0 {
-				leave = max(leave, u.linesDone[(i-1)%room])
+				leave = max(leave, u.linesDone[(i-1)&uint64(len(u.linesDone)-1)])
 			}
 		}
 		u.linesLeft = leave
 		u.linesIn += n
 		at := max(leave+u.lat.vectorToL1, u.pipeFree)
-		w, slot, gen := &u.waves[first.slot], int(first.slot), first.gen
+		w, slot, gen := &u.waves[first.slot&63], int(first.slot), first.gen
 		for range n {
 			tx := ring[r.admitted&mask]
 			x := &a.transactions.all[tx]
@@ -262,14 +262,14 @@ func (u *computeUnit) drainVector() {
 		at := max(x.ready+u.lat.l1ToVector, r.last)
 		r.last = at
 		u.markAwake(at-1, 2)
-		u.linesDone[u.linesOut%uint64(len(u.linesDone))] = at
+		u.linesDone[u.linesOut&uint64(len(u.linesDone)-1)] = at
 		u.linesOut++
 		if r.admitted != r.tail {
 			u.admitVector()
 			x = &a.transactions.all[tx]
 		}
 		slot := int(x.slot)
-		w := &u.waves[slot]
+		w := &u.waves[slot&63]
 		if x.last && w.gen == x.gen && w.emu != nil {
 			w.vm.complete(at)
 			if len(w.late) != 0 {
