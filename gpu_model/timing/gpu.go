@@ -25,6 +25,9 @@ type GPU struct {
 	mmu    mmu
 	mail   []*mailbox // of the shader arrays, then of the units' engine
 	engine mailbox
+	due    set        // banks with requests that wait
+	reply  uint64     // earliest answer of the latest window's banks, never if none
+	told   outbox     // what the shader arrays of the latest window have in their out-boxes
 	viewMu sync.Mutex // one load through a view at a time
 	run    *run
 	kept   run // the latest launch, whose lists the next one uses again
@@ -52,7 +55,7 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	g.banks = make([]l2Bank, spec.L2.Banks)
 	for i := range g.banks {
 		g.banks[i] = l2Bank{spec: &g.spec.L2, tags: newTags(spec.L2.BankBytes, spec.L2.Ways, 0), timing: timing,
-			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, bankHead: bankHead{due: never, replied: never},
+			dram: newController(&g.spec.DRAM, spec.L2.Banks), local: g.localLine, bankHead: bankHead{due: never},
 			inLink: newLink(spec.Link.BytesPerCycleBank, 0), outLink: newLink(spec.Link.BytesPerCycleBank, 0)}
 	}
 	for i := range spec.Core.ShaderArrays {
@@ -60,6 +63,8 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	}
 	g.pools = make([]emu.Pool, len(g.arrays))
 	g.engine = newMailbox(spec.L2.Banks)
+	g.due, _ = newSets(spec.L2.Banks)
+	g.reply = never
 	g.sortMail()
 	return g, nil
 }
@@ -90,6 +95,8 @@ func (g *GPU) sortMail() {
 	for i, m := range g.mail {
 		m.index = i
 	}
+	clear(g.due)
+	g.told = 0
 	for i := range g.banks {
 		b := &g.banks[i]
 		b.due = never
@@ -98,16 +105,16 @@ func (g *GPU) sortMail() {
 	}
 }
 
-// takePosts tells the banks who has posted requests for them.
-func (g *GPU) takePosts() {
-	for _, m := range g.mail {
-		for w, word := range m.posted {
-			m.posted[w] = 0
-			for ; word != 0; word &= word - 1 {
-				i := 64*w + bits.TrailingZeros64(word)
-				b := &g.banks[i]
-				b.senders.add(m.index)
-				b.due = min(b.due, m.banks[i].next)
+// takePosts tells the banks that the mailbox's owner has posted requests for them.
+func (g *GPU) takePosts(m *mailbox) {
+	for w, word := range m.posted {
+		m.posted[w] = 0
+		for ; word != 0; word &= word - 1 {
+			i := 64*w + bits.TrailingZeros64(word)
+			b := &g.banks[i]
+			b.senders.add(m.index)
+			if b.due = min(b.due, m.banks[i].next); b.due != never {
+				g.due.add(i)
 			}
 		}
 	}

@@ -63,6 +63,9 @@ func (g *GPU) Launch(ctx context.Context, l *emu.Launch, o Options) (Result, err
 	}
 	workers := newWorkers(g, o.Threads)
 	defer workers.stop()
+	for _, m := range g.mail {
+		g.takePosts(m)
+	}
 	err := g.simulate(ctx, r, workers)
 	g.turn = r.d.turn
 	err = g.endUnits(r, err)
@@ -100,11 +103,16 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 			return err
 		}
 		w.arrays(from, to)
-		if err := g.firstFault(); err != nil {
-			return err
+		told := g.told
+		if told&hasFault != 0 {
+			return g.firstFault()
 		}
-		g.performDeferred(r)
-		g.collectFinished(r)
+		if told&hasDeferred != 0 {
+			g.performDeferred(r)
+		}
+		if told&hasFinished != 0 {
+			g.collectFinished(r)
+		}
 		if err := r.d.run(to); err != nil {
 			return err
 		}
@@ -136,9 +144,14 @@ func (g *GPU) nextEvent(r *run) uint64 {
 		at = min(at, r.pages[i].at)
 	}
 	at = min(at, g.mmu.next)
-	g.takePosts()
-	for i := range g.banks {
-		at = min(at, g.banks[i].replied, g.banks[i].due)
+	if r.options.Units != nil {
+		g.takePosts(&g.engine)
+	}
+	at = min(at, g.reply)
+	for w, word := range g.due {
+		for ; word != 0; word &= word - 1 {
+			at = min(at, g.banks[64*w+bits.TrailingZeros64(word)].due)
+		}
 	}
 	if at == never {
 		return never
@@ -173,6 +186,7 @@ func (g *GPU) performDeferred(r *run) {
 		if a := g.arrays[x.wave.Slot.ShaderArray]; x.wave.Fault != nil && a.fault == nil {
 			a.fault, a.faultAt = x.wave.Fault, x.at
 			a.has |= hasFault
+			g.told |= hasFault
 		}
 	}
 	for _, a := range g.arrays {
@@ -208,6 +222,9 @@ func (g *GPU) collectFinished(r *run) {
 // translate carries out the page requests that reach the L2 TLB before to.
 func (g *GPU) translate(r *run, to uint64) {
 	for _, a := range g.arrays {
+		if g.told&hasPages == 0 {
+			break
+		}
 		if a.has&hasPages != 0 {
 			r.pages = append(r.pages, a.pages...)
 			a.pages = a.pages[:0]

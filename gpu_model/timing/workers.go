@@ -274,7 +274,14 @@ func (w *workers) arrays(from, to uint64) {
 	}
 	w.run(phaseArrays, w.steps, from, to)
 	w.steps = 0
-	w.each(func(i int) { w.steps += w.gpu.arrays[i].steps })
+	g := w.gpu
+	g.told &= hasFault
+	w.each(func(i int) {
+		a := g.arrays[i]
+		w.steps += a.steps
+		g.told |= a.has
+		g.takePosts(&a.mailbox)
+	})
 	if len(w.threads) > 1 {
 		w.tuner.count(w.steps)
 	}
@@ -283,13 +290,15 @@ func (w *workers) arrays(from, to uint64) {
 // banks carries out the requests of the window on every L2 bank that has some.
 func (w *workers) banks(to uint64) {
 	g := w.gpu
-	g.takePosts()
+	if g.run.options.Units != nil {
+		g.takePosts(&g.engine)
+	}
 	clear(w.active)
-	for i := range g.banks {
-		b := &g.banks[i]
-		b.replied = never
-		if b.due < to {
-			w.active.add(i)
+	for k, word := range g.due {
+		for ; word != 0; word &= word - 1 {
+			if i := 64*k + bits.TrailingZeros64(word); g.banks[i].due < to {
+				w.active.add(i)
+			}
 		}
 	}
 	work := w.requests
@@ -297,9 +306,14 @@ func (w *workers) banks(to uint64) {
 		work = 0 // units are called from one goroutine
 	}
 	w.run(phaseBanks, work, 0, to)
-	w.requests = 0
+	w.requests, g.reply = 0, never
 	w.each(func(i int) {
-		w.requests += g.banks[i].served
+		b := &g.banks[i]
+		w.requests += b.served
+		g.reply = min(g.reply, b.replied)
+		if b.due == never {
+			g.due.remove(i)
+		}
 		g.tellAnswers(i)
 	})
 }
