@@ -92,7 +92,8 @@ def network_table(results: Iterable[NetworkResult]) -> Table:
 def _busy(point: Point) -> float:
     """Return the mean busy share of the compute units while Spartan runs, by cycles."""
     sides = [record["spartan"] for _, record in point.measured]
-    return sum(side["busy_compute_units"] * side["cycles"] for side in sides) / sum(side["cycles"] for side in sides)
+    busy: float = sum(side["busy_compute_units"] * side["cycles"] for side in sides)
+    return busy / sum(int(side["cycles"]) for side in sides)
 
 
 def label_of(point: Point) -> str:

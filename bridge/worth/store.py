@@ -29,7 +29,7 @@ _METHOD = 6
 def _versions() -> str:
     """Return a digest of what cycles depend on: the model, kernels, units, and the code that launches them."""
     digest = hashlib.sha256()
-    files = [gpusim(), *sorted(kernel_folder().glob("*.hsaco"))]
+    files = [gpusim(), *sorted(kernel_folder().glob("*.hsaco")), kernel_folder() / "kernels.toml"]
     layers = Path(bridge.__file__).parent / "layers"
     files += sorted((layers / "conv").glob("*.py")) + [layers / f"{name}.py" for name in ("gemm", "operation", "relu")]
     files += [path for path in [TABLE] if path.exists()]
