@@ -16,7 +16,7 @@ from bridge._version import __version__
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.worth.claims import load_claims
 from bridge.worth.collect import NetworkResult, collect, tasks
-from bridge.worth.page import page
+from bridge.worth.page import page, with_sums
 from bridge.worth.plot import plot_sweep
 from bridge.worth.report import (
     break_even_table,
@@ -59,7 +59,9 @@ def claims(
     estimate: bool = typer.Option(False, "--estimate", help="Measure nothing, tell how long it would take."),
     store: Path = typer.Option(Path("runs/claims"), help="Folder of the records; a run that was stopped goes on."),
     json: Path | None = typer.Option(None, help="Write all figures to this file."),
-    markdown: Path | None = typer.Option(None, help="Write all tables to this Markdown file."),
+    markdown: list[Path] = typer.Option(
+        [], help="Write all tables to this file; in one with the marks of spartan claims the sums alone; repeatable."
+    ),
     plot: Path | None = typer.Option(None, help="Draw speedups over density to this file, network by network."),
     cores: int = typer.Option(0, min=0, help="Cases measured at a time, each on one core of the host; 0: all cores."),
 ) -> None:
@@ -88,10 +90,8 @@ def claims(
     figures = [] if plot is None else _plots(console, plot, results)
     if json is not None:
         json.write_text(json_module.dumps(_plain(results), indent=1) + "\n", encoding="utf-8")
-    if markdown is not None:
-        claimed = load_claims(benchmarks_folder() / "claims.toml")
-        beside = [os.path.relpath(figure, markdown.parent) for figure in figures]
-        markdown.write_text(page(results, claimed, beside), encoding="utf-8")
+    for path in markdown:
+        _write_page(path, results, figures)
     if failed:
         for progress in failed:
             console.print(f"{progress.task.label}: {progress.error}")
@@ -198,6 +198,13 @@ def _plots(console: rich.console.Console, plot: Path, results: list[NetworkResul
     if not drawn:
         console.print("a plot needs measured cases at two densities or more (--sweep)")
     return drawn
+
+
+def _write_page(path: Path, results: list[NetworkResult], figures: list[Path]) -> None:
+    paper = load_claims(benchmarks_folder() / "claims.toml")
+    replaced = with_sums(path.read_text(encoding="utf-8"), results, paper) if path.exists() else None
+    beside = [os.path.relpath(figure, path.parent) for figure in figures]
+    path.write_text(page(results, paper, beside) if replaced is None else replaced, encoding="utf-8")
 
 
 def _plain(results: list[NetworkResult]) -> dict[str, Any]:

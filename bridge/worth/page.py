@@ -16,20 +16,36 @@ from bridge.worth.report import (
 )
 from bridge.worth.targets import target_table
 
-__all__ = ["page"]
+__all__ = ["BEGIN", "END", "page", "sums", "with_sums"]
+
+BEGIN, END = "<!-- spartan claims: begin -->", "<!-- spartan claims: end -->"
+"""Marks in a page of other text, between which the tables of sums stand."""
 
 _HEAD = """# Measured figures
 
-Written by `spartan claims --all --stored --markdown docs/claims.md --plot docs/sweep.svg` from the records of
-`spartan claims --all`; don't edit. What the columns mean, and what follows from them: [worth.md](worth.md). Layers of
-the same shape are shown once. Cycles are of whole operations with launch tails; % peak, % of bound and no tails leave
-the constant launch tails out. Every output was compared with numpy in the run that was timed.
+Written from the records of `spartan claims --all` by `spartan claims --all --stored --markdown docs/claims.md
+--markdown docs/worth.md --plot docs/sweep.svg`; don't edit. What the columns mean, and what follows from them:
+[worth.md](worth.md). Layers of the same shape are shown once. Cycles are of whole operations with launch tails;
+% peak, % of bound and no tails leave the constant launch tails out. Every output was compared with numpy in the run
+that was timed.
 """
 
 
 def page(results: Sequence[NetworkResult], claims: Sequence[Claim], figures: Sequence[str] = ()) -> str:
     """Return the page: sums first, then the sweeps' figures by their paths, then the layers."""
-    whole = [
+    layers = [case_table(result, point) for result in results for point in result.points]
+    parts = [_HEAD, sums(results, claims, level=2)]
+    if figures:
+        parts += ["## Sweeps\n", *(f"![speedup over density]({figure})\n" for figure in figures)]
+    found = [table.markdown(3) for table in layers if table.rows]
+    if found:
+        parts += ["## Layers\n", *found]
+    return "\n".join(parts)
+
+
+def sums(results: Sequence[NetworkResult], claims: Sequence[Claim], *, level: int) -> str:
+    """Return the tables of sums below headings of a level."""
+    tables = [
         claims_table(claims, results),
         target_table(results),
         network_table(results),
@@ -37,11 +53,13 @@ def page(results: Sequence[NetworkResult], claims: Sequence[Claim], figures: Seq
         sampling_table(results),
         break_even_table(results),
     ]
-    layers = [case_table(result, point) for result in results for point in result.points]
-    parts = [_HEAD, *(table.markdown(2) for table in whole if table.rows)]
-    if figures:
-        parts += ["## Sweeps\n", *(f"![speedup over density]({figure})\n" for figure in figures)]
-    found = [table.markdown(3) for table in layers if table.rows]
-    if found:
-        parts += ["## Layers\n", *found]
-    return "\n".join(parts)
+    return "\n".join(table.markdown(level) for table in tables if table.rows)
+
+
+def with_sums(text: str, results: Sequence[NetworkResult], claims: Sequence[Claim]) -> str | None:
+    """Return a page's text with what lies between its marks replaced by the tables of sums; None without marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        return None
+    return f"{before}{begin}\n\n{sums(results, claims, level=3)}\n{end}{after}"

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.errors import ConfigurationError
 from bridge.worth.collect import collect, tasks
-from bridge.worth.page import page
+from bridge.worth.page import BEGIN, END, page, with_sums
 from bridge.worth.report import case_table, network_table, profiling_table, reached, sampling_table
 from bridge.worth.run import Task, missing, run_tasks
 from bridge.worth.selection import Selection, benchmarks_folder, load_selections
@@ -119,5 +119,10 @@ def test_measured_cases_become_tables(tmp_path):
     assert targets["outputs equal to numpy's within the error bound"] == "yes"
     written = page([result], [])
     assert f"| {case.layer} | forward | x | 0.500 | {record['dense']['cycles']:,} |" in written
+    marked = with_sums(f"before\n{BEGIN}\nold\n{END}\nafter\n", [result], [])
+    assert marked.startswith(f"before\n{BEGIN}\n\n### Targets\n")
+    assert marked.endswith(f"\n{END}\nafter\n")
+    assert "old" not in marked
+    assert with_sums("no marks", [result], []) is None
     result.points[1].records[0]["verified"] = False
     assert {line[0]: line[-1] for line in target_table([result]).rows} != targets
