@@ -15,7 +15,7 @@ from typing import Any
 
 from bridge.errors import ConfigurationError
 
-__all__ = ["AdaptiveController", "AdaptivePolicy", "Decision", "break_even_of"]
+__all__ = ["AdaptiveController", "AdaptivePolicy", "Decision", "break_even_between"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +50,28 @@ class AdaptivePolicy:
             raise ConfigurationError(f"longest_period: expected 1 iteration or more, got {self.longest_period}")
 
 
-def break_even_of(density: float, dense: float, spartan: float) -> float:
-    """Return the density at which Spartan would take as long as dense, from one measurement of both in cycles.
+def break_even_between(
+    dense: float, low: tuple[float, float], high: tuple[float, float], *, margin: float = 0.0
+) -> float:
+    """Return the density at which Spartan would take as long as dense, from Spartan's cycles at two densities.
 
-    It takes Spartan's cycles as proportional to the density; their constant part makes the true break-even lie further
-    from the measured density.
+    Spartan's cycles are taken as a constant part and one that grows with the density.
+
+    Args:
+        dense: cycles without the units.
+        low: a density and Spartan's cycles there.
+        high: a greater density and Spartan's cycles there.
+        margin: what is taken off, so that a phase that stays sparse up to break-even + margin does not lose.
+
+    Raises:
+        ConfigurationError: where `high` has no greater density than `low`.
     """
-    return min(1.0, density * dense / spartan) if spartan else 1.0
+    if high[0] <= low[0]:
+        raise ConfigurationError(f"expected two densities in ascending order, got {low[0]} and {high[0]}")
+    slope = (high[1] - low[1]) / (high[0] - low[0])
+    if slope <= 0:  # nothing is gained by sparsity: one side is faster at every density
+        return 1.0 if high[1] < dense else 0.0
+    return min(1.0, max(0.0, low[0] + (dense - low[1]) / slope - margin))
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.adaptive import AdaptiveController
+from bridge.adaptive import AdaptiveController, break_even_between
 from bridge.array import DeviceArray
 from bridge.dnnmark.network import Network, Node
 from bridge.errors import ConfigurationError
 from bridge.layers.network import DeviceNetwork, PlacedPrimitive
+from bridge.layers.primitive import Primitive, density
 from bridge.session import CoSimulation
 from bridge.tensors import Matrix, WatchedTensor
 from spartan_units.types import UnitKind
@@ -171,6 +172,47 @@ class Trainer:
         self._update()
         other += self._cycles_since(first)
         return TimedStep(self._result(labels), tuple(primitives), other)
+
+    def break_evens(
+        self, images: NDArray[np.float32], labels: NDArray[Any], *, margin: float = 0.03
+    ) -> dict[str, float]:
+        """Measure the break-even density of every pass that Spartan can run, for `AdaptivePolicy.break_even_by_phase`.
+
+        Each pass runs dense, with Spartan at the density that the batch gives it, and with Spartan once more when three
+        quarters of the non-zeros of its operands are set to zero; before that, both sides run unmeasured, so that their
+        code is in the caches. The parameters stay as they are.
+        """
+        self._load(images, labels)
+        found: dict[str, float] = {}
+        both = [*self.device.forward, *self.device.backward]
+        for place, placed in enumerate(both):
+            if place == len(self.device.forward):
+                self._cross_entropy()
+            primitive = placed.primitive
+            if primitive.sparse is not None:
+                found[" ".join(_key(placed))] = self._break_even(primitive, margin)
+            primitive.operation.run()  # what the layers behind read
+        return found
+
+    @staticmethod
+    def _break_even(primitive: Primitive, margin: float) -> float:
+        assert primitive.sparse is not None
+        primitive.operation.run()
+        dense = primitive.operation.run().cycles
+        held = [(operand, operand.numpy()) for operand in primitive.operands]
+        points = []
+        primitive.sparse.run()
+        for share in (1.0, 0.25):
+            rng = np.random.default_rng(0)
+            for operand, values in held:
+                operand.write(np.where(rng.random(values.shape) < share, values, np.float32(0)))
+            density_here = min(density(operand.numpy()) for operand, _ in held)
+            points.append((density_here, float(primitive.sparse.run().cycles)))
+        for operand, values in held:
+            operand.write(values)
+        if points[0][0] == points[1][0]:  # no zeros to add: all are zeros
+            return 1.0 if points[0][1] < dense else 0.0
+        return break_even_between(dense, points[1], points[0], margin=margin)
 
     def adaptive_step(
         self, images: NDArray[np.float32], labels: NDArray[Any], controller: AdaptiveController, iteration: int

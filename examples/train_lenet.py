@@ -2,7 +2,7 @@
 
 The 1,797 digits of 8 × 8 pixels come with scikit-learn (pip install 'spartan-cosim[training]'). Training runs in
 functional mode, which only computes; every n-th step is repeated in timing mode with the same parameters and batch,
-dense, with the three units, and driven by the adaptive framework, which chooses between the two for each convolution
+dense, with the three units, and driven by the adaptive framework, which chooses between the two for each layer
 and pass by what the monitor counts. The densities of all activations and gradients are recorded at every step.
 
     python examples/train_lenet.py --out runs/lenet            # trains to 95 % and more in about two epochs
@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from bridge import CoSimulation, default_choices
-from bridge.adaptive import AdaptiveController, AdaptivePolicy, break_even_of
+from bridge.adaptive import AdaptiveController, AdaptivePolicy
 from bridge.dnnmark import Network, parse_file
-from bridge.layers.primitive import density
 from bridge.traces import DensityLog
-from bridge.training import TimedStep, Trainer
+from bridge.training import Trainer
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,13 +58,14 @@ class Timing:
     def measure(self, step: int, trainer: Trainer, images: np.ndarray, labels: np.ndarray) -> dict[str, object]:
         """Repeat a step with the parameters that `trainer` has before it; return the step's cycles.
 
-        The adaptive framework drives the step once more: it reads the monitor, and chooses for each convolution's pass.
-        The first measured step gives its break-even densities.
+        The adaptive framework drives the step once more: it reads the monitor and chooses for each pass of convolutions
+        and fully connected layers. Before the first measured step its break-even densities are measured.
         """
         self._trainer.set_parameters(trainer.parameters())
-        timed = self._trainer.timed_step(images, labels)
         if self.controller is None:
-            self.controller = AdaptiveController(self._policy(timed))
+            measured = self._trainer.break_evens(images, labels)
+            self.controller = AdaptiveController(AdaptivePolicy(break_even_by_phase=measured))
+        timed = self._trainer.timed_step(images, labels)
         self._trainer.set_parameters(trainer.parameters())
         adaptive = self._trainer.adaptive_step(images, labels, self.controller, step)
         dense = timed.other_cycles + sum(primitive.dense for primitive in timed.primitives)
@@ -80,19 +80,6 @@ class Timing:
             "loss": {"dense": timed.result.loss, "adaptive": adaptive.result.loss},
             "primitives": [asdict(primitive) for primitive in timed.primitives],
         }
-
-    def _policy(self, timed: TimedStep) -> AdaptivePolicy:
-        device = self._trainer.device
-        densities = {
-            (placed.layer, placed.primitive.label): min(density(array.numpy()) for array in placed.primitive.inputs)
-            for placed in (*device.forward, *device.backward)
-        }
-        measured = {
-            f"{p.layer} {p.label}": break_even_of(densities[p.layer, p.label], p.dense, p.spartan)
-            for p in timed.primitives
-            if p.spartan is not None
-        }
-        return AdaptivePolicy(break_even_by_phase=measured)
 
 
 def record_densities(log: DensityLog, step: int, trainer: Trainer) -> None:

@@ -15,6 +15,7 @@ from bridge import ConfigurationError, CoSimulation, default_choices
 from bridge.adaptive import AdaptiveController, AdaptivePolicy
 from bridge.dnnmark import Network, parse_text
 from bridge.layers.conv.shape import ConvolutionShape
+from bridge.layers.primitive import density
 from bridge.reference import dense, elementwise, pooling
 from bridge.reference.convolution import expected
 from bridge.training import Trainer
@@ -142,6 +143,30 @@ def test_adaptive_steps_equal_numpy_on_either_side():
         assert [decision.density for decision in read if decision.phase == "ConvFwd"] == [1.0] * 3
         assert read[-1].density == pytest.approx(np.count_nonzero(gradient) / gradient.size)
         assert {decision.side for decision in read if decision.phase == "ConvFwd"} == {"dense"}
+
+
+def test_break_evens_tell_the_faster_side():
+    """They choose what is faster at the density that they were measured at, and leave everything as it was."""
+    network = Network.from_description(parse_text(TEXT))
+    with (
+        CoSimulation(units=list(default_choices().values())) as session,
+        Trainer(session, network, rate=RATE, seed=2) as trainer,
+    ):
+        before = trainer.parameters()
+        found = trainer.break_evens(IMAGES[0], LABELS[0], margin=0.0)
+        for key, value in trainer.parameters().items():
+            np.testing.assert_array_equal(value, before[key])
+        both = [*trainer.device.forward, *trainer.device.backward]
+        compared = {f"{p.layer} {p.primitive.label}": p.primitive for p in both if p.primitive.sparse is not None}
+        assert set(found) == set(compared)
+        assert len(set(found.values())) > 1
+        for name, primitive in compared.items():
+            assert primitive.sparse is not None
+            at = min(density(operand.numpy()) for operand in primitive.operands)
+            dense, spartan = primitive.operation.run().cycles, primitive.sparse.run().cycles
+            if abs(dense - spartan) > 0.05 * dense:
+                assert (at < found[name] or found[name] == 1.0) is (spartan < dense), name
+        assert trainer.step(IMAGES[0], LABELS[0]).loss > 0
 
 
 def test_an_adaptive_step_needs_a_monitor():

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge import ConfigurationError
+from bridge.adaptive import break_even_between
 from bridge.worth.adaptive import break_evens, fastest_dense, sweep_of, worst_excess
 
 
@@ -38,3 +40,14 @@ def test_a_wrong_break_even_would_be_seen():
     # Faster at 0.5 than its neighbours tell, slower at 0.7: what the others promise of 0.7 is wrong.
     measured = sweep({0.1: 10, 0.3: 20, 0.5: 30, 0.7: 150, 0.9: 60})
     assert worst_excess(measured) > 0.4
+
+
+def test_two_measurements_tell_the_constant_part_from_the_rest():
+    # 40 cycles whatever the density, and 100 more at density 1: equal to 90 dense cycles at density 0.5.
+    assert break_even_between(90, (0.2, 60), (0.6, 100)) == pytest.approx(0.5)
+    assert break_even_between(90, (0.2, 60), (0.6, 100), margin=0.03) == pytest.approx(0.47)
+    assert break_even_between(30, (0.2, 60), (0.6, 100)) == 0.0
+    assert break_even_between(500, (0.2, 60), (0.6, 100)) == 1.0
+    assert [break_even_between(dense, (0.2, 60), (0.6, 60)) for dense in (50, 70)] == [0.0, 1.0]
+    with pytest.raises(ConfigurationError, match=r"two densities in ascending order, got 0\.6"):
+        break_even_between(90, (0.6, 60), (0.6, 100))
