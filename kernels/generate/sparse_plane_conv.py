@@ -46,11 +46,12 @@ ARGUMENTS = [
 ]
 
 TAPS = 3
+WAVES = 4
 JUMP, CUR, HIGH, NEXT, RESOURCE = 16, 18, 20, 22, 24
-OFFSET, PITCH, NEXT_PITCH, LEFT = 28, 29, 30, 31
+OFFSET, LEFT = 28, 31
+PITCH = (29, 30)
 PAIRS = 32
-B_OFFSET, B_STEP, SLOT, COUNTS_OFFSET, ROW_0, ROW_1 = 96, 97, 98, 99, 100, 101
-LAST_ROW, BASE, LIMIT = "flat_scratch_lo", "flat_scratch_hi", "vcc_lo"
+B_OFFSET, B_STEP, SLOT, COUNTS_OFFSET, HEADER = "s96", "s97", "s98", "s99", "vcc_hi"
 KEPT_OUT, KEPT_WAVE = 0, 2  # lanes of the register that keeps scalars for the end
 # Arguments and the group's line of the table, in the prologue.
 A_TILES, A_B, A_PARTIAL, A_WORK, A_F, A_CHANNELS, A_HEIGHT, A_PAD, A_SLOT, A_FLIP = (
@@ -82,8 +83,18 @@ class PlaneConvolution:
         self.kept = self.lane + self.window
         self.loads = 1 if width <= 8 else 2
         self.pairs = [PAIRS, PAIRS + 16 * self.loads]
-        self.counts = [0, 8] if self.visits <= 8 else [64, 80]
+        self._place_scalars()
         self.k = Kernel(f"sparse_plane_conv3_{width}x{rows}", ARGUMENTS, sgprs=104, vgprs=self.kept + 1)
+
+    def _place_scalars(self) -> None:
+        """Registers of the counts of two channels, of the row that each visit reads, and of where its code ends."""
+        free = list(range(16)) if self.loads > 1 else [*range(64, 96), *range(16)]
+        self.count_loads = [4] if self.visits <= 4 else [8] if self.visits <= 8 else [8, 1]
+        room = (sum(self.count_loads) + 3) // 4 * 4
+        self.counts = [free[0], free[room]]
+        others = [*map(s, free[2 * room :]), "s100", "s101", "flat_scratch_lo", "flat_scratch_hi", "vcc_lo"]
+        self.image_rows = [others.pop() for _ in range(self.visits)]  # times 8
+        self.entries = [others.pop() for _ in range(2 * self.visits)]
 
     def generate(self) -> Kernel:
         """The whole kernel."""
@@ -95,12 +106,10 @@ class PlaneConvolution:
             for visit in range(self.visits):
                 self._visit(parity, visit)
             k(f"s_sub_u32 {s(LEFT)}, {s(LEFT)}, 1")
-            k(f"s_cmp_eq_u32 {s(LEFT)}, 0")
             k(f"s_cbranch_scc1 {k.local('summed')}")
         k(f"s_branch {k.local('channel')}")
         k.label("summed")
         self._finish()
-        k("s_endpgm")
         return k
 
     def _prologue(self) -> None:
@@ -115,11 +124,11 @@ class PlaneConvolution:
         for i in range(self.accumulators):
             k(f"v_mov_b32 {v(i)}, 0")
         k(f"v_writelane_b32 {kept}, s5, {KEPT_WAVE}")
-        k(f"s_mul_i32 {s(B_STEP)}, {s(A_F)}, {4 * self.window}")
+        k(f"s_mul_i32 {B_STEP}, {s(A_F)}, {4 * self.window}")
         buffer_resource(k, RESOURCE, A_B)
         k.comment("bytes of the filters: lanes beyond the last filter read 0")
-        k(f"s_mul_i32 {s(RESOURCE + 2)}, {s(B_STEP)}, {s(A_CHANNELS)}")
-        k(f"s_mov_b32 {s(SLOT)}, {s(A_SLOT)}")
+        k(f"s_mul_i32 {s(RESOURCE + 2)}, {B_STEP}, {s(A_CHANNELS)}")
+        k(f"s_mov_b32 {SLOT}, {s(A_SLOT)}")
         k("s_waitcnt lgkmcnt(0)")
         k.comment("the group's partial result")
         k(f"s_mul_i32 {s(T)}, {s(W_SLOT)}, {self.accumulators * 256}")
@@ -133,22 +142,15 @@ class PlaneConvolution:
         k(f"s_lshr_b32 {s(T)}, {s(T)}, 2")
         k(f"s_lshr_b32 {s(T + 1)}, {s(T + 1)}, 2")
         k(f"s_sub_u32 {s(LEFT)}, {s(T + 1)}, {s(T)}")
-        k(f"s_cmp_eq_u32 {s(LEFT)}, 0")
+        k(f"s_sub_u32 {s(LEFT)}, {s(LEFT)}, 1")
         k(f"s_cbranch_scc1 {k.local('summed')}")
         k(f"s_add_u32 {s(W_TILE)}, {s(W_TILE)}, {s(T)}")
-        k(f"s_mul_i32 {s(W_TILE)}, {s(W_TILE)}, {s(SLOT)}")
+        k(f"s_mul_i32 {s(W_TILE)}, {s(W_TILE)}, {SLOT}")
         k(f"s_add_u32 {s(NEXT)}, {s(A_TILES)}, {s(W_TILE)}")
         k(f"s_addc_u32 {s(NEXT + 1)}, {s(A_TILES + 1)}, 0")
-        k.comment("rows of the image: the first visited is −1 at least")
-        k(f"s_sub_i32 {s(T + 1)}, {s(W_ROW)}, {s(A_PAD)}")
-        k(f"s_lshl_b32 {s(COUNTS_OFFSET)}, {s(T + 1)}, 2")
-        k(f"s_add_u32 {s(COUNTS_OFFSET)}, {s(COUNTS_OFFSET)}, 64")
-        k(f"s_max_i32 {s(ROW_0)}, {s(T + 1)}, 0")
-        k(f"s_add_i32 {s(ROW_1)}, {s(T + 1)}, 1")
-        k(f"s_sub_u32 {LAST_ROW}, {s(A_HEIGHT)}, 1")
         k.comment("filters: the first channel's place, and the lane's at each tap, last tap first when flipped")
         k(f"s_add_u32 {s(W_CHANNEL)}, {s(W_CHANNEL)}, {s(T)}")
-        k(f"s_mul_i32 {s(B_OFFSET)}, {s(W_CHANNEL)}, {s(B_STEP)}")
+        k(f"s_mul_i32 {B_OFFSET}, {s(W_CHANNEL)}, {B_STEP}")
         k(f"s_lshl_b32 {s(T + 2)}, {s(A_F)}, 2")
         k(f"s_mul_i32 {s(T + 3)}, {s(T + 2)}, {self.window - 1}")
         k(f"s_sub_u32 {s(T + 4)}, 0, {s(T + 2)}")
@@ -160,31 +162,49 @@ class PlaneConvolution:
         k(f"v_add_u32 {lane}, vcc, {s(T + 3)}, {lane}")
         for tap in range(1, self.window):
             k(f"v_add_u32 {v(self.lane + tap)}, vcc, {s(T + 2)}, {v(self.lane + tap - 1)}")
-        k.comment("bytes before a tile's rows, for the pointers")
-        k(f"s_add_u32 {s(T)}, {s(A_HEIGHT)}, 31")
-        k(f"s_lshr_b32 {s(T)}, {s(T)}, 4")
-        k(f"s_lshl_b32 {s(T)}, {s(T)}, 6")
-        k(f"s_mov_b32 vcc_hi, {s(T)}")
+        self._start_rows()
         self._load_header(0)
         self._load_weights(0)
         k("s_waitcnt lgkmcnt(0)")
-        self._point_at_next()
+        self._point_at_next(0)
         self._load_pairs(0)
         k(f"s_getpc_b64 {s(JUMP, 2)}")
         k.label("here")
-        k(f"s_mov_b32 {BASE}, {s(JUMP)}")
+        ends = [f"end{parity}_{visit}" for parity in range(2) for visit in range(self.visits)]
+        for entry, end in zip(self.entries, ends, strict=True):
+            k(f"s_add_u32 {entry}, {s(JUMP)}, {k.local(end)}-{k.local('here')}")
         k(f"s_set_gpr_idx_on {s(LEFT)}, 0xc  ; the third source and the destination are relative to M0")
 
+    def _start_rows(self) -> None:
+        """Rows of the image that are visited, bytes before a tile's rows, and from a tile to the first row's count."""
+        k, row, last, inside = self.k, s(JUMP), s(JUMP + 1), s(OFFSET)
+        k(f"s_add_u32 {HEADER}, {s(A_HEIGHT)}, 31")
+        k(f"s_lshr_b32 {HEADER}, {HEADER}, 4")
+        k(f"s_lshl_b32 {HEADER}, {HEADER}, 6")
+        k(f"s_sub_i32 {row}, {s(W_ROW)}, {s(A_PAD)}")
+        k(f"s_sub_u32 {last}, {s(A_HEIGHT)}, 1")
+        k(f"s_lshl_b32 {COUNTS_OFFSET}, {row}, 2")
+        k(f"s_add_u32 {COUNTS_OFFSET}, {COUNTS_OFFSET}, 64")
+        k.comment("a visit of a row outside the image finds no non-zeros, but loads pairs of some row")
+        for place in self.image_rows:
+            k(f"s_max_i32 {inside}, {row}, 0")
+            k(f"s_min_i32 {inside}, {inside}, {last}")
+            k(f"s_lshl_b32 {place}, {inside}, 3")
+            k(f"s_add_i32 {row}, {row}, 1")
+
     def _load_header(self, parity: int) -> None:
-        k = self.k
-        k(f"s_load_dword {s(NEXT_PITCH)}, {s(NEXT, 2)}, 0x0")
-        width = 8 if self.visits <= 8 else 16
-        k(f"s_load_dwordx{width} {s(self.counts[parity], width)}, {s(NEXT, 2)}, {s(COUNTS_OFFSET)}")
+        k, at = self.k, self.counts[parity]
+        k(f"s_load_dword {s(PITCH[parity])}, {s(NEXT, 2)}, 0x0")
+        for width in self.count_loads:
+            k(f"s_load_dword{'' if width == 1 else f'x{width}'} {s(at, width)}, {s(NEXT, 2)}, {COUNTS_OFFSET}")
+            if width < self.visits:  # the count behind
+                k(f"s_add_u32 {s(JUMP)}, {COUNTS_OFFSET}, {4 * width}")
+            at += width
 
     def _load_weights(self, parity: int) -> None:
         for tap in range(self.window):
             target = v(self.weights + parity * self.window + tap)
-            self.k(f"buffer_load_dword {target}, {v(self.lane + tap)}, {s(RESOURCE, 4)}, {s(B_OFFSET)} offen")
+            self.k(f"buffer_load_dword {target}, {v(self.lane + tap)}, {s(RESOURCE, 4)}, {B_OFFSET} offen")
 
     def _load_pairs(self, parity: int) -> None:
         k = self.k
@@ -192,47 +212,38 @@ class PlaneConvolution:
         if self.loads > 1:
             k(f"s_load_dwordx16 {s(self.pairs[parity] + 16, 16)}, {s(HIGH, 2)}, {s(OFFSET)}")
 
-    def _point_at_next(self) -> None:
+    def _point_at_next(self, parity: int) -> None:
         """From here on rows are those of the next channel's tile; its first visited row."""
         k = self.k
-        k(f"s_lshl_b32 {s(PITCH)}, {s(NEXT_PITCH)}, 3")
-        k(f"s_add_u32 {s(CUR)}, {s(NEXT)}, vcc_hi")
+        k(f"s_add_u32 {s(CUR)}, {s(NEXT)}, {HEADER}")
         k(f"s_addc_u32 {s(CUR + 1)}, {s(NEXT + 1)}, 0")
         if self.loads > 1:
             k(f"s_add_u32 {s(HIGH)}, {s(CUR)}, 64")
             k(f"s_addc_u32 {s(HIGH + 1)}, {s(CUR + 1)}, 0")
-        k(f"s_mul_i32 {s(OFFSET)}, {s(ROW_0)}, {s(PITCH)}")
+        k(f"s_mul_i32 {s(OFFSET)}, {self.image_rows[0]}, {s(PITCH[parity])}")
 
     def _visit(self, parity: int, visit: int) -> None:
         """One row of the image: wait for its pairs, load the next row's, jump into the multiply-adds."""
-        k = self.k
-        place = (parity * self.visits + visit) % 2
+        k, number = self.k, parity * self.visits + visit
+        place = number % 2
         k("s_waitcnt vmcnt(0) lgkmcnt(0)" if visit == 0 else "s_waitcnt lgkmcnt(0)")
+        if visit < self.visits - 1:
+            k(f"s_mul_i32 {s(OFFSET)}, {self.image_rows[visit + 1]}, {s(PITCH[parity])}")
+        else:
+            self._point_at_next(1 - parity)
+        self._load_pairs(1 - place)
         if visit == 0:
             k.comment("the channel after this one, or this one again when it is the last")
-            k(f"s_cmp_lg_u32 {s(LEFT)}, 1")
-            k(f"s_cselect_b32 {s(JUMP)}, {s(SLOT)}, 0")
-            k(f"s_cselect_b32 {s(OFFSET)}, {s(B_STEP)}, 0")
+            k(f"s_cmp_lg_u32 {s(LEFT)}, 0")
+            k(f"s_cselect_b32 {s(JUMP)}, {SLOT}, 0")
             k(f"s_add_u32 {s(NEXT)}, {s(NEXT)}, {s(JUMP)}")
             k(f"s_addc_u32 {s(NEXT + 1)}, {s(NEXT + 1)}, 0")
-            k(f"s_add_u32 {s(B_OFFSET)}, {s(B_OFFSET)}, {s(OFFSET)}")
-            k(f"s_mul_i32 {s(OFFSET)}, {s(ROW_1)}, {s(PITCH)}")
-            self._load_pairs(1 - place)
+            k(f"s_add_u32 {B_OFFSET}, {B_OFFSET}, {B_STEP}")
             self._load_header(1 - parity)
             self._load_weights(1 - parity)
-            k(f"s_mul_i32 {LIMIT}, {LAST_ROW}, {s(PITCH)}")
-        elif visit < self.visits - 1:
-            k(f"s_add_u32 {s(OFFSET)}, {s(OFFSET)}, {s(PITCH)}")
-            k(f"s_min_u32 {s(OFFSET)}, {s(OFFSET)}, {LIMIT}")
-            self._load_pairs(1 - place)
-        else:
-            self._point_at_next()
-            self._load_pairs(1 - place)
         taps = [r for r in range(TAPS) if 0 <= visit - r < self.rows]
-        end = f"end{parity}_{visit}"
-        k(f"s_mul_i32 {s(JUMP)}, {s(self.counts[parity] + visit)}, {-(4 + 8 * TAPS * len(taps))}")
-        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {BASE}")
-        k(f"s_add_u32 {s(JUMP)}, {s(JUMP)}, {k.local(end)}-{k.local('here')}")
+        k(f"s_mul_i32 {s(JUMP)}, {s(self.counts[parity] + visit)}, {4 + 8 * TAPS * len(taps)}")
+        k(f"s_sub_u32 {s(JUMP)}, {self.entries[number]}, {s(JUMP)}")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
         for i in reversed(range(self.width)):
             pair = self.pairs[place] + 2 * i
@@ -242,10 +253,10 @@ class PlaneConvolution:
                     accumulator = v((visit - r) * self.pitch + TAPS - 1 - tap)
                     weight = v(self.weights + parity * self.window + r * TAPS + tap)
                     k(f"v_mad_f32 {accumulator}, {s(pair)}, {weight}, {accumulator}")
-        k.label(end)
+        k.label(f"end{parity}_{visit}")
 
     def _finish(self) -> None:
-        """Each wavefront writes 16 accumulators, then adds and stores four of them for all; and so on."""
+        """Each wavefront adds and stores every fourth quad of accumulators, for all four."""
         k, kept = self.k, v(self.kept)
         write, read, wave = self.lane, self.lane + 1, 5
         k("s_waitcnt vmcnt(0) lgkmcnt(0)")
@@ -263,33 +274,44 @@ class PlaneConvolution:
         k(f"v_add_u32 {v(read)}, vcc, s6, {v(address)}")
         k(f"s_lshl_b32 s7, s{wave}, 12")
         k(f"v_add_u32 {v(write)}, vcc, s7, {v(address)}")
-        for first in range(0, self.accumulators, 16):
-            quads = min(4, (self.accumulators - first) // 4)
-            if first:
-                k("s_barrier")
-            for quad in range(quads):
-                k(f"ds_write_b128 {v(write)}, {v(first + 4 * quad, 4)} offset:{1024 * quad}")
-            k("s_waitcnt lgkmcnt(0)")
+        for own in range(1, WAVES):
+            k(f"s_cmp_eq_u32 s{wave}, {own}")
+            k(f"s_cbranch_scc1 {k.local(f'add{own}')}")
+        for own in range(WAVES):
+            k.label(f"add{own}")
+            for first in range(0, self.accumulators, 4 * WAVES):
+                self._add(first, own, write, read, address)
+            k("s_endpgm")
+
+    def _add(self, first: int, own: int, write: int, read: int, address: int) -> None:
+        """Exchange a chunk of accumulators: four of all wavefronts come to one, which keeps its own; add and store."""
+        k = self.k
+        quads = min(WAVES, (self.accumulators - first) // 4)
+        if first:
             k("s_barrier")
-            if quads < 4:
-                k(f"s_cmp_ge_u32 s{wave}, {quads}")
-                k(f"s_cbranch_scc1 {k.local('stored')}")
-            # Sums of this chunk are stored from registers that it has given to the LDS.
-            into = first if quads == 4 else first - 16
-            if quads < 4:
-                k("s_waitcnt vmcnt(0)")
-            for part in range(4):
-                k(f"ds_read_b128 {v(into + 4 * part, 4)}, {v(read)} offset:{4096 * part}")
-            for part in range(1, 4):
-                k(f"s_waitcnt lgkmcnt({3 - part})")
-                for i in range(4):
-                    k(f"v_add_f32 {v(into + i)}, {v(into + i)}, {v(into + 4 * part + i)}")
-            k(f"buffer_store_dwordx4 {v(into, 4)}, {v(address)}, {s(RESOURCE, 4)}, s6 offen")
-            k(f"s_add_u32 s6, s6, {4 * 1024}")
-        k.label("stored")
+        for quad in range(quads):
+            if quad != own:
+                k(f"ds_write_b128 {v(write)}, {v(first + 4 * quad, 4)} offset:{1024 * quad}")
+        k("s_waitcnt lgkmcnt(0)")
+        k("s_barrier")
+        if own >= quads:
+            return
+        # Into registers that have been given away, of this chunk or the one before.
+        into = [first + 4 * part if part < quads else first + 4 * (part - WAVES) for part in range(WAVES)]
+        others = [part for part in range(WAVES) if part != own]
+        for part in others:
+            k(f"ds_read_b128 {v(into[part], 4)}, {v(read)} offset:{4096 * part}")
+        for part in range(1, WAVES):
+            left = sum(other > part for other in others)
+            if part != own or part == 1:
+                k(f"s_waitcnt lgkmcnt({left})")
+            for i in range(4):
+                k(f"v_add_f32 {v(into[0] + i)}, {v(into[0] + i)}, {v(into[part] + i)}")
+        k(f"buffer_store_dwordx4 {v(into[0], 4)}, {v(address)}, {s(RESOURCE, 4)}, s6 offen")
+        k(f"s_add_u32 s6, s6, {4 * 1024}")
 
 
-SHAPES = [(7, 4), (7, 7), (8, 4), (14, 2), (14, 4)]
+SHAPES = [(7, 4), (7, 7), (8, 4), (14, 2)]
 
 
 def main() -> None:

@@ -148,39 +148,41 @@ void sum_slices_transposed(__global const float *restrict x, __global float *res
 /* Adds the partial results of sparse_plane_conv and puts them into place. blocks holds four uints for each block of 64 filters
    and some rows of outputs: its first partial result, how many it has, first row of outputs, and its first filter + 65,536 ·
    image. y and bias begin at the group's filters, of which there are `end`. A partial result is [quads ≤ 16][64 filters][4];
-   output column q of row p is its element p · pitch + q + shift. The sum starts at the bias (null: 0) and takes partial
-   results in ascending order. Work-group 256 does 16 filters of a block, grid blocks · 4 · 256. */
+   output column q of row p is its element p · pitch + q + shift. The sum starts at the bias (null: 0) and takes partial results
+   in ascending order. reciprocal = ceil(65536 / out_width). Work-group 256 does 16 filters of a block, grid blocks · 4 · 256. */
 __kernel __attribute__((reqd_work_group_size(256, 1, 1)))
 void sum_plane_slices(__global const float4 *restrict x, __global float *restrict y, __global const float *restrict bias,
                       __global const uint4 *restrict blocks, uint quads, uint rows, uint pitch, uint shift,
-                      uint out_height, uint out_width, uint all_filters, uint end) {
-  __local float block[16][65];
+                      uint out_height, uint out_width, uint all_filters, uint end, uint reciprocal) {
+  __local float4 block[16][17]; /* one LDS instruction for a float4 */
   uint l = get_local_id(0), a = l & 15u, b = l >> 4, first = (get_group_id(0) & 3u) * 16u;
   uint4 is = blocks[get_group_id(0) >> 2];
-  uint filter = (is.w & 0xffffu) + first, image = is.w >> 16;
+  uint filter = (is.w & 0xffffu) + first, n = is.y;
   if (b < quads) {
     __global const float4 *from = x + (is.x * quads + b) * 64u + first + a;
-    uint step = quads * 64u, s = 0;
-    float4 sum = bias && filter + a < end ? bias[filter + a] : 0.0f;
-    for (; s + 4u <= is.y; s += 4u) { /* four loads leave before the first is waited for */
-      float4 v[4];
-      for (uint j = 0; j < 4u; j++) v[j] = from[(s + j) * step];
-      for (uint j = 0; j < 4u; j++) sum += v[j];
+    uint step = quads * 64u;
+    float4 sum = bias && filter + a < end ? bias[filter + a] : 0.0f, v[8];
+    for (; n >= 8u; n -= 8u, from += 8u * step) { /* eight loads leave before the first is waited for */
+      for (uint j = 0; j < 8u; j++) v[j] = from[j * step];
+      for (uint j = 0; j < 8u; j++) sum += v[j];
     }
-    for (; s < is.y; s++) sum += from[s * step];
-    block[a][b * 4u] = sum.x;
-    block[a][b * 4u + 1u] = sum.y;
-    block[a][b * 4u + 2u] = sum.z;
-    block[a][b * 4u + 3u] = sum.w;
+    if (n & 4u) {
+      for (uint j = 0; j < 4u; j++) v[j] = from[j * step];
+      for (uint j = 0; j < 4u; j++) sum += v[j];
+      from += 4u * step;
+    }
+    if (n & 2u) {
+      for (uint j = 0; j < 2u; j++) v[j] = from[j * step];
+      for (uint j = 0; j < 2u; j++) sum += v[j];
+      from += 2u * step;
+    }
+    if (n & 1u) sum += *from;
+    block[a][b] = sum;
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   if (filter + b >= end) return;
-  __global float *out = y + ((image * all_filters + filter + b) * out_height + is.z) * out_width;
-  uint n = min(rows, out_height - is.z) * out_width, q = a, at = shift + a;
-  for (uint i = a; i < n; i += 16u) { /* i = row · out_width + q, at = row · pitch + q + shift */
-    for (; q >= out_width; q -= out_width) at += pitch - out_width;
-    out[i] = block[b][at];
-    q += 16u;
-    at += 16u;
-  }
+  __global float *out = y + (((is.w >> 16) * all_filters + filter + b) * out_height + is.z) * out_width;
+  __local const float *sums = (__local const float *)block[b];
+  uint outputs = min(rows, out_height - is.z) * out_width;
+  for (uint i = a; i < outputs; i += 16u) out[i] = sums[i + (i * reciprocal >> 16) * (pitch - out_width) + shift];
 }

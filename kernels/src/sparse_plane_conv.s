@@ -97,19 +97,12 @@ sparse_plane_conv3_7x4:
   s_lshr_b32 s64, s64, 2
   s_lshr_b32 s65, s65, 2
   s_sub_u32 s31, s65, s64
-  s_cmp_eq_u32 s31, 0
+  s_sub_u32 s31, s31, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
   s_add_u32 s50, s50, s64
   s_mul_i32 s50, s50, s98
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
-  ; rows of the image: the first visited is −1 at least
-  s_sub_i32 s65, s48, s43
-  s_lshl_b32 s99, s65, 2
-  s_add_u32 s99, s99, 64
-  s_max_i32 s100, s65, 0
-  s_add_i32 s101, s65, 1
-  s_sub_u32 flat_scratch_lo, s42, 1
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
   s_add_u32 s51, s51, s64
   s_mul_i32 s96, s51, s97
@@ -130,13 +123,40 @@ sparse_plane_conv3_7x4:
   v_add_u32 v60, vcc, s66, v59
   v_add_u32 v61, vcc, s66, v60
   v_add_u32 v62, vcc, s66, v61
-  ; bytes before a tile's rows, for the pointers
-  s_add_u32 s64, s42, 31
-  s_lshr_b32 s64, s64, 4
-  s_lshl_b32 s64, s64, 6
-  s_mov_b32 vcc_hi, s64
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
+  s_add_u32 vcc_hi, s42, 31
+  s_lshr_b32 vcc_hi, vcc_hi, 4
+  s_lshl_b32 vcc_hi, vcc_hi, 6
+  s_sub_i32 s16, s48, s43
+  s_sub_u32 s17, s42, 1
+  s_lshl_b32 s99, s16, 2
+  s_add_u32 s99, s99, 64
+  ; a visit of a row outside the image finds no non-zeros, but loads pairs of some row
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 vcc_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_hi, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s101, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s100, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s15, s28, 3
+  s_add_i32 s16, s16, 1
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx8 s[64:71], s[22:23], s99
   buffer_load_dword v36, v54, s[24:27], s96 offen
   buffer_load_dword v37, v55, s[24:27], s96 offen
   buffer_load_dword v38, v56, s[24:27], s96 offen
@@ -147,29 +167,38 @@ sparse_plane_conv3_7x4:
   buffer_load_dword v43, v61, s[24:27], s96 offen
   buffer_load_dword v44, v62, s[24:27], s96 offen
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_getpc_b64 s[16:17]
 .Lsparse_plane_conv3_7x4_here:
-  s_mov_b32 flat_scratch_hi, s16
+  s_add_u32 s14, s16, .Lsparse_plane_conv3_7x4_end0_0-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s13, s16, .Lsparse_plane_conv3_7x4_end0_1-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s12, s16, .Lsparse_plane_conv3_7x4_end0_2-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s11, s16, .Lsparse_plane_conv3_7x4_end0_3-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s10, s16, .Lsparse_plane_conv3_7x4_end0_4-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s9, s16, .Lsparse_plane_conv3_7x4_end0_5-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s8, s16, .Lsparse_plane_conv3_7x4_end1_0-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s7, s16, .Lsparse_plane_conv3_7x4_end1_1-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s6, s16, .Lsparse_plane_conv3_7x4_end1_2-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s5, s16, .Lsparse_plane_conv3_7x4_end1_3-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s4, s16, .Lsparse_plane_conv3_7x4_end1_4-.Lsparse_plane_conv3_7x4_here
+  s_add_u32 s3, s16, .Lsparse_plane_conv3_7x4_end1_5-.Lsparse_plane_conv3_7x4_here
   s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
   .p2align 6
 .Lsparse_plane_conv3_7x4_channel:
   s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_mul_i32 s28, flat_scratch_hi, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
   ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
+  s_cmp_lg_u32 s31, 0
   s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
   s_add_u32 s22, s22, s16
   s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_add_u32 s96, s96, s97
   s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[8:15], s[22:23], s99
+  s_load_dwordx8 s[72:79], s[22:23], s99
   buffer_load_dword v45, v54, s[24:27], s96 offen
   buffer_load_dword v46, v55, s[24:27], s96 offen
   buffer_load_dword v47, v56, s[24:27], s96 offen
@@ -179,10 +208,8 @@ sparse_plane_conv3_7x4:
   buffer_load_dword v51, v60, s[24:27], s96 offen
   buffer_load_dword v52, v61, s[24:27], s96 offen
   buffer_load_dword v53, v62, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s0, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_0-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s64, 28
+  s_sub_u32 s16, s14, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v2, s44, v36, v2
@@ -214,12 +241,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v0, s32, v38, v0
 .Lsparse_plane_conv3_7x4_end0_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s1, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_1-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s65, 52
+  s_sub_u32 s16, s13, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v11, s60, v36, v11
@@ -272,12 +297,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v0, s48, v41, v0
 .Lsparse_plane_conv3_7x4_end0_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s2, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_2-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s66, 76
+  s_sub_u32 s16, s12, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v20, s44, v36, v20
@@ -351,12 +374,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v0, s32, v44, v0
 .Lsparse_plane_conv3_7x4_end0_2:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s100, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s3, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_3-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s67, 76
+  s_sub_u32 s16, s11, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v29, s60, v36, v29
@@ -430,12 +451,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v9, s48, v44, v9
 .Lsparse_plane_conv3_7x4_end0_3:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s15, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s4, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_4-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s68, 52
+  s_sub_u32 s16, s10, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v29, s44, v39, v29
@@ -488,14 +507,12 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v18, s32, v44, v18
 .Lsparse_plane_conv3_7x4_end0_4:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s5, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end0_5-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s69, 28
+  s_sub_u32 s16, s9, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v29, s60, v42, v29
@@ -527,20 +544,18 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v27, s48, v44, v27
 .Lsparse_plane_conv3_7x4_end0_5:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
   s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_mul_i32 s28, flat_scratch_hi, s30
+  s_load_dwordx16 s[48:63], s[18:19], s28
   ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
+  s_cmp_lg_u32 s31, 0
   s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
   s_add_u32 s22, s22, s16
   s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
+  s_add_u32 s96, s96, s97
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx8 s[64:71], s[22:23], s99
   buffer_load_dword v36, v54, s[24:27], s96 offen
   buffer_load_dword v37, v55, s[24:27], s96 offen
   buffer_load_dword v38, v56, s[24:27], s96 offen
@@ -550,10 +565,8 @@ sparse_plane_conv3_7x4:
   buffer_load_dword v42, v60, s[24:27], s96 offen
   buffer_load_dword v43, v61, s[24:27], s96 offen
   buffer_load_dword v44, v62, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s8, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_0-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s72, 28
+  s_sub_u32 s16, s8, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v2, s44, v45, v2
@@ -585,12 +598,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v0, s32, v47, v0
 .Lsparse_plane_conv3_7x4_end1_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s9, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_1-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s73, 52
+  s_sub_u32 s16, s7, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v11, s60, v45, v11
@@ -643,12 +654,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v0, s48, v50, v0
 .Lsparse_plane_conv3_7x4_end1_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s10, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_2-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s74, 76
+  s_sub_u32 s16, s6, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v20, s44, v45, v20
@@ -722,12 +731,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v0, s32, v53, v0
 .Lsparse_plane_conv3_7x4_end1_2:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s100, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s11, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_3-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s75, 76
+  s_sub_u32 s16, s5, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v29, s60, v45, v29
@@ -801,12 +808,10 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v9, s48, v53, v9
 .Lsparse_plane_conv3_7x4_end1_3:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s15, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s12, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_4-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s76, 52
+  s_sub_u32 s16, s4, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v29, s44, v48, v29
@@ -859,14 +864,12 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v18, s32, v53, v18
 .Lsparse_plane_conv3_7x4_end1_4:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s13, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x4_end1_5-.Lsparse_plane_conv3_7x4_here
+  s_mul_i32 s16, s77, 28
+  s_sub_u32 s16, s3, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v29, s60, v51, v29
@@ -898,7 +901,6 @@ sparse_plane_conv3_7x4:
   v_mad_f32 v27, s48, v53, v27
 .Lsparse_plane_conv3_7x4_end1_5:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
   s_branch .Lsparse_plane_conv3_7x4_channel
 .Lsparse_plane_conv3_7x4_summed:
@@ -919,13 +921,18 @@ sparse_plane_conv3_7x4:
   v_add_u32 v55, vcc, s6, v56
   s_lshl_b32 s7, s5, 12
   v_add_u32 v54, vcc, s7, v56
-  ds_write_b128 v54, v[0:3] offset:0
+  s_cmp_eq_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_add1
+  s_cmp_eq_u32 s5, 2
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_add2
+  s_cmp_eq_u32 s5, 3
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_add3
+.Lsparse_plane_conv3_7x4_add0:
   ds_write_b128 v54, v[4:7] offset:1024
   ds_write_b128 v54, v[8:11] offset:2048
   ds_write_b128 v54, v[12:15] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[0:3], v55 offset:0
   ds_read_b128 v[4:7], v55 offset:4096
   ds_read_b128 v[8:11], v55 offset:8192
   ds_read_b128 v[12:15], v55 offset:12288
@@ -947,14 +954,88 @@ sparse_plane_conv3_7x4:
   buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v54, v[16:19] offset:0
   ds_write_b128 v54, v[20:23] offset:1024
   ds_write_b128 v54, v[24:27] offset:2048
   ds_write_b128 v54, v[28:31] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[16:19], v55 offset:0
   ds_read_b128 v[20:23], v55 offset:4096
+  ds_read_b128 v[24:27], v55 offset:8192
+  ds_read_b128 v[28:31], v55 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[20:23], v55 offset:4096
+  ds_read_b128 v[24:27], v55 offset:8192
+  ds_read_b128 v[28:31], v55 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v20
+  v_add_f32 v33, v33, v21
+  v_add_f32 v34, v34, v22
+  v_add_f32 v35, v35, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v24
+  v_add_f32 v33, v33, v25
+  v_add_f32 v34, v34, v26
+  v_add_f32 v35, v35, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v28
+  v_add_f32 v33, v33, v29
+  v_add_f32 v34, v34, v30
+  v_add_f32 v35, v35, v31
+  buffer_store_dwordx4 v[32:35], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_7x4_add1:
+  ds_write_b128 v54, v[0:3] offset:0
+  ds_write_b128 v54, v[8:11] offset:2048
+  ds_write_b128 v54, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v55 offset:0
+  ds_read_b128 v[8:11], v55 offset:8192
+  ds_read_b128 v[12:15], v55 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v54, v[16:19] offset:0
+  ds_write_b128 v54, v[24:27] offset:2048
+  ds_write_b128 v54, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v55 offset:0
   ds_read_b128 v[24:27], v55 offset:8192
   ds_read_b128 v[28:31], v55 offset:12288
   s_waitcnt lgkmcnt(2)
@@ -978,19 +1059,46 @@ sparse_plane_conv3_7x4:
   ds_write_b128 v54, v[32:35] offset:0
   s_waitcnt lgkmcnt(0)
   s_barrier
-  s_cmp_ge_u32 s5, 1
-  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_stored
-  s_waitcnt vmcnt(0)
+  s_endpgm
+.Lsparse_plane_conv3_7x4_add2:
+  ds_write_b128 v54, v[0:3] offset:0
+  ds_write_b128 v54, v[4:7] offset:1024
+  ds_write_b128 v54, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v55 offset:0
+  ds_read_b128 v[4:7], v55 offset:4096
+  ds_read_b128 v[12:15], v55 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v54, v[16:19] offset:0
+  ds_write_b128 v54, v[20:23] offset:1024
+  ds_write_b128 v54, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
   ds_read_b128 v[16:19], v55 offset:0
   ds_read_b128 v[20:23], v55 offset:4096
-  ds_read_b128 v[24:27], v55 offset:8192
   ds_read_b128 v[28:31], v55 offset:12288
-  s_waitcnt lgkmcnt(2)
+  s_waitcnt lgkmcnt(1)
   v_add_f32 v16, v16, v20
   v_add_f32 v17, v17, v21
   v_add_f32 v18, v18, v22
   v_add_f32 v19, v19, v23
-  s_waitcnt lgkmcnt(1)
   v_add_f32 v16, v16, v24
   v_add_f32 v17, v17, v25
   v_add_f32 v18, v18, v26
@@ -1002,7 +1110,65 @@ sparse_plane_conv3_7x4:
   v_add_f32 v19, v19, v31
   buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
-.Lsparse_plane_conv3_7x4_stored:
+  s_barrier
+  ds_write_b128 v54, v[32:35] offset:0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  s_endpgm
+.Lsparse_plane_conv3_7x4_add3:
+  ds_write_b128 v54, v[0:3] offset:0
+  ds_write_b128 v54, v[4:7] offset:1024
+  ds_write_b128 v54, v[8:11] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v55 offset:0
+  ds_read_b128 v[4:7], v55 offset:4096
+  ds_read_b128 v[8:11], v55 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v54, v[16:19] offset:0
+  ds_write_b128 v54, v[20:23] offset:1024
+  ds_write_b128 v54, v[24:27] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v55 offset:0
+  ds_read_b128 v[20:23], v55 offset:4096
+  ds_read_b128 v[24:27], v55 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v54, v[32:35] offset:0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
   s_endpgm
 .Lsparse_plane_conv3_7x4_end:
   .size sparse_plane_conv3_7x4, .Lsparse_plane_conv3_7x4_end-sparse_plane_conv3_7x4
@@ -1129,19 +1295,12 @@ sparse_plane_conv3_7x7:
   s_lshr_b32 s64, s64, 2
   s_lshr_b32 s65, s65, 2
   s_sub_u32 s31, s65, s64
-  s_cmp_eq_u32 s31, 0
+  s_sub_u32 s31, s31, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
   s_add_u32 s50, s50, s64
   s_mul_i32 s50, s50, s98
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
-  ; rows of the image: the first visited is −1 at least
-  s_sub_i32 s65, s48, s43
-  s_lshl_b32 s99, s65, 2
-  s_add_u32 s99, s99, 64
-  s_max_i32 s100, s65, 0
-  s_add_i32 s101, s65, 1
-  s_sub_u32 flat_scratch_lo, s42, 1
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
   s_add_u32 s51, s51, s64
   s_mul_i32 s96, s51, s97
@@ -1162,13 +1321,55 @@ sparse_plane_conv3_7x7:
   v_add_u32 v88, vcc, s66, v87
   v_add_u32 v89, vcc, s66, v88
   v_add_u32 v90, vcc, s66, v89
-  ; bytes before a tile's rows, for the pointers
-  s_add_u32 s64, s42, 31
-  s_lshr_b32 s64, s64, 4
-  s_lshl_b32 s64, s64, 6
-  s_mov_b32 vcc_hi, s64
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx16 s[64:79], s[22:23], s99
+  s_add_u32 vcc_hi, s42, 31
+  s_lshr_b32 vcc_hi, vcc_hi, 4
+  s_lshl_b32 vcc_hi, vcc_hi, 6
+  s_sub_i32 s16, s48, s43
+  s_sub_u32 s17, s42, 1
+  s_lshl_b32 s99, s16, 2
+  s_add_u32 s99, s99, 64
+  ; a visit of a row outside the image finds no non-zeros, but loads pairs of some row
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 vcc_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_hi, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s101, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s100, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s15, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s14, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s13, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s12, s28, 3
+  s_add_i32 s16, s16, 1
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx8 s[64:71], s[22:23], s99
+  s_add_u32 s16, s99, 32
+  s_load_dword s72, s[22:23], s99
+  s_add_u32 s16, s99, 4
   buffer_load_dword v64, v82, s[24:27], s96 offen
   buffer_load_dword v65, v83, s[24:27], s96 offen
   buffer_load_dword v66, v84, s[24:27], s96 offen
@@ -1179,29 +1380,47 @@ sparse_plane_conv3_7x7:
   buffer_load_dword v71, v89, s[24:27], s96 offen
   buffer_load_dword v72, v90, s[24:27], s96 offen
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_getpc_b64 s[16:17]
 .Lsparse_plane_conv3_7x7_here:
-  s_mov_b32 flat_scratch_hi, s16
+  s_add_u32 s11, s16, .Lsparse_plane_conv3_7x7_end0_0-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s10, s16, .Lsparse_plane_conv3_7x7_end0_1-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s9, s16, .Lsparse_plane_conv3_7x7_end0_2-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s8, s16, .Lsparse_plane_conv3_7x7_end0_3-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s7, s16, .Lsparse_plane_conv3_7x7_end0_4-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s6, s16, .Lsparse_plane_conv3_7x7_end0_5-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s5, s16, .Lsparse_plane_conv3_7x7_end0_6-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s4, s16, .Lsparse_plane_conv3_7x7_end0_7-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s3, s16, .Lsparse_plane_conv3_7x7_end0_8-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s2, s16, .Lsparse_plane_conv3_7x7_end1_0-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s1, s16, .Lsparse_plane_conv3_7x7_end1_1-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s0, s16, .Lsparse_plane_conv3_7x7_end1_2-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s95, s16, .Lsparse_plane_conv3_7x7_end1_3-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s94, s16, .Lsparse_plane_conv3_7x7_end1_4-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s93, s16, .Lsparse_plane_conv3_7x7_end1_5-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s92, s16, .Lsparse_plane_conv3_7x7_end1_6-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s91, s16, .Lsparse_plane_conv3_7x7_end1_7-.Lsparse_plane_conv3_7x7_here
+  s_add_u32 s90, s16, .Lsparse_plane_conv3_7x7_end1_8-.Lsparse_plane_conv3_7x7_here
   s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
   .p2align 6
 .Lsparse_plane_conv3_7x7_channel:
   s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_mul_i32 s28, flat_scratch_hi, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
   ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
+  s_cmp_lg_u32 s31, 0
   s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
   s_add_u32 s22, s22, s16
   s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_add_u32 s96, s96, s97
   s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx16 s[80:95], s[22:23], s99
+  s_load_dwordx8 s[76:83], s[22:23], s99
+  s_add_u32 s16, s99, 32
+  s_load_dword s84, s[22:23], s99
+  s_add_u32 s16, s99, 4
   buffer_load_dword v73, v82, s[24:27], s96 offen
   buffer_load_dword v74, v83, s[24:27], s96 offen
   buffer_load_dword v75, v84, s[24:27], s96 offen
@@ -1211,10 +1430,8 @@ sparse_plane_conv3_7x7:
   buffer_load_dword v79, v88, s[24:27], s96 offen
   buffer_load_dword v80, v89, s[24:27], s96 offen
   buffer_load_dword v81, v90, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s64, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_0-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s64, 28
+  s_sub_u32 s16, s11, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v2, s44, v64, v2
@@ -1246,12 +1463,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v0, s32, v66, v0
 .Lsparse_plane_conv3_7x7_end0_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s65, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_1-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s65, 52
+  s_sub_u32 s16, s10, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v11, s60, v64, v11
@@ -1304,12 +1519,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v0, s48, v69, v0
 .Lsparse_plane_conv3_7x7_end0_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s66, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_2-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s66, 76
+  s_sub_u32 s16, s9, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v20, s44, v64, v20
@@ -1383,12 +1596,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v0, s32, v72, v0
 .Lsparse_plane_conv3_7x7_end0_2:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s100, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s67, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_3-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s67, 76
+  s_sub_u32 s16, s8, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v29, s60, v64, v29
@@ -1462,12 +1673,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v9, s48, v72, v9
 .Lsparse_plane_conv3_7x7_end0_3:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s15, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s68, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_4-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s68, 76
+  s_sub_u32 s16, s7, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v38, s44, v64, v38
@@ -1541,12 +1750,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v18, s32, v72, v18
 .Lsparse_plane_conv3_7x7_end0_4:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s14, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s69, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_5-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s69, 76
+  s_sub_u32 s16, s6, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v47, s60, v64, v47
@@ -1620,12 +1827,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v27, s48, v72, v27
 .Lsparse_plane_conv3_7x7_end0_5:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s13, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s70, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_6-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s70, 76
+  s_sub_u32 s16, s5, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v56, s44, v64, v56
@@ -1699,12 +1904,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v36, s32, v72, v36
 .Lsparse_plane_conv3_7x7_end0_6:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s12, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s71, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_7-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s71, 52
+  s_sub_u32 s16, s4, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v56, s60, v67, v56
@@ -1757,14 +1960,12 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v45, s48, v72, v45
 .Lsparse_plane_conv3_7x7_end0_7:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s72, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end0_8-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s72, 28
+  s_sub_u32 s16, s3, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v56, s44, v70, v56
@@ -1796,20 +1997,21 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v54, s32, v72, v54
 .Lsparse_plane_conv3_7x7_end0_8:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
   s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_mul_i32 s28, flat_scratch_hi, s30
+  s_load_dwordx16 s[32:47], s[18:19], s28
   ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
+  s_cmp_lg_u32 s31, 0
   s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
   s_add_u32 s22, s22, s16
   s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx16 s[64:79], s[22:23], s99
+  s_add_u32 s96, s96, s97
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx8 s[64:71], s[22:23], s99
+  s_add_u32 s16, s99, 32
+  s_load_dword s72, s[22:23], s99
+  s_add_u32 s16, s99, 4
   buffer_load_dword v64, v82, s[24:27], s96 offen
   buffer_load_dword v65, v83, s[24:27], s96 offen
   buffer_load_dword v66, v84, s[24:27], s96 offen
@@ -1819,10 +2021,8 @@ sparse_plane_conv3_7x7:
   buffer_load_dword v70, v88, s[24:27], s96 offen
   buffer_load_dword v71, v89, s[24:27], s96 offen
   buffer_load_dword v72, v90, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s80, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_0-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s76, 28
+  s_sub_u32 s16, s2, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v2, s60, v73, v2
@@ -1854,12 +2054,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v0, s48, v75, v0
 .Lsparse_plane_conv3_7x7_end1_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s81, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_1-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s77, 52
+  s_sub_u32 s16, s1, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v11, s44, v73, v11
@@ -1912,12 +2110,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v0, s32, v78, v0
 .Lsparse_plane_conv3_7x7_end1_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s82, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_2-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s78, 76
+  s_sub_u32 s16, s0, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v20, s60, v73, v20
@@ -1991,12 +2187,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v0, s48, v81, v0
 .Lsparse_plane_conv3_7x7_end1_2:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s100, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s83, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_3-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s79, 76
+  s_sub_u32 s16, s95, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v29, s44, v73, v29
@@ -2070,12 +2264,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v9, s32, v81, v9
 .Lsparse_plane_conv3_7x7_end1_3:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s15, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s84, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_4-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s80, 76
+  s_sub_u32 s16, s94, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v38, s60, v73, v38
@@ -2149,12 +2341,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v18, s48, v81, v18
 .Lsparse_plane_conv3_7x7_end1_4:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s14, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s85, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_5-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s81, 76
+  s_sub_u32 s16, s93, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v47, s44, v73, v47
@@ -2228,12 +2418,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v27, s32, v81, v27
 .Lsparse_plane_conv3_7x7_end1_5:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s13, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s86, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_6-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s82, 76
+  s_sub_u32 s16, s92, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v56, s60, v73, v56
@@ -2307,12 +2495,10 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v36, s48, v81, v36
 .Lsparse_plane_conv3_7x7_end1_6:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s12, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s87, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_7-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s83, 52
+  s_sub_u32 s16, s91, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s45
   v_mad_f32 v56, s44, v76, v56
@@ -2365,14 +2551,12 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v45, s32, v81, v45
 .Lsparse_plane_conv3_7x7_end1_7:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s88, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_7x7_end1_8-.Lsparse_plane_conv3_7x7_here
+  s_mul_i32 s16, s84, 28
+  s_sub_u32 s16, s90, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s61
   v_mad_f32 v56, s60, v79, v56
@@ -2404,7 +2588,6 @@ sparse_plane_conv3_7x7:
   v_mad_f32 v54, s48, v81, v54
 .Lsparse_plane_conv3_7x7_end1_8:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
   s_branch .Lsparse_plane_conv3_7x7_channel
 .Lsparse_plane_conv3_7x7_summed:
@@ -2425,13 +2608,18 @@ sparse_plane_conv3_7x7:
   v_add_u32 v83, vcc, s6, v84
   s_lshl_b32 s7, s5, 12
   v_add_u32 v82, vcc, s7, v84
-  ds_write_b128 v82, v[0:3] offset:0
+  s_cmp_eq_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_add1
+  s_cmp_eq_u32 s5, 2
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_add2
+  s_cmp_eq_u32 s5, 3
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_add3
+.Lsparse_plane_conv3_7x7_add0:
   ds_write_b128 v82, v[4:7] offset:1024
   ds_write_b128 v82, v[8:11] offset:2048
   ds_write_b128 v82, v[12:15] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[0:3], v83 offset:0
   ds_read_b128 v[4:7], v83 offset:4096
   ds_read_b128 v[8:11], v83 offset:8192
   ds_read_b128 v[12:15], v83 offset:12288
@@ -2453,13 +2641,11 @@ sparse_plane_conv3_7x7:
   buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v82, v[16:19] offset:0
   ds_write_b128 v82, v[20:23] offset:1024
   ds_write_b128 v82, v[24:27] offset:2048
   ds_write_b128 v82, v[28:31] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[16:19], v83 offset:0
   ds_read_b128 v[20:23], v83 offset:4096
   ds_read_b128 v[24:27], v83 offset:8192
   ds_read_b128 v[28:31], v83 offset:12288
@@ -2481,13 +2667,11 @@ sparse_plane_conv3_7x7:
   buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v82, v[32:35] offset:0
   ds_write_b128 v82, v[36:39] offset:1024
   ds_write_b128 v82, v[40:43] offset:2048
   ds_write_b128 v82, v[44:47] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[32:35], v83 offset:0
   ds_read_b128 v[36:39], v83 offset:4096
   ds_read_b128 v[40:43], v83 offset:8192
   ds_read_b128 v[44:47], v83 offset:12288
@@ -2509,13 +2693,11 @@ sparse_plane_conv3_7x7:
   buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v82, v[48:51] offset:0
   ds_write_b128 v82, v[52:55] offset:1024
   ds_write_b128 v82, v[56:59] offset:2048
   ds_write_b128 v82, v[60:63] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[48:51], v83 offset:0
   ds_read_b128 v[52:55], v83 offset:4096
   ds_read_b128 v[56:59], v83 offset:8192
   ds_read_b128 v[60:63], v83 offset:12288
@@ -2536,7 +2718,313 @@ sparse_plane_conv3_7x7:
   v_add_f32 v51, v51, v63
   buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
-.Lsparse_plane_conv3_7x7_stored:
+  s_endpgm
+.Lsparse_plane_conv3_7x7_add1:
+  ds_write_b128 v82, v[0:3] offset:0
+  ds_write_b128 v82, v[8:11] offset:2048
+  ds_write_b128 v82, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v83 offset:0
+  ds_read_b128 v[8:11], v83 offset:8192
+  ds_read_b128 v[12:15], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[16:19] offset:0
+  ds_write_b128 v82, v[24:27] offset:2048
+  ds_write_b128 v82, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v83 offset:0
+  ds_read_b128 v[24:27], v83 offset:8192
+  ds_read_b128 v[28:31], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[32:35] offset:0
+  ds_write_b128 v82, v[40:43] offset:2048
+  ds_write_b128 v82, v[44:47] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v83 offset:0
+  ds_read_b128 v[40:43], v83 offset:8192
+  ds_read_b128 v[44:47], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[48:51] offset:0
+  ds_write_b128 v82, v[56:59] offset:2048
+  ds_write_b128 v82, v[60:63] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v83 offset:0
+  ds_read_b128 v[56:59], v83 offset:8192
+  ds_read_b128 v[60:63], v83 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_7x7_add2:
+  ds_write_b128 v82, v[0:3] offset:0
+  ds_write_b128 v82, v[4:7] offset:1024
+  ds_write_b128 v82, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v83 offset:0
+  ds_read_b128 v[4:7], v83 offset:4096
+  ds_read_b128 v[12:15], v83 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[16:19] offset:0
+  ds_write_b128 v82, v[20:23] offset:1024
+  ds_write_b128 v82, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v83 offset:0
+  ds_read_b128 v[20:23], v83 offset:4096
+  ds_read_b128 v[28:31], v83 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[32:35] offset:0
+  ds_write_b128 v82, v[36:39] offset:1024
+  ds_write_b128 v82, v[44:47] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v83 offset:0
+  ds_read_b128 v[36:39], v83 offset:4096
+  ds_read_b128 v[44:47], v83 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[48:51] offset:0
+  ds_write_b128 v82, v[52:55] offset:1024
+  ds_write_b128 v82, v[60:63] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v83 offset:0
+  ds_read_b128 v[52:55], v83 offset:4096
+  ds_read_b128 v[60:63], v83 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_7x7_add3:
+  ds_write_b128 v82, v[0:3] offset:0
+  ds_write_b128 v82, v[4:7] offset:1024
+  ds_write_b128 v82, v[8:11] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v83 offset:0
+  ds_read_b128 v[4:7], v83 offset:4096
+  ds_read_b128 v[8:11], v83 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[16:19] offset:0
+  ds_write_b128 v82, v[20:23] offset:1024
+  ds_write_b128 v82, v[24:27] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v83 offset:0
+  ds_read_b128 v[20:23], v83 offset:4096
+  ds_read_b128 v[24:27], v83 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[32:35] offset:0
+  ds_write_b128 v82, v[36:39] offset:1024
+  ds_write_b128 v82, v[40:43] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[32:35], v83 offset:0
+  ds_read_b128 v[36:39], v83 offset:4096
+  ds_read_b128 v[40:43], v83 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v40
+  v_add_f32 v33, v33, v41
+  v_add_f32 v34, v34, v42
+  v_add_f32 v35, v35, v43
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v82, v[48:51] offset:0
+  ds_write_b128 v82, v[52:55] offset:1024
+  ds_write_b128 v82, v[56:59] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[48:51], v83 offset:0
+  ds_read_b128 v[52:55], v83 offset:4096
+  ds_read_b128 v[56:59], v83 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v48, v48, v52
+  v_add_f32 v49, v49, v53
+  v_add_f32 v50, v50, v54
+  v_add_f32 v51, v51, v55
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v48, v48, v56
+  v_add_f32 v49, v49, v57
+  v_add_f32 v50, v50, v58
+  v_add_f32 v51, v51, v59
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
   s_endpgm
 .Lsparse_plane_conv3_7x7_end:
   .size sparse_plane_conv3_7x7, .Lsparse_plane_conv3_7x7_end-sparse_plane_conv3_7x7
@@ -2639,19 +3127,12 @@ sparse_plane_conv3_8x4:
   s_lshr_b32 s64, s64, 2
   s_lshr_b32 s65, s65, 2
   s_sub_u32 s31, s65, s64
-  s_cmp_eq_u32 s31, 0
+  s_sub_u32 s31, s31, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_8x4_summed
   s_add_u32 s50, s50, s64
   s_mul_i32 s50, s50, s98
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
-  ; rows of the image: the first visited is −1 at least
-  s_sub_i32 s65, s48, s43
-  s_lshl_b32 s99, s65, 2
-  s_add_u32 s99, s99, 64
-  s_max_i32 s100, s65, 0
-  s_add_i32 s101, s65, 1
-  s_sub_u32 flat_scratch_lo, s42, 1
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
   s_add_u32 s51, s51, s64
   s_mul_i32 s96, s51, s97
@@ -2672,13 +3153,40 @@ sparse_plane_conv3_8x4:
   v_add_u32 v64, vcc, s66, v63
   v_add_u32 v65, vcc, s66, v64
   v_add_u32 v66, vcc, s66, v65
-  ; bytes before a tile's rows, for the pointers
-  s_add_u32 s64, s42, 31
-  s_lshr_b32 s64, s64, 4
-  s_lshl_b32 s64, s64, 6
-  s_mov_b32 vcc_hi, s64
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
+  s_add_u32 vcc_hi, s42, 31
+  s_lshr_b32 vcc_hi, vcc_hi, 4
+  s_lshl_b32 vcc_hi, vcc_hi, 6
+  s_sub_i32 s16, s48, s43
+  s_sub_u32 s17, s42, 1
+  s_lshl_b32 s99, s16, 2
+  s_add_u32 s99, s99, 64
+  ; a visit of a row outside the image finds no non-zeros, but loads pairs of some row
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 vcc_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_hi, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s101, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s100, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s15, s28, 3
+  s_add_i32 s16, s16, 1
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx8 s[64:71], s[22:23], s99
   buffer_load_dword v40, v58, s[24:27], s96 offen
   buffer_load_dword v41, v59, s[24:27], s96 offen
   buffer_load_dword v42, v60, s[24:27], s96 offen
@@ -2689,29 +3197,38 @@ sparse_plane_conv3_8x4:
   buffer_load_dword v47, v65, s[24:27], s96 offen
   buffer_load_dword v48, v66, s[24:27], s96 offen
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_getpc_b64 s[16:17]
 .Lsparse_plane_conv3_8x4_here:
-  s_mov_b32 flat_scratch_hi, s16
+  s_add_u32 s14, s16, .Lsparse_plane_conv3_8x4_end0_0-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s13, s16, .Lsparse_plane_conv3_8x4_end0_1-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s12, s16, .Lsparse_plane_conv3_8x4_end0_2-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s11, s16, .Lsparse_plane_conv3_8x4_end0_3-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s10, s16, .Lsparse_plane_conv3_8x4_end0_4-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s9, s16, .Lsparse_plane_conv3_8x4_end0_5-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s8, s16, .Lsparse_plane_conv3_8x4_end1_0-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s7, s16, .Lsparse_plane_conv3_8x4_end1_1-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s6, s16, .Lsparse_plane_conv3_8x4_end1_2-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s5, s16, .Lsparse_plane_conv3_8x4_end1_3-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s4, s16, .Lsparse_plane_conv3_8x4_end1_4-.Lsparse_plane_conv3_8x4_here
+  s_add_u32 s3, s16, .Lsparse_plane_conv3_8x4_end1_5-.Lsparse_plane_conv3_8x4_here
   s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
   .p2align 6
 .Lsparse_plane_conv3_8x4_channel:
   s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_mul_i32 s28, flat_scratch_hi, s29
+  s_load_dwordx16 s[48:63], s[18:19], s28
   ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
+  s_cmp_lg_u32 s31, 0
   s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
   s_add_u32 s22, s22, s16
   s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
+  s_add_u32 s96, s96, s97
   s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[8:15], s[22:23], s99
+  s_load_dwordx8 s[72:79], s[22:23], s99
   buffer_load_dword v49, v58, s[24:27], s96 offen
   buffer_load_dword v50, v59, s[24:27], s96 offen
   buffer_load_dword v51, v60, s[24:27], s96 offen
@@ -2721,10 +3238,8 @@ sparse_plane_conv3_8x4:
   buffer_load_dword v55, v64, s[24:27], s96 offen
   buffer_load_dword v56, v65, s[24:27], s96 offen
   buffer_load_dword v57, v66, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s0, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end0_0-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s64, 28
+  s_sub_u32 s16, s14, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s47
   v_mad_f32 v2, s46, v40, v2
@@ -2760,12 +3275,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v0, s32, v42, v0
 .Lsparse_plane_conv3_8x4_end0_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s1, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end0_1-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s65, 52
+  s_sub_u32 s16, s13, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s63
   v_mad_f32 v12, s62, v40, v12
@@ -2825,12 +3338,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v0, s48, v45, v0
 .Lsparse_plane_conv3_8x4_end0_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s2, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end0_2-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s66, 76
+  s_sub_u32 s16, s12, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s47
   v_mad_f32 v22, s46, v40, v22
@@ -2914,12 +3425,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v0, s32, v48, v0
 .Lsparse_plane_conv3_8x4_end0_2:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s100, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s3, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end0_3-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s67, 76
+  s_sub_u32 s16, s11, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s63
   v_mad_f32 v32, s62, v40, v32
@@ -3003,12 +3512,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v10, s48, v48, v10
 .Lsparse_plane_conv3_8x4_end0_3:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s15, s29
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s4, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end0_4-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s68, 52
+  s_sub_u32 s16, s10, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s47
   v_mad_f32 v32, s46, v43, v32
@@ -3068,14 +3575,12 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v20, s32, v48, v20
 .Lsparse_plane_conv3_8x4_end0_4:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s5, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end0_5-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s69, 28
+  s_sub_u32 s16, s9, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s63
   v_mad_f32 v32, s62, v46, v32
@@ -3111,20 +3616,18 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v30, s48, v48, v30
 .Lsparse_plane_conv3_8x4_end0_5:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_8x4_summed
   s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_mul_i32 s28, flat_scratch_hi, s30
+  s_load_dwordx16 s[48:63], s[18:19], s28
   ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
+  s_cmp_lg_u32 s31, 0
   s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
   s_add_u32 s22, s22, s16
   s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[48:63], s[18:19], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
+  s_add_u32 s96, s96, s97
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx8 s[64:71], s[22:23], s99
   buffer_load_dword v40, v58, s[24:27], s96 offen
   buffer_load_dword v41, v59, s[24:27], s96 offen
   buffer_load_dword v42, v60, s[24:27], s96 offen
@@ -3134,10 +3637,8 @@ sparse_plane_conv3_8x4:
   buffer_load_dword v46, v64, s[24:27], s96 offen
   buffer_load_dword v47, v65, s[24:27], s96 offen
   buffer_load_dword v48, v66, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s8, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end1_0-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s72, 28
+  s_sub_u32 s16, s8, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s47
   v_mad_f32 v2, s46, v49, v2
@@ -3173,12 +3674,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v0, s32, v51, v0
 .Lsparse_plane_conv3_8x4_end1_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s9, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end1_1-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s73, 52
+  s_sub_u32 s16, s7, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s63
   v_mad_f32 v12, s62, v49, v12
@@ -3238,12 +3737,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v0, s48, v54, v0
 .Lsparse_plane_conv3_8x4_end1_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s10, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end1_2-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s74, 76
+  s_sub_u32 s16, s6, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s47
   v_mad_f32 v22, s46, v49, v22
@@ -3327,12 +3824,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v0, s32, v57, v0
 .Lsparse_plane_conv3_8x4_end1_2:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s100, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s11, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end1_3-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s75, 76
+  s_sub_u32 s16, s5, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s63
   v_mad_f32 v32, s62, v49, v32
@@ -3416,12 +3911,10 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v10, s48, v57, v10
 .Lsparse_plane_conv3_8x4_end1_3:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s15, s30
   s_load_dwordx16 s[48:63], s[18:19], s28
-  s_mul_i32 s16, s12, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end1_4-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s76, 52
+  s_sub_u32 s16, s4, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s47
   v_mad_f32 v32, s46, v52, v32
@@ -3481,14 +3974,12 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v20, s32, v57, v20
 .Lsparse_plane_conv3_8x4_end1_4:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
-  s_mul_i32 s16, s13, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_8x4_end1_5-.Lsparse_plane_conv3_8x4_here
+  s_mul_i32 s16, s77, 28
+  s_sub_u32 s16, s3, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s63
   v_mad_f32 v32, s62, v55, v32
@@ -3524,7 +4015,6 @@ sparse_plane_conv3_8x4:
   v_mad_f32 v30, s48, v57, v30
 .Lsparse_plane_conv3_8x4_end1_5:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_8x4_summed
   s_branch .Lsparse_plane_conv3_8x4_channel
 .Lsparse_plane_conv3_8x4_summed:
@@ -3545,13 +4035,18 @@ sparse_plane_conv3_8x4:
   v_add_u32 v59, vcc, s6, v60
   s_lshl_b32 s7, s5, 12
   v_add_u32 v58, vcc, s7, v60
-  ds_write_b128 v58, v[0:3] offset:0
+  s_cmp_eq_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_add1
+  s_cmp_eq_u32 s5, 2
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_add2
+  s_cmp_eq_u32 s5, 3
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_add3
+.Lsparse_plane_conv3_8x4_add0:
   ds_write_b128 v58, v[4:7] offset:1024
   ds_write_b128 v58, v[8:11] offset:2048
   ds_write_b128 v58, v[12:15] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[0:3], v59 offset:0
   ds_read_b128 v[4:7], v59 offset:4096
   ds_read_b128 v[8:11], v59 offset:8192
   ds_read_b128 v[12:15], v59 offset:12288
@@ -3573,14 +4068,89 @@ sparse_plane_conv3_8x4:
   buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v58, v[16:19] offset:0
   ds_write_b128 v58, v[20:23] offset:1024
   ds_write_b128 v58, v[24:27] offset:2048
   ds_write_b128 v58, v[28:31] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[16:19], v59 offset:0
   ds_read_b128 v[20:23], v59 offset:4096
+  ds_read_b128 v[24:27], v59 offset:8192
+  ds_read_b128 v[28:31], v59 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v58, v[36:39] offset:1024
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[36:39], v59 offset:4096
+  ds_read_b128 v[24:27], v59 offset:8192
+  ds_read_b128 v[28:31], v59 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v24
+  v_add_f32 v33, v33, v25
+  v_add_f32 v34, v34, v26
+  v_add_f32 v35, v35, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v28
+  v_add_f32 v33, v33, v29
+  v_add_f32 v34, v34, v30
+  v_add_f32 v35, v35, v31
+  buffer_store_dwordx4 v[32:35], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_8x4_add1:
+  ds_write_b128 v58, v[0:3] offset:0
+  ds_write_b128 v58, v[8:11] offset:2048
+  ds_write_b128 v58, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v59 offset:0
+  ds_read_b128 v[8:11], v59 offset:8192
+  ds_read_b128 v[12:15], v59 offset:12288
+  s_waitcnt lgkmcnt(2)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v58, v[16:19] offset:0
+  ds_write_b128 v58, v[24:27] offset:2048
+  ds_write_b128 v58, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v59 offset:0
   ds_read_b128 v[24:27], v59 offset:8192
   ds_read_b128 v[28:31], v59 offset:12288
   s_waitcnt lgkmcnt(2)
@@ -3602,22 +4172,68 @@ sparse_plane_conv3_8x4:
   s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[32:35] offset:0
-  ds_write_b128 v58, v[36:39] offset:1024
   s_waitcnt lgkmcnt(0)
   s_barrier
-  s_cmp_ge_u32 s5, 2
-  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_stored
-  s_waitcnt vmcnt(0)
-  ds_read_b128 v[16:19], v59 offset:0
-  ds_read_b128 v[20:23], v59 offset:4096
+  ds_read_b128 v[32:35], v59 offset:0
   ds_read_b128 v[24:27], v59 offset:8192
   ds_read_b128 v[28:31], v59 offset:12288
   s_waitcnt lgkmcnt(2)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v32, v32, v24
+  v_add_f32 v33, v33, v25
+  v_add_f32 v34, v34, v26
+  v_add_f32 v35, v35, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v32, v32, v28
+  v_add_f32 v33, v33, v29
+  v_add_f32 v34, v34, v30
+  v_add_f32 v35, v35, v31
+  buffer_store_dwordx4 v[32:35], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_8x4_add2:
+  ds_write_b128 v58, v[0:3] offset:0
+  ds_write_b128 v58, v[4:7] offset:1024
+  ds_write_b128 v58, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v59 offset:0
+  ds_read_b128 v[4:7], v59 offset:4096
+  ds_read_b128 v[12:15], v59 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v58, v[16:19] offset:0
+  ds_write_b128 v58, v[20:23] offset:1024
+  ds_write_b128 v58, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v59 offset:0
+  ds_read_b128 v[20:23], v59 offset:4096
+  ds_read_b128 v[28:31], v59 offset:12288
+  s_waitcnt lgkmcnt(1)
   v_add_f32 v16, v16, v20
   v_add_f32 v17, v17, v21
   v_add_f32 v18, v18, v22
   v_add_f32 v19, v19, v23
-  s_waitcnt lgkmcnt(1)
   v_add_f32 v16, v16, v24
   v_add_f32 v17, v17, v25
   v_add_f32 v18, v18, v26
@@ -3629,7 +4245,67 @@ sparse_plane_conv3_8x4:
   v_add_f32 v19, v19, v31
   buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
-.Lsparse_plane_conv3_8x4_stored:
+  s_barrier
+  ds_write_b128 v58, v[32:35] offset:0
+  ds_write_b128 v58, v[36:39] offset:1024
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  s_endpgm
+.Lsparse_plane_conv3_8x4_add3:
+  ds_write_b128 v58, v[0:3] offset:0
+  ds_write_b128 v58, v[4:7] offset:1024
+  ds_write_b128 v58, v[8:11] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v59 offset:0
+  ds_read_b128 v[4:7], v59 offset:4096
+  ds_read_b128 v[8:11], v59 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v58, v[16:19] offset:0
+  ds_write_b128 v58, v[20:23] offset:1024
+  ds_write_b128 v58, v[24:27] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v59 offset:0
+  ds_read_b128 v[20:23], v59 offset:4096
+  ds_read_b128 v[24:27], v59 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v58, v[32:35] offset:0
+  ds_write_b128 v58, v[36:39] offset:1024
+  s_waitcnt lgkmcnt(0)
+  s_barrier
   s_endpgm
 .Lsparse_plane_conv3_8x4_end:
   .size sparse_plane_conv3_8x4, .Lsparse_plane_conv3_8x4_end-sparse_plane_conv3_8x4
@@ -3724,19 +4400,12 @@ sparse_plane_conv3_14x2:
   s_lshr_b32 s64, s64, 2
   s_lshr_b32 s65, s65, 2
   s_sub_u32 s31, s65, s64
-  s_cmp_eq_u32 s31, 0
+  s_sub_u32 s31, s31, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_14x2_summed
   s_add_u32 s50, s50, s64
   s_mul_i32 s50, s50, s98
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
-  ; rows of the image: the first visited is −1 at least
-  s_sub_i32 s65, s48, s43
-  s_lshl_b32 s99, s65, 2
-  s_add_u32 s99, s99, 64
-  s_max_i32 s100, s65, 0
-  s_add_i32 s101, s65, 1
-  s_sub_u32 flat_scratch_lo, s42, 1
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
   s_add_u32 s51, s51, s64
   s_mul_i32 s96, s51, s97
@@ -3757,13 +4426,32 @@ sparse_plane_conv3_14x2:
   v_add_u32 v56, vcc, s66, v55
   v_add_u32 v57, vcc, s66, v56
   v_add_u32 v58, vcc, s66, v57
-  ; bytes before a tile's rows, for the pointers
-  s_add_u32 s64, s42, 31
-  s_lshr_b32 s64, s64, 4
-  s_lshl_b32 s64, s64, 6
-  s_mov_b32 vcc_hi, s64
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
+  s_add_u32 vcc_hi, s42, 31
+  s_lshr_b32 vcc_hi, vcc_hi, 4
+  s_lshl_b32 vcc_hi, vcc_hi, 6
+  s_sub_i32 s16, s48, s43
+  s_sub_u32 s17, s42, 1
+  s_lshl_b32 s99, s16, 2
+  s_add_u32 s99, s99, 64
+  ; a visit of a row outside the image finds no non-zeros, but loads pairs of some row
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 vcc_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_hi, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 flat_scratch_lo, s28, 3
+  s_add_i32 s16, s16, 1
+  s_max_i32 s28, s16, 0
+  s_min_i32 s28, s28, s17
+  s_lshl_b32 s101, s28, 3
+  s_add_i32 s16, s16, 1
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx4 s[0:3], s[22:23], s99
   buffer_load_dword v32, v50, s[24:27], s96 offen
   buffer_load_dword v33, v51, s[24:27], s96 offen
   buffer_load_dword v34, v52, s[24:27], s96 offen
@@ -3774,33 +4462,38 @@ sparse_plane_conv3_14x2:
   buffer_load_dword v39, v57, s[24:27], s96 offen
   buffer_load_dword v40, v58, s[24:27], s96 offen
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
   s_add_u32 s20, s18, 64
   s_addc_u32 s21, s19, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_load_dwordx16 s[48:63], s[20:21], s28
   s_getpc_b64 s[16:17]
 .Lsparse_plane_conv3_14x2_here:
-  s_mov_b32 flat_scratch_hi, s16
+  s_add_u32 s100, s16, .Lsparse_plane_conv3_14x2_end0_0-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s15, s16, .Lsparse_plane_conv3_14x2_end0_1-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s14, s16, .Lsparse_plane_conv3_14x2_end0_2-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s13, s16, .Lsparse_plane_conv3_14x2_end0_3-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s12, s16, .Lsparse_plane_conv3_14x2_end1_0-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s11, s16, .Lsparse_plane_conv3_14x2_end1_1-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s10, s16, .Lsparse_plane_conv3_14x2_end1_2-.Lsparse_plane_conv3_14x2_here
+  s_add_u32 s9, s16, .Lsparse_plane_conv3_14x2_end1_3-.Lsparse_plane_conv3_14x2_here
   s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
   .p2align 6
 .Lsparse_plane_conv3_14x2_channel:
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
-  s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
-  s_add_u32 s22, s22, s16
-  s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
+  s_mul_i32 s28, flat_scratch_hi, s29
   s_load_dwordx16 s[64:79], s[18:19], s28
   s_load_dwordx16 s[80:95], s[20:21], s28
+  ; the channel after this one, or this one again when it is the last
+  s_cmp_lg_u32 s31, 0
+  s_cselect_b32 s16, s98, 0
+  s_add_u32 s22, s22, s16
+  s_addc_u32 s23, s23, 0
+  s_add_u32 s96, s96, s97
   s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[8:15], s[22:23], s99
+  s_load_dwordx4 s[4:7], s[22:23], s99
   buffer_load_dword v41, v50, s[24:27], s96 offen
   buffer_load_dword v42, v51, s[24:27], s96 offen
   buffer_load_dword v43, v52, s[24:27], s96 offen
@@ -3810,10 +4503,8 @@ sparse_plane_conv3_14x2:
   buffer_load_dword v47, v56, s[24:27], s96 offen
   buffer_load_dword v48, v57, s[24:27], s96 offen
   buffer_load_dword v49, v58, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s0, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end0_0-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s0, 28
+  s_sub_u32 s16, s100, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s59
   v_mad_f32 v2, s58, v32, v2
@@ -3873,13 +4564,11 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v0, s32, v34, v0
 .Lsparse_plane_conv3_14x2_end0_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s1, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end0_1-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s1, 52
+  s_sub_u32 s16, s15, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s91
   v_mad_f32 v18, s90, v32, v18
@@ -3981,13 +4670,11 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v0, s64, v37, v0
 .Lsparse_plane_conv3_14x2_end0_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s29
   s_load_dwordx16 s[64:79], s[18:19], s28
   s_load_dwordx16 s[80:95], s[20:21], s28
-  s_mul_i32 s16, s2, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end0_2-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s2, 52
+  s_sub_u32 s16, s14, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s59
   v_mad_f32 v18, s58, v35, v18
@@ -4089,17 +4776,15 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v0, s32, v40, v0
 .Lsparse_plane_conv3_14x2_end0_2:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
   s_add_u32 s20, s18, 64
   s_addc_u32 s21, s19, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s3, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end0_3-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s3, 28
+  s_sub_u32 s16, s13, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s91
   v_mad_f32 v18, s90, v38, v18
@@ -4159,21 +4844,19 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v16, s64, v40, v16
 .Lsparse_plane_conv3_14x2_end0_3:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_14x2_summed
   s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
-  s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
-  s_add_u32 s22, s22, s16
-  s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
+  s_mul_i32 s28, flat_scratch_hi, s30
   s_load_dwordx16 s[64:79], s[18:19], s28
   s_load_dwordx16 s[80:95], s[20:21], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
+  ; the channel after this one, or this one again when it is the last
+  s_cmp_lg_u32 s31, 0
+  s_cselect_b32 s16, s98, 0
+  s_add_u32 s22, s22, s16
+  s_addc_u32 s23, s23, 0
+  s_add_u32 s96, s96, s97
+  s_load_dword s29, s[22:23], 0x0
+  s_load_dwordx4 s[0:3], s[22:23], s99
   buffer_load_dword v32, v50, s[24:27], s96 offen
   buffer_load_dword v33, v51, s[24:27], s96 offen
   buffer_load_dword v34, v52, s[24:27], s96 offen
@@ -4183,10 +4866,8 @@ sparse_plane_conv3_14x2:
   buffer_load_dword v38, v56, s[24:27], s96 offen
   buffer_load_dword v39, v57, s[24:27], s96 offen
   buffer_load_dword v40, v58, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s8, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end1_0-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s4, 28
+  s_sub_u32 s16, s12, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s59
   v_mad_f32 v2, s58, v41, v2
@@ -4246,13 +4927,11 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v0, s32, v43, v0
 .Lsparse_plane_conv3_14x2_end1_0:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, flat_scratch_lo, s30
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s9, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end1_1-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s5, 52
+  s_sub_u32 s16, s11, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s91
   v_mad_f32 v18, s90, v41, v18
@@ -4354,13 +5033,11 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v0, s64, v46, v0
 .Lsparse_plane_conv3_14x2_end1_1:
   s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
+  s_mul_i32 s28, s101, s30
   s_load_dwordx16 s[64:79], s[18:19], s28
   s_load_dwordx16 s[80:95], s[20:21], s28
-  s_mul_i32 s16, s10, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end1_2-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s6, 52
+  s_sub_u32 s16, s10, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s59
   v_mad_f32 v18, s58, v44, v18
@@ -4462,17 +5139,15 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v0, s32, v49, v0
 .Lsparse_plane_conv3_14x2_end1_2:
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
   s_add_u32 s18, s22, vcc_hi
   s_addc_u32 s19, s23, 0
   s_add_u32 s20, s18, 64
   s_addc_u32 s21, s19, 0
-  s_mul_i32 s28, s100, s29
+  s_mul_i32 s28, vcc_lo, s29
   s_load_dwordx16 s[32:47], s[18:19], s28
   s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s11, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x2_end1_3-.Lsparse_plane_conv3_14x2_here
+  s_mul_i32 s16, s7, 28
+  s_sub_u32 s16, s9, s16
   s_setpc_b64 s[16:17]
   s_set_gpr_idx_idx s91
   v_mad_f32 v18, s90, v47, v18
@@ -4532,7 +5207,6 @@ sparse_plane_conv3_14x2:
   v_mad_f32 v16, s64, v49, v16
 .Lsparse_plane_conv3_14x2_end1_3:
   s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
   s_cbranch_scc1 .Lsparse_plane_conv3_14x2_summed
   s_branch .Lsparse_plane_conv3_14x2_channel
 .Lsparse_plane_conv3_14x2_summed:
@@ -4553,13 +5227,18 @@ sparse_plane_conv3_14x2:
   v_add_u32 v51, vcc, s6, v52
   s_lshl_b32 s7, s5, 12
   v_add_u32 v50, vcc, s7, v52
-  ds_write_b128 v50, v[0:3] offset:0
+  s_cmp_eq_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_add1
+  s_cmp_eq_u32 s5, 2
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_add2
+  s_cmp_eq_u32 s5, 3
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_add3
+.Lsparse_plane_conv3_14x2_add0:
   ds_write_b128 v50, v[4:7] offset:1024
   ds_write_b128 v50, v[8:11] offset:2048
   ds_write_b128 v50, v[12:15] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[0:3], v51 offset:0
   ds_read_b128 v[4:7], v51 offset:4096
   ds_read_b128 v[8:11], v51 offset:8192
   ds_read_b128 v[12:15], v51 offset:12288
@@ -4581,13 +5260,11 @@ sparse_plane_conv3_14x2:
   buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v50, v[16:19] offset:0
   ds_write_b128 v50, v[20:23] offset:1024
   ds_write_b128 v50, v[24:27] offset:2048
   ds_write_b128 v50, v[28:31] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[16:19], v51 offset:0
   ds_read_b128 v[20:23], v51 offset:4096
   ds_read_b128 v[24:27], v51 offset:8192
   ds_read_b128 v[28:31], v51 offset:12288
@@ -4608,1572 +5285,16 @@ sparse_plane_conv3_14x2:
   v_add_f32 v19, v19, v31
   buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
-.Lsparse_plane_conv3_14x2_stored:
   s_endpgm
-.Lsparse_plane_conv3_14x2_end:
-  .size sparse_plane_conv3_14x2, .Lsparse_plane_conv3_14x2_end-sparse_plane_conv3_14x2
-
-  .protected sparse_plane_conv3_14x4
-  .globl sparse_plane_conv3_14x4
-  .p2align 8
-  .type sparse_plane_conv3_14x4,@function
-  .amdgpu_hsa_kernel sparse_plane_conv3_14x4
-sparse_plane_conv3_14x4:
-  .amd_kernel_code_t
-    granulated_workitem_vgpr_count = 22
-    granulated_wavefront_sgpr_count = 13
-    float_mode = 192
-    enable_dx10_clamp = 1
-    enable_ieee_mode = 1
-    user_sgpr_count = 2
-    enable_sgpr_kernarg_segment_ptr = 1
-    enable_sgpr_workgroup_id_x = 1
-    enable_sgpr_workgroup_id_y = 1
-    enable_sgpr_workgroup_id_z = 1
-    enable_vgpr_workitem_id = 0
-    is_ptr64 = 1
-    kernarg_segment_byte_size = 56
-    wavefront_sgpr_count = 106
-    workitem_vgpr_count = 92
-    kernarg_segment_alignment = 4
-    group_segment_alignment = 4
-    private_segment_alignment = 4
-    wavefront_size = 6
-  .end_amd_kernel_code_t
-  s_load_dwordx8 s[32:39], s[0:1], 0x0
-  s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx2 s[44:45], s[0:1], 0x30
-  v_lshrrev_b32 v82, 6, v0
-  v_readfirstlane_b32 s5, v82
-  v_and_b32 v82, 63, v0
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
-  s_load_dwordx8 s[48:55], s[38:39], s6
-  v_mov_b32 v0, 0
-  v_mov_b32 v1, 0
-  v_mov_b32 v2, 0
-  v_mov_b32 v3, 0
-  v_mov_b32 v4, 0
-  v_mov_b32 v5, 0
-  v_mov_b32 v6, 0
-  v_mov_b32 v7, 0
-  v_mov_b32 v8, 0
-  v_mov_b32 v9, 0
-  v_mov_b32 v10, 0
-  v_mov_b32 v11, 0
-  v_mov_b32 v12, 0
-  v_mov_b32 v13, 0
-  v_mov_b32 v14, 0
-  v_mov_b32 v15, 0
-  v_mov_b32 v16, 0
-  v_mov_b32 v17, 0
-  v_mov_b32 v18, 0
-  v_mov_b32 v19, 0
-  v_mov_b32 v20, 0
-  v_mov_b32 v21, 0
-  v_mov_b32 v22, 0
-  v_mov_b32 v23, 0
-  v_mov_b32 v24, 0
-  v_mov_b32 v25, 0
-  v_mov_b32 v26, 0
-  v_mov_b32 v27, 0
-  v_mov_b32 v28, 0
-  v_mov_b32 v29, 0
-  v_mov_b32 v30, 0
-  v_mov_b32 v31, 0
-  v_mov_b32 v32, 0
-  v_mov_b32 v33, 0
-  v_mov_b32 v34, 0
-  v_mov_b32 v35, 0
-  v_mov_b32 v36, 0
-  v_mov_b32 v37, 0
-  v_mov_b32 v38, 0
-  v_mov_b32 v39, 0
-  v_mov_b32 v40, 0
-  v_mov_b32 v41, 0
-  v_mov_b32 v42, 0
-  v_mov_b32 v43, 0
-  v_mov_b32 v44, 0
-  v_mov_b32 v45, 0
-  v_mov_b32 v46, 0
-  v_mov_b32 v47, 0
-  v_mov_b32 v48, 0
-  v_mov_b32 v49, 0
-  v_mov_b32 v50, 0
-  v_mov_b32 v51, 0
-  v_mov_b32 v52, 0
-  v_mov_b32 v53, 0
-  v_mov_b32 v54, 0
-  v_mov_b32 v55, 0
-  v_mov_b32 v56, 0
-  v_mov_b32 v57, 0
-  v_mov_b32 v58, 0
-  v_mov_b32 v59, 0
-  v_mov_b32 v60, 0
-  v_mov_b32 v61, 0
-  v_mov_b32 v62, 0
-  v_mov_b32 v63, 0
-  v_writelane_b32 v91, s5, 2
-  s_mul_i32 s97, s40, 36
-  s_mov_b32 s24, s34
-  s_and_b32 s25, s35, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
-  ; bytes of the filters: lanes beyond the last filter read 0
-  s_mul_i32 s26, s97, s41
-  s_mov_b32 s98, s44
-  s_waitcnt lgkmcnt(0)
-  ; the group's partial result
-  s_mul_i32 s64, s53, 16384
-  s_add_u32 s36, s36, s64
-  s_addc_u32 s37, s37, 0
-  v_writelane_b32 v91, s36, 0
-  v_writelane_b32 v91, s37, 1
-  ; the wavefront's share of the channels
-  s_mul_i32 s64, s52, s5
-  s_add_u32 s65, s64, s52
-  s_lshr_b32 s64, s64, 2
-  s_lshr_b32 s65, s65, 2
-  s_sub_u32 s31, s65, s64
-  s_cmp_eq_u32 s31, 0
-  s_cbranch_scc1 .Lsparse_plane_conv3_14x4_summed
-  s_add_u32 s50, s50, s64
-  s_mul_i32 s50, s50, s98
-  s_add_u32 s22, s32, s50
-  s_addc_u32 s23, s33, 0
-  ; rows of the image: the first visited is −1 at least
-  s_sub_i32 s65, s48, s43
-  s_lshl_b32 s99, s65, 2
-  s_add_u32 s99, s99, 64
-  s_max_i32 s100, s65, 0
-  s_add_i32 s101, s65, 1
-  s_sub_u32 flat_scratch_lo, s42, 1
-  ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
-  s_add_u32 s51, s51, s64
-  s_mul_i32 s96, s51, s97
-  s_lshl_b32 s66, s40, 2
-  s_mul_i32 s67, s66, 8
-  s_sub_u32 s68, 0, s66
-  s_cmp_lg_u32 s45, 0
-  s_cselect_b32 s67, s67, 0
-  s_cselect_b32 s66, s68, s66
-  v_add_u32 v82, vcc, s49, v82
-  v_lshlrev_b32 v82, 2, v82
-  v_add_u32 v82, vcc, s67, v82
-  v_add_u32 v83, vcc, s66, v82
-  v_add_u32 v84, vcc, s66, v83
-  v_add_u32 v85, vcc, s66, v84
-  v_add_u32 v86, vcc, s66, v85
-  v_add_u32 v87, vcc, s66, v86
-  v_add_u32 v88, vcc, s66, v87
-  v_add_u32 v89, vcc, s66, v88
-  v_add_u32 v90, vcc, s66, v89
-  ; bytes before a tile's rows, for the pointers
-  s_add_u32 s64, s42, 31
-  s_lshr_b32 s64, s64, 4
-  s_lshl_b32 s64, s64, 6
-  s_mov_b32 vcc_hi, s64
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
-  buffer_load_dword v64, v82, s[24:27], s96 offen
-  buffer_load_dword v65, v83, s[24:27], s96 offen
-  buffer_load_dword v66, v84, s[24:27], s96 offen
-  buffer_load_dword v67, v85, s[24:27], s96 offen
-  buffer_load_dword v68, v86, s[24:27], s96 offen
-  buffer_load_dword v69, v87, s[24:27], s96 offen
-  buffer_load_dword v70, v88, s[24:27], s96 offen
-  buffer_load_dword v71, v89, s[24:27], s96 offen
-  buffer_load_dword v72, v90, s[24:27], s96 offen
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
-  s_add_u32 s18, s22, vcc_hi
-  s_addc_u32 s19, s23, 0
-  s_add_u32 s20, s18, 64
-  s_addc_u32 s21, s19, 0
-  s_mul_i32 s28, s100, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_getpc_b64 s[16:17]
-.Lsparse_plane_conv3_14x4_here:
-  s_mov_b32 flat_scratch_hi, s16
-  s_set_gpr_idx_on s31, 0xc  ; the third source and the destination are relative to M0
-  .p2align 6
-.Lsparse_plane_conv3_14x4_channel:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
-  s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
-  s_add_u32 s22, s22, s16
-  s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[64:79], s[18:19], s28
-  s_load_dwordx16 s[80:95], s[20:21], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[8:15], s[22:23], s99
-  buffer_load_dword v73, v82, s[24:27], s96 offen
-  buffer_load_dword v74, v83, s[24:27], s96 offen
-  buffer_load_dword v75, v84, s[24:27], s96 offen
-  buffer_load_dword v76, v85, s[24:27], s96 offen
-  buffer_load_dword v77, v86, s[24:27], s96 offen
-  buffer_load_dword v78, v87, s[24:27], s96 offen
-  buffer_load_dword v79, v88, s[24:27], s96 offen
-  buffer_load_dword v80, v89, s[24:27], s96 offen
-  buffer_load_dword v81, v90, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s0, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end0_0-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v1, s58, v65, v1
-  v_mad_f32 v0, s58, v66, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v1, s56, v65, v1
-  v_mad_f32 v0, s56, v66, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v1, s54, v65, v1
-  v_mad_f32 v0, s54, v66, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v1, s52, v65, v1
-  v_mad_f32 v0, s52, v66, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v1, s50, v65, v1
-  v_mad_f32 v0, s50, v66, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v1, s48, v65, v1
-  v_mad_f32 v0, s48, v66, v0
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v1, s46, v65, v1
-  v_mad_f32 v0, s46, v66, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v1, s44, v65, v1
-  v_mad_f32 v0, s44, v66, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v1, s42, v65, v1
-  v_mad_f32 v0, s42, v66, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v1, s40, v65, v1
-  v_mad_f32 v0, s40, v66, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v1, s38, v65, v1
-  v_mad_f32 v0, s38, v66, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v1, s36, v65, v1
-  v_mad_f32 v0, s36, v66, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v1, s34, v65, v1
-  v_mad_f32 v0, s34, v66, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v1, s32, v65, v1
-  v_mad_f32 v0, s32, v66, v0
-.Lsparse_plane_conv3_14x4_end0_0:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s1, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end0_1-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v18, s90, v64, v18
-  v_mad_f32 v17, s90, v65, v17
-  v_mad_f32 v16, s90, v66, v16
-  v_mad_f32 v2, s90, v67, v2
-  v_mad_f32 v1, s90, v68, v1
-  v_mad_f32 v0, s90, v69, v0
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v18, s88, v64, v18
-  v_mad_f32 v17, s88, v65, v17
-  v_mad_f32 v16, s88, v66, v16
-  v_mad_f32 v2, s88, v67, v2
-  v_mad_f32 v1, s88, v68, v1
-  v_mad_f32 v0, s88, v69, v0
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v18, s86, v64, v18
-  v_mad_f32 v17, s86, v65, v17
-  v_mad_f32 v16, s86, v66, v16
-  v_mad_f32 v2, s86, v67, v2
-  v_mad_f32 v1, s86, v68, v1
-  v_mad_f32 v0, s86, v69, v0
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v18, s84, v64, v18
-  v_mad_f32 v17, s84, v65, v17
-  v_mad_f32 v16, s84, v66, v16
-  v_mad_f32 v2, s84, v67, v2
-  v_mad_f32 v1, s84, v68, v1
-  v_mad_f32 v0, s84, v69, v0
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v18, s82, v64, v18
-  v_mad_f32 v17, s82, v65, v17
-  v_mad_f32 v16, s82, v66, v16
-  v_mad_f32 v2, s82, v67, v2
-  v_mad_f32 v1, s82, v68, v1
-  v_mad_f32 v0, s82, v69, v0
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v18, s80, v64, v18
-  v_mad_f32 v17, s80, v65, v17
-  v_mad_f32 v16, s80, v66, v16
-  v_mad_f32 v2, s80, v67, v2
-  v_mad_f32 v1, s80, v68, v1
-  v_mad_f32 v0, s80, v69, v0
-  s_set_gpr_idx_idx s79
-  v_mad_f32 v18, s78, v64, v18
-  v_mad_f32 v17, s78, v65, v17
-  v_mad_f32 v16, s78, v66, v16
-  v_mad_f32 v2, s78, v67, v2
-  v_mad_f32 v1, s78, v68, v1
-  v_mad_f32 v0, s78, v69, v0
-  s_set_gpr_idx_idx s77
-  v_mad_f32 v18, s76, v64, v18
-  v_mad_f32 v17, s76, v65, v17
-  v_mad_f32 v16, s76, v66, v16
-  v_mad_f32 v2, s76, v67, v2
-  v_mad_f32 v1, s76, v68, v1
-  v_mad_f32 v0, s76, v69, v0
-  s_set_gpr_idx_idx s75
-  v_mad_f32 v18, s74, v64, v18
-  v_mad_f32 v17, s74, v65, v17
-  v_mad_f32 v16, s74, v66, v16
-  v_mad_f32 v2, s74, v67, v2
-  v_mad_f32 v1, s74, v68, v1
-  v_mad_f32 v0, s74, v69, v0
-  s_set_gpr_idx_idx s73
-  v_mad_f32 v18, s72, v64, v18
-  v_mad_f32 v17, s72, v65, v17
-  v_mad_f32 v16, s72, v66, v16
-  v_mad_f32 v2, s72, v67, v2
-  v_mad_f32 v1, s72, v68, v1
-  v_mad_f32 v0, s72, v69, v0
-  s_set_gpr_idx_idx s71
-  v_mad_f32 v18, s70, v64, v18
-  v_mad_f32 v17, s70, v65, v17
-  v_mad_f32 v16, s70, v66, v16
-  v_mad_f32 v2, s70, v67, v2
-  v_mad_f32 v1, s70, v68, v1
-  v_mad_f32 v0, s70, v69, v0
-  s_set_gpr_idx_idx s69
-  v_mad_f32 v18, s68, v64, v18
-  v_mad_f32 v17, s68, v65, v17
-  v_mad_f32 v16, s68, v66, v16
-  v_mad_f32 v2, s68, v67, v2
-  v_mad_f32 v1, s68, v68, v1
-  v_mad_f32 v0, s68, v69, v0
-  s_set_gpr_idx_idx s67
-  v_mad_f32 v18, s66, v64, v18
-  v_mad_f32 v17, s66, v65, v17
-  v_mad_f32 v16, s66, v66, v16
-  v_mad_f32 v2, s66, v67, v2
-  v_mad_f32 v1, s66, v68, v1
-  v_mad_f32 v0, s66, v69, v0
-  s_set_gpr_idx_idx s65
-  v_mad_f32 v18, s64, v64, v18
-  v_mad_f32 v17, s64, v65, v17
-  v_mad_f32 v16, s64, v66, v16
-  v_mad_f32 v2, s64, v67, v2
-  v_mad_f32 v1, s64, v68, v1
-  v_mad_f32 v0, s64, v69, v0
-.Lsparse_plane_conv3_14x4_end0_1:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[64:79], s[18:19], s28
-  s_load_dwordx16 s[80:95], s[20:21], s28
-  s_mul_i32 s16, s2, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end0_2-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v34, s58, v64, v34
-  v_mad_f32 v33, s58, v65, v33
-  v_mad_f32 v32, s58, v66, v32
-  v_mad_f32 v18, s58, v67, v18
-  v_mad_f32 v17, s58, v68, v17
-  v_mad_f32 v16, s58, v69, v16
-  v_mad_f32 v2, s58, v70, v2
-  v_mad_f32 v1, s58, v71, v1
-  v_mad_f32 v0, s58, v72, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v34, s56, v64, v34
-  v_mad_f32 v33, s56, v65, v33
-  v_mad_f32 v32, s56, v66, v32
-  v_mad_f32 v18, s56, v67, v18
-  v_mad_f32 v17, s56, v68, v17
-  v_mad_f32 v16, s56, v69, v16
-  v_mad_f32 v2, s56, v70, v2
-  v_mad_f32 v1, s56, v71, v1
-  v_mad_f32 v0, s56, v72, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v34, s54, v64, v34
-  v_mad_f32 v33, s54, v65, v33
-  v_mad_f32 v32, s54, v66, v32
-  v_mad_f32 v18, s54, v67, v18
-  v_mad_f32 v17, s54, v68, v17
-  v_mad_f32 v16, s54, v69, v16
-  v_mad_f32 v2, s54, v70, v2
-  v_mad_f32 v1, s54, v71, v1
-  v_mad_f32 v0, s54, v72, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v34, s52, v64, v34
-  v_mad_f32 v33, s52, v65, v33
-  v_mad_f32 v32, s52, v66, v32
-  v_mad_f32 v18, s52, v67, v18
-  v_mad_f32 v17, s52, v68, v17
-  v_mad_f32 v16, s52, v69, v16
-  v_mad_f32 v2, s52, v70, v2
-  v_mad_f32 v1, s52, v71, v1
-  v_mad_f32 v0, s52, v72, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v34, s50, v64, v34
-  v_mad_f32 v33, s50, v65, v33
-  v_mad_f32 v32, s50, v66, v32
-  v_mad_f32 v18, s50, v67, v18
-  v_mad_f32 v17, s50, v68, v17
-  v_mad_f32 v16, s50, v69, v16
-  v_mad_f32 v2, s50, v70, v2
-  v_mad_f32 v1, s50, v71, v1
-  v_mad_f32 v0, s50, v72, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v34, s48, v64, v34
-  v_mad_f32 v33, s48, v65, v33
-  v_mad_f32 v32, s48, v66, v32
-  v_mad_f32 v18, s48, v67, v18
-  v_mad_f32 v17, s48, v68, v17
-  v_mad_f32 v16, s48, v69, v16
-  v_mad_f32 v2, s48, v70, v2
-  v_mad_f32 v1, s48, v71, v1
-  v_mad_f32 v0, s48, v72, v0
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v34, s46, v64, v34
-  v_mad_f32 v33, s46, v65, v33
-  v_mad_f32 v32, s46, v66, v32
-  v_mad_f32 v18, s46, v67, v18
-  v_mad_f32 v17, s46, v68, v17
-  v_mad_f32 v16, s46, v69, v16
-  v_mad_f32 v2, s46, v70, v2
-  v_mad_f32 v1, s46, v71, v1
-  v_mad_f32 v0, s46, v72, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v34, s44, v64, v34
-  v_mad_f32 v33, s44, v65, v33
-  v_mad_f32 v32, s44, v66, v32
-  v_mad_f32 v18, s44, v67, v18
-  v_mad_f32 v17, s44, v68, v17
-  v_mad_f32 v16, s44, v69, v16
-  v_mad_f32 v2, s44, v70, v2
-  v_mad_f32 v1, s44, v71, v1
-  v_mad_f32 v0, s44, v72, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v34, s42, v64, v34
-  v_mad_f32 v33, s42, v65, v33
-  v_mad_f32 v32, s42, v66, v32
-  v_mad_f32 v18, s42, v67, v18
-  v_mad_f32 v17, s42, v68, v17
-  v_mad_f32 v16, s42, v69, v16
-  v_mad_f32 v2, s42, v70, v2
-  v_mad_f32 v1, s42, v71, v1
-  v_mad_f32 v0, s42, v72, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v34, s40, v64, v34
-  v_mad_f32 v33, s40, v65, v33
-  v_mad_f32 v32, s40, v66, v32
-  v_mad_f32 v18, s40, v67, v18
-  v_mad_f32 v17, s40, v68, v17
-  v_mad_f32 v16, s40, v69, v16
-  v_mad_f32 v2, s40, v70, v2
-  v_mad_f32 v1, s40, v71, v1
-  v_mad_f32 v0, s40, v72, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v34, s38, v64, v34
-  v_mad_f32 v33, s38, v65, v33
-  v_mad_f32 v32, s38, v66, v32
-  v_mad_f32 v18, s38, v67, v18
-  v_mad_f32 v17, s38, v68, v17
-  v_mad_f32 v16, s38, v69, v16
-  v_mad_f32 v2, s38, v70, v2
-  v_mad_f32 v1, s38, v71, v1
-  v_mad_f32 v0, s38, v72, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v34, s36, v64, v34
-  v_mad_f32 v33, s36, v65, v33
-  v_mad_f32 v32, s36, v66, v32
-  v_mad_f32 v18, s36, v67, v18
-  v_mad_f32 v17, s36, v68, v17
-  v_mad_f32 v16, s36, v69, v16
-  v_mad_f32 v2, s36, v70, v2
-  v_mad_f32 v1, s36, v71, v1
-  v_mad_f32 v0, s36, v72, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v34, s34, v64, v34
-  v_mad_f32 v33, s34, v65, v33
-  v_mad_f32 v32, s34, v66, v32
-  v_mad_f32 v18, s34, v67, v18
-  v_mad_f32 v17, s34, v68, v17
-  v_mad_f32 v16, s34, v69, v16
-  v_mad_f32 v2, s34, v70, v2
-  v_mad_f32 v1, s34, v71, v1
-  v_mad_f32 v0, s34, v72, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v34, s32, v64, v34
-  v_mad_f32 v33, s32, v65, v33
-  v_mad_f32 v32, s32, v66, v32
-  v_mad_f32 v18, s32, v67, v18
-  v_mad_f32 v17, s32, v68, v17
-  v_mad_f32 v16, s32, v69, v16
-  v_mad_f32 v2, s32, v70, v2
-  v_mad_f32 v1, s32, v71, v1
-  v_mad_f32 v0, s32, v72, v0
-.Lsparse_plane_conv3_14x4_end0_2:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s3, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end0_3-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v50, s90, v64, v50
-  v_mad_f32 v49, s90, v65, v49
-  v_mad_f32 v48, s90, v66, v48
-  v_mad_f32 v34, s90, v67, v34
-  v_mad_f32 v33, s90, v68, v33
-  v_mad_f32 v32, s90, v69, v32
-  v_mad_f32 v18, s90, v70, v18
-  v_mad_f32 v17, s90, v71, v17
-  v_mad_f32 v16, s90, v72, v16
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v50, s88, v64, v50
-  v_mad_f32 v49, s88, v65, v49
-  v_mad_f32 v48, s88, v66, v48
-  v_mad_f32 v34, s88, v67, v34
-  v_mad_f32 v33, s88, v68, v33
-  v_mad_f32 v32, s88, v69, v32
-  v_mad_f32 v18, s88, v70, v18
-  v_mad_f32 v17, s88, v71, v17
-  v_mad_f32 v16, s88, v72, v16
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v50, s86, v64, v50
-  v_mad_f32 v49, s86, v65, v49
-  v_mad_f32 v48, s86, v66, v48
-  v_mad_f32 v34, s86, v67, v34
-  v_mad_f32 v33, s86, v68, v33
-  v_mad_f32 v32, s86, v69, v32
-  v_mad_f32 v18, s86, v70, v18
-  v_mad_f32 v17, s86, v71, v17
-  v_mad_f32 v16, s86, v72, v16
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v50, s84, v64, v50
-  v_mad_f32 v49, s84, v65, v49
-  v_mad_f32 v48, s84, v66, v48
-  v_mad_f32 v34, s84, v67, v34
-  v_mad_f32 v33, s84, v68, v33
-  v_mad_f32 v32, s84, v69, v32
-  v_mad_f32 v18, s84, v70, v18
-  v_mad_f32 v17, s84, v71, v17
-  v_mad_f32 v16, s84, v72, v16
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v50, s82, v64, v50
-  v_mad_f32 v49, s82, v65, v49
-  v_mad_f32 v48, s82, v66, v48
-  v_mad_f32 v34, s82, v67, v34
-  v_mad_f32 v33, s82, v68, v33
-  v_mad_f32 v32, s82, v69, v32
-  v_mad_f32 v18, s82, v70, v18
-  v_mad_f32 v17, s82, v71, v17
-  v_mad_f32 v16, s82, v72, v16
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v50, s80, v64, v50
-  v_mad_f32 v49, s80, v65, v49
-  v_mad_f32 v48, s80, v66, v48
-  v_mad_f32 v34, s80, v67, v34
-  v_mad_f32 v33, s80, v68, v33
-  v_mad_f32 v32, s80, v69, v32
-  v_mad_f32 v18, s80, v70, v18
-  v_mad_f32 v17, s80, v71, v17
-  v_mad_f32 v16, s80, v72, v16
-  s_set_gpr_idx_idx s79
-  v_mad_f32 v50, s78, v64, v50
-  v_mad_f32 v49, s78, v65, v49
-  v_mad_f32 v48, s78, v66, v48
-  v_mad_f32 v34, s78, v67, v34
-  v_mad_f32 v33, s78, v68, v33
-  v_mad_f32 v32, s78, v69, v32
-  v_mad_f32 v18, s78, v70, v18
-  v_mad_f32 v17, s78, v71, v17
-  v_mad_f32 v16, s78, v72, v16
-  s_set_gpr_idx_idx s77
-  v_mad_f32 v50, s76, v64, v50
-  v_mad_f32 v49, s76, v65, v49
-  v_mad_f32 v48, s76, v66, v48
-  v_mad_f32 v34, s76, v67, v34
-  v_mad_f32 v33, s76, v68, v33
-  v_mad_f32 v32, s76, v69, v32
-  v_mad_f32 v18, s76, v70, v18
-  v_mad_f32 v17, s76, v71, v17
-  v_mad_f32 v16, s76, v72, v16
-  s_set_gpr_idx_idx s75
-  v_mad_f32 v50, s74, v64, v50
-  v_mad_f32 v49, s74, v65, v49
-  v_mad_f32 v48, s74, v66, v48
-  v_mad_f32 v34, s74, v67, v34
-  v_mad_f32 v33, s74, v68, v33
-  v_mad_f32 v32, s74, v69, v32
-  v_mad_f32 v18, s74, v70, v18
-  v_mad_f32 v17, s74, v71, v17
-  v_mad_f32 v16, s74, v72, v16
-  s_set_gpr_idx_idx s73
-  v_mad_f32 v50, s72, v64, v50
-  v_mad_f32 v49, s72, v65, v49
-  v_mad_f32 v48, s72, v66, v48
-  v_mad_f32 v34, s72, v67, v34
-  v_mad_f32 v33, s72, v68, v33
-  v_mad_f32 v32, s72, v69, v32
-  v_mad_f32 v18, s72, v70, v18
-  v_mad_f32 v17, s72, v71, v17
-  v_mad_f32 v16, s72, v72, v16
-  s_set_gpr_idx_idx s71
-  v_mad_f32 v50, s70, v64, v50
-  v_mad_f32 v49, s70, v65, v49
-  v_mad_f32 v48, s70, v66, v48
-  v_mad_f32 v34, s70, v67, v34
-  v_mad_f32 v33, s70, v68, v33
-  v_mad_f32 v32, s70, v69, v32
-  v_mad_f32 v18, s70, v70, v18
-  v_mad_f32 v17, s70, v71, v17
-  v_mad_f32 v16, s70, v72, v16
-  s_set_gpr_idx_idx s69
-  v_mad_f32 v50, s68, v64, v50
-  v_mad_f32 v49, s68, v65, v49
-  v_mad_f32 v48, s68, v66, v48
-  v_mad_f32 v34, s68, v67, v34
-  v_mad_f32 v33, s68, v68, v33
-  v_mad_f32 v32, s68, v69, v32
-  v_mad_f32 v18, s68, v70, v18
-  v_mad_f32 v17, s68, v71, v17
-  v_mad_f32 v16, s68, v72, v16
-  s_set_gpr_idx_idx s67
-  v_mad_f32 v50, s66, v64, v50
-  v_mad_f32 v49, s66, v65, v49
-  v_mad_f32 v48, s66, v66, v48
-  v_mad_f32 v34, s66, v67, v34
-  v_mad_f32 v33, s66, v68, v33
-  v_mad_f32 v32, s66, v69, v32
-  v_mad_f32 v18, s66, v70, v18
-  v_mad_f32 v17, s66, v71, v17
-  v_mad_f32 v16, s66, v72, v16
-  s_set_gpr_idx_idx s65
-  v_mad_f32 v50, s64, v64, v50
-  v_mad_f32 v49, s64, v65, v49
-  v_mad_f32 v48, s64, v66, v48
-  v_mad_f32 v34, s64, v67, v34
-  v_mad_f32 v33, s64, v68, v33
-  v_mad_f32 v32, s64, v69, v32
-  v_mad_f32 v18, s64, v70, v18
-  v_mad_f32 v17, s64, v71, v17
-  v_mad_f32 v16, s64, v72, v16
-.Lsparse_plane_conv3_14x4_end0_3:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[64:79], s[18:19], s28
-  s_load_dwordx16 s[80:95], s[20:21], s28
-  s_mul_i32 s16, s4, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end0_4-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v50, s58, v67, v50
-  v_mad_f32 v49, s58, v68, v49
-  v_mad_f32 v48, s58, v69, v48
-  v_mad_f32 v34, s58, v70, v34
-  v_mad_f32 v33, s58, v71, v33
-  v_mad_f32 v32, s58, v72, v32
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v50, s56, v67, v50
-  v_mad_f32 v49, s56, v68, v49
-  v_mad_f32 v48, s56, v69, v48
-  v_mad_f32 v34, s56, v70, v34
-  v_mad_f32 v33, s56, v71, v33
-  v_mad_f32 v32, s56, v72, v32
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v50, s54, v67, v50
-  v_mad_f32 v49, s54, v68, v49
-  v_mad_f32 v48, s54, v69, v48
-  v_mad_f32 v34, s54, v70, v34
-  v_mad_f32 v33, s54, v71, v33
-  v_mad_f32 v32, s54, v72, v32
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v50, s52, v67, v50
-  v_mad_f32 v49, s52, v68, v49
-  v_mad_f32 v48, s52, v69, v48
-  v_mad_f32 v34, s52, v70, v34
-  v_mad_f32 v33, s52, v71, v33
-  v_mad_f32 v32, s52, v72, v32
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v50, s50, v67, v50
-  v_mad_f32 v49, s50, v68, v49
-  v_mad_f32 v48, s50, v69, v48
-  v_mad_f32 v34, s50, v70, v34
-  v_mad_f32 v33, s50, v71, v33
-  v_mad_f32 v32, s50, v72, v32
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v50, s48, v67, v50
-  v_mad_f32 v49, s48, v68, v49
-  v_mad_f32 v48, s48, v69, v48
-  v_mad_f32 v34, s48, v70, v34
-  v_mad_f32 v33, s48, v71, v33
-  v_mad_f32 v32, s48, v72, v32
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v50, s46, v67, v50
-  v_mad_f32 v49, s46, v68, v49
-  v_mad_f32 v48, s46, v69, v48
-  v_mad_f32 v34, s46, v70, v34
-  v_mad_f32 v33, s46, v71, v33
-  v_mad_f32 v32, s46, v72, v32
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v50, s44, v67, v50
-  v_mad_f32 v49, s44, v68, v49
-  v_mad_f32 v48, s44, v69, v48
-  v_mad_f32 v34, s44, v70, v34
-  v_mad_f32 v33, s44, v71, v33
-  v_mad_f32 v32, s44, v72, v32
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v50, s42, v67, v50
-  v_mad_f32 v49, s42, v68, v49
-  v_mad_f32 v48, s42, v69, v48
-  v_mad_f32 v34, s42, v70, v34
-  v_mad_f32 v33, s42, v71, v33
-  v_mad_f32 v32, s42, v72, v32
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v50, s40, v67, v50
-  v_mad_f32 v49, s40, v68, v49
-  v_mad_f32 v48, s40, v69, v48
-  v_mad_f32 v34, s40, v70, v34
-  v_mad_f32 v33, s40, v71, v33
-  v_mad_f32 v32, s40, v72, v32
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v50, s38, v67, v50
-  v_mad_f32 v49, s38, v68, v49
-  v_mad_f32 v48, s38, v69, v48
-  v_mad_f32 v34, s38, v70, v34
-  v_mad_f32 v33, s38, v71, v33
-  v_mad_f32 v32, s38, v72, v32
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v50, s36, v67, v50
-  v_mad_f32 v49, s36, v68, v49
-  v_mad_f32 v48, s36, v69, v48
-  v_mad_f32 v34, s36, v70, v34
-  v_mad_f32 v33, s36, v71, v33
-  v_mad_f32 v32, s36, v72, v32
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v50, s34, v67, v50
-  v_mad_f32 v49, s34, v68, v49
-  v_mad_f32 v48, s34, v69, v48
-  v_mad_f32 v34, s34, v70, v34
-  v_mad_f32 v33, s34, v71, v33
-  v_mad_f32 v32, s34, v72, v32
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v50, s32, v67, v50
-  v_mad_f32 v49, s32, v68, v49
-  v_mad_f32 v48, s32, v69, v48
-  v_mad_f32 v34, s32, v70, v34
-  v_mad_f32 v33, s32, v71, v33
-  v_mad_f32 v32, s32, v72, v32
-.Lsparse_plane_conv3_14x4_end0_4:
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
-  s_add_u32 s18, s22, vcc_hi
-  s_addc_u32 s19, s23, 0
-  s_add_u32 s20, s18, 64
-  s_addc_u32 s21, s19, 0
-  s_mul_i32 s28, s100, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s5, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end0_5-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v50, s90, v70, v50
-  v_mad_f32 v49, s90, v71, v49
-  v_mad_f32 v48, s90, v72, v48
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v50, s88, v70, v50
-  v_mad_f32 v49, s88, v71, v49
-  v_mad_f32 v48, s88, v72, v48
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v50, s86, v70, v50
-  v_mad_f32 v49, s86, v71, v49
-  v_mad_f32 v48, s86, v72, v48
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v50, s84, v70, v50
-  v_mad_f32 v49, s84, v71, v49
-  v_mad_f32 v48, s84, v72, v48
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v50, s82, v70, v50
-  v_mad_f32 v49, s82, v71, v49
-  v_mad_f32 v48, s82, v72, v48
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v50, s80, v70, v50
-  v_mad_f32 v49, s80, v71, v49
-  v_mad_f32 v48, s80, v72, v48
-  s_set_gpr_idx_idx s79
-  v_mad_f32 v50, s78, v70, v50
-  v_mad_f32 v49, s78, v71, v49
-  v_mad_f32 v48, s78, v72, v48
-  s_set_gpr_idx_idx s77
-  v_mad_f32 v50, s76, v70, v50
-  v_mad_f32 v49, s76, v71, v49
-  v_mad_f32 v48, s76, v72, v48
-  s_set_gpr_idx_idx s75
-  v_mad_f32 v50, s74, v70, v50
-  v_mad_f32 v49, s74, v71, v49
-  v_mad_f32 v48, s74, v72, v48
-  s_set_gpr_idx_idx s73
-  v_mad_f32 v50, s72, v70, v50
-  v_mad_f32 v49, s72, v71, v49
-  v_mad_f32 v48, s72, v72, v48
-  s_set_gpr_idx_idx s71
-  v_mad_f32 v50, s70, v70, v50
-  v_mad_f32 v49, s70, v71, v49
-  v_mad_f32 v48, s70, v72, v48
-  s_set_gpr_idx_idx s69
-  v_mad_f32 v50, s68, v70, v50
-  v_mad_f32 v49, s68, v71, v49
-  v_mad_f32 v48, s68, v72, v48
-  s_set_gpr_idx_idx s67
-  v_mad_f32 v50, s66, v70, v50
-  v_mad_f32 v49, s66, v71, v49
-  v_mad_f32 v48, s66, v72, v48
-  s_set_gpr_idx_idx s65
-  v_mad_f32 v50, s64, v70, v50
-  v_mad_f32 v49, s64, v71, v49
-  v_mad_f32 v48, s64, v72, v48
-.Lsparse_plane_conv3_14x4_end0_5:
-  s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
-  s_cbranch_scc1 .Lsparse_plane_conv3_14x4_summed
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  ; the channel after this one, or this one again when it is the last
-  s_cmp_lg_u32 s31, 1
-  s_cselect_b32 s16, s98, 0
-  s_cselect_b32 s28, s97, 0
-  s_add_u32 s22, s22, s16
-  s_addc_u32 s23, s23, 0
-  s_add_u32 s96, s96, s28
-  s_mul_i32 s28, s101, s29
-  s_load_dwordx16 s[64:79], s[18:19], s28
-  s_load_dwordx16 s[80:95], s[20:21], s28
-  s_load_dword s30, s[22:23], 0x0
-  s_load_dwordx8 s[0:7], s[22:23], s99
-  buffer_load_dword v64, v82, s[24:27], s96 offen
-  buffer_load_dword v65, v83, s[24:27], s96 offen
-  buffer_load_dword v66, v84, s[24:27], s96 offen
-  buffer_load_dword v67, v85, s[24:27], s96 offen
-  buffer_load_dword v68, v86, s[24:27], s96 offen
-  buffer_load_dword v69, v87, s[24:27], s96 offen
-  buffer_load_dword v70, v88, s[24:27], s96 offen
-  buffer_load_dword v71, v89, s[24:27], s96 offen
-  buffer_load_dword v72, v90, s[24:27], s96 offen
-  s_mul_i32 vcc_lo, flat_scratch_lo, s29
-  s_mul_i32 s16, s8, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end1_0-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v73, v2
-  v_mad_f32 v1, s58, v74, v1
-  v_mad_f32 v0, s58, v75, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v73, v2
-  v_mad_f32 v1, s56, v74, v1
-  v_mad_f32 v0, s56, v75, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v73, v2
-  v_mad_f32 v1, s54, v74, v1
-  v_mad_f32 v0, s54, v75, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v73, v2
-  v_mad_f32 v1, s52, v74, v1
-  v_mad_f32 v0, s52, v75, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v73, v2
-  v_mad_f32 v1, s50, v74, v1
-  v_mad_f32 v0, s50, v75, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v73, v2
-  v_mad_f32 v1, s48, v74, v1
-  v_mad_f32 v0, s48, v75, v0
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v73, v2
-  v_mad_f32 v1, s46, v74, v1
-  v_mad_f32 v0, s46, v75, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v73, v2
-  v_mad_f32 v1, s44, v74, v1
-  v_mad_f32 v0, s44, v75, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v73, v2
-  v_mad_f32 v1, s42, v74, v1
-  v_mad_f32 v0, s42, v75, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v73, v2
-  v_mad_f32 v1, s40, v74, v1
-  v_mad_f32 v0, s40, v75, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v73, v2
-  v_mad_f32 v1, s38, v74, v1
-  v_mad_f32 v0, s38, v75, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v73, v2
-  v_mad_f32 v1, s36, v74, v1
-  v_mad_f32 v0, s36, v75, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v73, v2
-  v_mad_f32 v1, s34, v74, v1
-  v_mad_f32 v0, s34, v75, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v73, v2
-  v_mad_f32 v1, s32, v74, v1
-  v_mad_f32 v0, s32, v75, v0
-.Lsparse_plane_conv3_14x4_end1_0:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s9, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end1_1-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v18, s90, v73, v18
-  v_mad_f32 v17, s90, v74, v17
-  v_mad_f32 v16, s90, v75, v16
-  v_mad_f32 v2, s90, v76, v2
-  v_mad_f32 v1, s90, v77, v1
-  v_mad_f32 v0, s90, v78, v0
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v18, s88, v73, v18
-  v_mad_f32 v17, s88, v74, v17
-  v_mad_f32 v16, s88, v75, v16
-  v_mad_f32 v2, s88, v76, v2
-  v_mad_f32 v1, s88, v77, v1
-  v_mad_f32 v0, s88, v78, v0
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v18, s86, v73, v18
-  v_mad_f32 v17, s86, v74, v17
-  v_mad_f32 v16, s86, v75, v16
-  v_mad_f32 v2, s86, v76, v2
-  v_mad_f32 v1, s86, v77, v1
-  v_mad_f32 v0, s86, v78, v0
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v18, s84, v73, v18
-  v_mad_f32 v17, s84, v74, v17
-  v_mad_f32 v16, s84, v75, v16
-  v_mad_f32 v2, s84, v76, v2
-  v_mad_f32 v1, s84, v77, v1
-  v_mad_f32 v0, s84, v78, v0
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v18, s82, v73, v18
-  v_mad_f32 v17, s82, v74, v17
-  v_mad_f32 v16, s82, v75, v16
-  v_mad_f32 v2, s82, v76, v2
-  v_mad_f32 v1, s82, v77, v1
-  v_mad_f32 v0, s82, v78, v0
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v18, s80, v73, v18
-  v_mad_f32 v17, s80, v74, v17
-  v_mad_f32 v16, s80, v75, v16
-  v_mad_f32 v2, s80, v76, v2
-  v_mad_f32 v1, s80, v77, v1
-  v_mad_f32 v0, s80, v78, v0
-  s_set_gpr_idx_idx s79
-  v_mad_f32 v18, s78, v73, v18
-  v_mad_f32 v17, s78, v74, v17
-  v_mad_f32 v16, s78, v75, v16
-  v_mad_f32 v2, s78, v76, v2
-  v_mad_f32 v1, s78, v77, v1
-  v_mad_f32 v0, s78, v78, v0
-  s_set_gpr_idx_idx s77
-  v_mad_f32 v18, s76, v73, v18
-  v_mad_f32 v17, s76, v74, v17
-  v_mad_f32 v16, s76, v75, v16
-  v_mad_f32 v2, s76, v76, v2
-  v_mad_f32 v1, s76, v77, v1
-  v_mad_f32 v0, s76, v78, v0
-  s_set_gpr_idx_idx s75
-  v_mad_f32 v18, s74, v73, v18
-  v_mad_f32 v17, s74, v74, v17
-  v_mad_f32 v16, s74, v75, v16
-  v_mad_f32 v2, s74, v76, v2
-  v_mad_f32 v1, s74, v77, v1
-  v_mad_f32 v0, s74, v78, v0
-  s_set_gpr_idx_idx s73
-  v_mad_f32 v18, s72, v73, v18
-  v_mad_f32 v17, s72, v74, v17
-  v_mad_f32 v16, s72, v75, v16
-  v_mad_f32 v2, s72, v76, v2
-  v_mad_f32 v1, s72, v77, v1
-  v_mad_f32 v0, s72, v78, v0
-  s_set_gpr_idx_idx s71
-  v_mad_f32 v18, s70, v73, v18
-  v_mad_f32 v17, s70, v74, v17
-  v_mad_f32 v16, s70, v75, v16
-  v_mad_f32 v2, s70, v76, v2
-  v_mad_f32 v1, s70, v77, v1
-  v_mad_f32 v0, s70, v78, v0
-  s_set_gpr_idx_idx s69
-  v_mad_f32 v18, s68, v73, v18
-  v_mad_f32 v17, s68, v74, v17
-  v_mad_f32 v16, s68, v75, v16
-  v_mad_f32 v2, s68, v76, v2
-  v_mad_f32 v1, s68, v77, v1
-  v_mad_f32 v0, s68, v78, v0
-  s_set_gpr_idx_idx s67
-  v_mad_f32 v18, s66, v73, v18
-  v_mad_f32 v17, s66, v74, v17
-  v_mad_f32 v16, s66, v75, v16
-  v_mad_f32 v2, s66, v76, v2
-  v_mad_f32 v1, s66, v77, v1
-  v_mad_f32 v0, s66, v78, v0
-  s_set_gpr_idx_idx s65
-  v_mad_f32 v18, s64, v73, v18
-  v_mad_f32 v17, s64, v74, v17
-  v_mad_f32 v16, s64, v75, v16
-  v_mad_f32 v2, s64, v76, v2
-  v_mad_f32 v1, s64, v77, v1
-  v_mad_f32 v0, s64, v78, v0
-.Lsparse_plane_conv3_14x4_end1_1:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[64:79], s[18:19], s28
-  s_load_dwordx16 s[80:95], s[20:21], s28
-  s_mul_i32 s16, s10, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end1_2-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v34, s58, v73, v34
-  v_mad_f32 v33, s58, v74, v33
-  v_mad_f32 v32, s58, v75, v32
-  v_mad_f32 v18, s58, v76, v18
-  v_mad_f32 v17, s58, v77, v17
-  v_mad_f32 v16, s58, v78, v16
-  v_mad_f32 v2, s58, v79, v2
-  v_mad_f32 v1, s58, v80, v1
-  v_mad_f32 v0, s58, v81, v0
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v34, s56, v73, v34
-  v_mad_f32 v33, s56, v74, v33
-  v_mad_f32 v32, s56, v75, v32
-  v_mad_f32 v18, s56, v76, v18
-  v_mad_f32 v17, s56, v77, v17
-  v_mad_f32 v16, s56, v78, v16
-  v_mad_f32 v2, s56, v79, v2
-  v_mad_f32 v1, s56, v80, v1
-  v_mad_f32 v0, s56, v81, v0
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v34, s54, v73, v34
-  v_mad_f32 v33, s54, v74, v33
-  v_mad_f32 v32, s54, v75, v32
-  v_mad_f32 v18, s54, v76, v18
-  v_mad_f32 v17, s54, v77, v17
-  v_mad_f32 v16, s54, v78, v16
-  v_mad_f32 v2, s54, v79, v2
-  v_mad_f32 v1, s54, v80, v1
-  v_mad_f32 v0, s54, v81, v0
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v34, s52, v73, v34
-  v_mad_f32 v33, s52, v74, v33
-  v_mad_f32 v32, s52, v75, v32
-  v_mad_f32 v18, s52, v76, v18
-  v_mad_f32 v17, s52, v77, v17
-  v_mad_f32 v16, s52, v78, v16
-  v_mad_f32 v2, s52, v79, v2
-  v_mad_f32 v1, s52, v80, v1
-  v_mad_f32 v0, s52, v81, v0
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v34, s50, v73, v34
-  v_mad_f32 v33, s50, v74, v33
-  v_mad_f32 v32, s50, v75, v32
-  v_mad_f32 v18, s50, v76, v18
-  v_mad_f32 v17, s50, v77, v17
-  v_mad_f32 v16, s50, v78, v16
-  v_mad_f32 v2, s50, v79, v2
-  v_mad_f32 v1, s50, v80, v1
-  v_mad_f32 v0, s50, v81, v0
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v34, s48, v73, v34
-  v_mad_f32 v33, s48, v74, v33
-  v_mad_f32 v32, s48, v75, v32
-  v_mad_f32 v18, s48, v76, v18
-  v_mad_f32 v17, s48, v77, v17
-  v_mad_f32 v16, s48, v78, v16
-  v_mad_f32 v2, s48, v79, v2
-  v_mad_f32 v1, s48, v80, v1
-  v_mad_f32 v0, s48, v81, v0
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v34, s46, v73, v34
-  v_mad_f32 v33, s46, v74, v33
-  v_mad_f32 v32, s46, v75, v32
-  v_mad_f32 v18, s46, v76, v18
-  v_mad_f32 v17, s46, v77, v17
-  v_mad_f32 v16, s46, v78, v16
-  v_mad_f32 v2, s46, v79, v2
-  v_mad_f32 v1, s46, v80, v1
-  v_mad_f32 v0, s46, v81, v0
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v34, s44, v73, v34
-  v_mad_f32 v33, s44, v74, v33
-  v_mad_f32 v32, s44, v75, v32
-  v_mad_f32 v18, s44, v76, v18
-  v_mad_f32 v17, s44, v77, v17
-  v_mad_f32 v16, s44, v78, v16
-  v_mad_f32 v2, s44, v79, v2
-  v_mad_f32 v1, s44, v80, v1
-  v_mad_f32 v0, s44, v81, v0
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v34, s42, v73, v34
-  v_mad_f32 v33, s42, v74, v33
-  v_mad_f32 v32, s42, v75, v32
-  v_mad_f32 v18, s42, v76, v18
-  v_mad_f32 v17, s42, v77, v17
-  v_mad_f32 v16, s42, v78, v16
-  v_mad_f32 v2, s42, v79, v2
-  v_mad_f32 v1, s42, v80, v1
-  v_mad_f32 v0, s42, v81, v0
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v34, s40, v73, v34
-  v_mad_f32 v33, s40, v74, v33
-  v_mad_f32 v32, s40, v75, v32
-  v_mad_f32 v18, s40, v76, v18
-  v_mad_f32 v17, s40, v77, v17
-  v_mad_f32 v16, s40, v78, v16
-  v_mad_f32 v2, s40, v79, v2
-  v_mad_f32 v1, s40, v80, v1
-  v_mad_f32 v0, s40, v81, v0
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v34, s38, v73, v34
-  v_mad_f32 v33, s38, v74, v33
-  v_mad_f32 v32, s38, v75, v32
-  v_mad_f32 v18, s38, v76, v18
-  v_mad_f32 v17, s38, v77, v17
-  v_mad_f32 v16, s38, v78, v16
-  v_mad_f32 v2, s38, v79, v2
-  v_mad_f32 v1, s38, v80, v1
-  v_mad_f32 v0, s38, v81, v0
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v34, s36, v73, v34
-  v_mad_f32 v33, s36, v74, v33
-  v_mad_f32 v32, s36, v75, v32
-  v_mad_f32 v18, s36, v76, v18
-  v_mad_f32 v17, s36, v77, v17
-  v_mad_f32 v16, s36, v78, v16
-  v_mad_f32 v2, s36, v79, v2
-  v_mad_f32 v1, s36, v80, v1
-  v_mad_f32 v0, s36, v81, v0
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v34, s34, v73, v34
-  v_mad_f32 v33, s34, v74, v33
-  v_mad_f32 v32, s34, v75, v32
-  v_mad_f32 v18, s34, v76, v18
-  v_mad_f32 v17, s34, v77, v17
-  v_mad_f32 v16, s34, v78, v16
-  v_mad_f32 v2, s34, v79, v2
-  v_mad_f32 v1, s34, v80, v1
-  v_mad_f32 v0, s34, v81, v0
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v34, s32, v73, v34
-  v_mad_f32 v33, s32, v74, v33
-  v_mad_f32 v32, s32, v75, v32
-  v_mad_f32 v18, s32, v76, v18
-  v_mad_f32 v17, s32, v77, v17
-  v_mad_f32 v16, s32, v78, v16
-  v_mad_f32 v2, s32, v79, v2
-  v_mad_f32 v1, s32, v80, v1
-  v_mad_f32 v0, s32, v81, v0
-.Lsparse_plane_conv3_14x4_end1_2:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s11, -76
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end1_3-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v50, s90, v73, v50
-  v_mad_f32 v49, s90, v74, v49
-  v_mad_f32 v48, s90, v75, v48
-  v_mad_f32 v34, s90, v76, v34
-  v_mad_f32 v33, s90, v77, v33
-  v_mad_f32 v32, s90, v78, v32
-  v_mad_f32 v18, s90, v79, v18
-  v_mad_f32 v17, s90, v80, v17
-  v_mad_f32 v16, s90, v81, v16
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v50, s88, v73, v50
-  v_mad_f32 v49, s88, v74, v49
-  v_mad_f32 v48, s88, v75, v48
-  v_mad_f32 v34, s88, v76, v34
-  v_mad_f32 v33, s88, v77, v33
-  v_mad_f32 v32, s88, v78, v32
-  v_mad_f32 v18, s88, v79, v18
-  v_mad_f32 v17, s88, v80, v17
-  v_mad_f32 v16, s88, v81, v16
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v50, s86, v73, v50
-  v_mad_f32 v49, s86, v74, v49
-  v_mad_f32 v48, s86, v75, v48
-  v_mad_f32 v34, s86, v76, v34
-  v_mad_f32 v33, s86, v77, v33
-  v_mad_f32 v32, s86, v78, v32
-  v_mad_f32 v18, s86, v79, v18
-  v_mad_f32 v17, s86, v80, v17
-  v_mad_f32 v16, s86, v81, v16
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v50, s84, v73, v50
-  v_mad_f32 v49, s84, v74, v49
-  v_mad_f32 v48, s84, v75, v48
-  v_mad_f32 v34, s84, v76, v34
-  v_mad_f32 v33, s84, v77, v33
-  v_mad_f32 v32, s84, v78, v32
-  v_mad_f32 v18, s84, v79, v18
-  v_mad_f32 v17, s84, v80, v17
-  v_mad_f32 v16, s84, v81, v16
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v50, s82, v73, v50
-  v_mad_f32 v49, s82, v74, v49
-  v_mad_f32 v48, s82, v75, v48
-  v_mad_f32 v34, s82, v76, v34
-  v_mad_f32 v33, s82, v77, v33
-  v_mad_f32 v32, s82, v78, v32
-  v_mad_f32 v18, s82, v79, v18
-  v_mad_f32 v17, s82, v80, v17
-  v_mad_f32 v16, s82, v81, v16
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v50, s80, v73, v50
-  v_mad_f32 v49, s80, v74, v49
-  v_mad_f32 v48, s80, v75, v48
-  v_mad_f32 v34, s80, v76, v34
-  v_mad_f32 v33, s80, v77, v33
-  v_mad_f32 v32, s80, v78, v32
-  v_mad_f32 v18, s80, v79, v18
-  v_mad_f32 v17, s80, v80, v17
-  v_mad_f32 v16, s80, v81, v16
-  s_set_gpr_idx_idx s79
-  v_mad_f32 v50, s78, v73, v50
-  v_mad_f32 v49, s78, v74, v49
-  v_mad_f32 v48, s78, v75, v48
-  v_mad_f32 v34, s78, v76, v34
-  v_mad_f32 v33, s78, v77, v33
-  v_mad_f32 v32, s78, v78, v32
-  v_mad_f32 v18, s78, v79, v18
-  v_mad_f32 v17, s78, v80, v17
-  v_mad_f32 v16, s78, v81, v16
-  s_set_gpr_idx_idx s77
-  v_mad_f32 v50, s76, v73, v50
-  v_mad_f32 v49, s76, v74, v49
-  v_mad_f32 v48, s76, v75, v48
-  v_mad_f32 v34, s76, v76, v34
-  v_mad_f32 v33, s76, v77, v33
-  v_mad_f32 v32, s76, v78, v32
-  v_mad_f32 v18, s76, v79, v18
-  v_mad_f32 v17, s76, v80, v17
-  v_mad_f32 v16, s76, v81, v16
-  s_set_gpr_idx_idx s75
-  v_mad_f32 v50, s74, v73, v50
-  v_mad_f32 v49, s74, v74, v49
-  v_mad_f32 v48, s74, v75, v48
-  v_mad_f32 v34, s74, v76, v34
-  v_mad_f32 v33, s74, v77, v33
-  v_mad_f32 v32, s74, v78, v32
-  v_mad_f32 v18, s74, v79, v18
-  v_mad_f32 v17, s74, v80, v17
-  v_mad_f32 v16, s74, v81, v16
-  s_set_gpr_idx_idx s73
-  v_mad_f32 v50, s72, v73, v50
-  v_mad_f32 v49, s72, v74, v49
-  v_mad_f32 v48, s72, v75, v48
-  v_mad_f32 v34, s72, v76, v34
-  v_mad_f32 v33, s72, v77, v33
-  v_mad_f32 v32, s72, v78, v32
-  v_mad_f32 v18, s72, v79, v18
-  v_mad_f32 v17, s72, v80, v17
-  v_mad_f32 v16, s72, v81, v16
-  s_set_gpr_idx_idx s71
-  v_mad_f32 v50, s70, v73, v50
-  v_mad_f32 v49, s70, v74, v49
-  v_mad_f32 v48, s70, v75, v48
-  v_mad_f32 v34, s70, v76, v34
-  v_mad_f32 v33, s70, v77, v33
-  v_mad_f32 v32, s70, v78, v32
-  v_mad_f32 v18, s70, v79, v18
-  v_mad_f32 v17, s70, v80, v17
-  v_mad_f32 v16, s70, v81, v16
-  s_set_gpr_idx_idx s69
-  v_mad_f32 v50, s68, v73, v50
-  v_mad_f32 v49, s68, v74, v49
-  v_mad_f32 v48, s68, v75, v48
-  v_mad_f32 v34, s68, v76, v34
-  v_mad_f32 v33, s68, v77, v33
-  v_mad_f32 v32, s68, v78, v32
-  v_mad_f32 v18, s68, v79, v18
-  v_mad_f32 v17, s68, v80, v17
-  v_mad_f32 v16, s68, v81, v16
-  s_set_gpr_idx_idx s67
-  v_mad_f32 v50, s66, v73, v50
-  v_mad_f32 v49, s66, v74, v49
-  v_mad_f32 v48, s66, v75, v48
-  v_mad_f32 v34, s66, v76, v34
-  v_mad_f32 v33, s66, v77, v33
-  v_mad_f32 v32, s66, v78, v32
-  v_mad_f32 v18, s66, v79, v18
-  v_mad_f32 v17, s66, v80, v17
-  v_mad_f32 v16, s66, v81, v16
-  s_set_gpr_idx_idx s65
-  v_mad_f32 v50, s64, v73, v50
-  v_mad_f32 v49, s64, v74, v49
-  v_mad_f32 v48, s64, v75, v48
-  v_mad_f32 v34, s64, v76, v34
-  v_mad_f32 v33, s64, v77, v33
-  v_mad_f32 v32, s64, v78, v32
-  v_mad_f32 v18, s64, v79, v18
-  v_mad_f32 v17, s64, v80, v17
-  v_mad_f32 v16, s64, v81, v16
-.Lsparse_plane_conv3_14x4_end1_3:
-  s_waitcnt lgkmcnt(0)
-  s_add_u32 s28, s28, s29
-  s_min_u32 s28, s28, vcc_lo
-  s_load_dwordx16 s[64:79], s[18:19], s28
-  s_load_dwordx16 s[80:95], s[20:21], s28
-  s_mul_i32 s16, s12, -52
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end1_4-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s59
-  v_mad_f32 v50, s58, v76, v50
-  v_mad_f32 v49, s58, v77, v49
-  v_mad_f32 v48, s58, v78, v48
-  v_mad_f32 v34, s58, v79, v34
-  v_mad_f32 v33, s58, v80, v33
-  v_mad_f32 v32, s58, v81, v32
-  s_set_gpr_idx_idx s57
-  v_mad_f32 v50, s56, v76, v50
-  v_mad_f32 v49, s56, v77, v49
-  v_mad_f32 v48, s56, v78, v48
-  v_mad_f32 v34, s56, v79, v34
-  v_mad_f32 v33, s56, v80, v33
-  v_mad_f32 v32, s56, v81, v32
-  s_set_gpr_idx_idx s55
-  v_mad_f32 v50, s54, v76, v50
-  v_mad_f32 v49, s54, v77, v49
-  v_mad_f32 v48, s54, v78, v48
-  v_mad_f32 v34, s54, v79, v34
-  v_mad_f32 v33, s54, v80, v33
-  v_mad_f32 v32, s54, v81, v32
-  s_set_gpr_idx_idx s53
-  v_mad_f32 v50, s52, v76, v50
-  v_mad_f32 v49, s52, v77, v49
-  v_mad_f32 v48, s52, v78, v48
-  v_mad_f32 v34, s52, v79, v34
-  v_mad_f32 v33, s52, v80, v33
-  v_mad_f32 v32, s52, v81, v32
-  s_set_gpr_idx_idx s51
-  v_mad_f32 v50, s50, v76, v50
-  v_mad_f32 v49, s50, v77, v49
-  v_mad_f32 v48, s50, v78, v48
-  v_mad_f32 v34, s50, v79, v34
-  v_mad_f32 v33, s50, v80, v33
-  v_mad_f32 v32, s50, v81, v32
-  s_set_gpr_idx_idx s49
-  v_mad_f32 v50, s48, v76, v50
-  v_mad_f32 v49, s48, v77, v49
-  v_mad_f32 v48, s48, v78, v48
-  v_mad_f32 v34, s48, v79, v34
-  v_mad_f32 v33, s48, v80, v33
-  v_mad_f32 v32, s48, v81, v32
-  s_set_gpr_idx_idx s47
-  v_mad_f32 v50, s46, v76, v50
-  v_mad_f32 v49, s46, v77, v49
-  v_mad_f32 v48, s46, v78, v48
-  v_mad_f32 v34, s46, v79, v34
-  v_mad_f32 v33, s46, v80, v33
-  v_mad_f32 v32, s46, v81, v32
-  s_set_gpr_idx_idx s45
-  v_mad_f32 v50, s44, v76, v50
-  v_mad_f32 v49, s44, v77, v49
-  v_mad_f32 v48, s44, v78, v48
-  v_mad_f32 v34, s44, v79, v34
-  v_mad_f32 v33, s44, v80, v33
-  v_mad_f32 v32, s44, v81, v32
-  s_set_gpr_idx_idx s43
-  v_mad_f32 v50, s42, v76, v50
-  v_mad_f32 v49, s42, v77, v49
-  v_mad_f32 v48, s42, v78, v48
-  v_mad_f32 v34, s42, v79, v34
-  v_mad_f32 v33, s42, v80, v33
-  v_mad_f32 v32, s42, v81, v32
-  s_set_gpr_idx_idx s41
-  v_mad_f32 v50, s40, v76, v50
-  v_mad_f32 v49, s40, v77, v49
-  v_mad_f32 v48, s40, v78, v48
-  v_mad_f32 v34, s40, v79, v34
-  v_mad_f32 v33, s40, v80, v33
-  v_mad_f32 v32, s40, v81, v32
-  s_set_gpr_idx_idx s39
-  v_mad_f32 v50, s38, v76, v50
-  v_mad_f32 v49, s38, v77, v49
-  v_mad_f32 v48, s38, v78, v48
-  v_mad_f32 v34, s38, v79, v34
-  v_mad_f32 v33, s38, v80, v33
-  v_mad_f32 v32, s38, v81, v32
-  s_set_gpr_idx_idx s37
-  v_mad_f32 v50, s36, v76, v50
-  v_mad_f32 v49, s36, v77, v49
-  v_mad_f32 v48, s36, v78, v48
-  v_mad_f32 v34, s36, v79, v34
-  v_mad_f32 v33, s36, v80, v33
-  v_mad_f32 v32, s36, v81, v32
-  s_set_gpr_idx_idx s35
-  v_mad_f32 v50, s34, v76, v50
-  v_mad_f32 v49, s34, v77, v49
-  v_mad_f32 v48, s34, v78, v48
-  v_mad_f32 v34, s34, v79, v34
-  v_mad_f32 v33, s34, v80, v33
-  v_mad_f32 v32, s34, v81, v32
-  s_set_gpr_idx_idx s33
-  v_mad_f32 v50, s32, v76, v50
-  v_mad_f32 v49, s32, v77, v49
-  v_mad_f32 v48, s32, v78, v48
-  v_mad_f32 v34, s32, v79, v34
-  v_mad_f32 v33, s32, v80, v33
-  v_mad_f32 v32, s32, v81, v32
-.Lsparse_plane_conv3_14x4_end1_4:
-  s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s29, s30, 3
-  s_add_u32 s18, s22, vcc_hi
-  s_addc_u32 s19, s23, 0
-  s_add_u32 s20, s18, 64
-  s_addc_u32 s21, s19, 0
-  s_mul_i32 s28, s100, s29
-  s_load_dwordx16 s[32:47], s[18:19], s28
-  s_load_dwordx16 s[48:63], s[20:21], s28
-  s_mul_i32 s16, s13, -28
-  s_add_u32 s16, s16, flat_scratch_hi
-  s_add_u32 s16, s16, .Lsparse_plane_conv3_14x4_end1_5-.Lsparse_plane_conv3_14x4_here
-  s_setpc_b64 s[16:17]
-  s_set_gpr_idx_idx s91
-  v_mad_f32 v50, s90, v79, v50
-  v_mad_f32 v49, s90, v80, v49
-  v_mad_f32 v48, s90, v81, v48
-  s_set_gpr_idx_idx s89
-  v_mad_f32 v50, s88, v79, v50
-  v_mad_f32 v49, s88, v80, v49
-  v_mad_f32 v48, s88, v81, v48
-  s_set_gpr_idx_idx s87
-  v_mad_f32 v50, s86, v79, v50
-  v_mad_f32 v49, s86, v80, v49
-  v_mad_f32 v48, s86, v81, v48
-  s_set_gpr_idx_idx s85
-  v_mad_f32 v50, s84, v79, v50
-  v_mad_f32 v49, s84, v80, v49
-  v_mad_f32 v48, s84, v81, v48
-  s_set_gpr_idx_idx s83
-  v_mad_f32 v50, s82, v79, v50
-  v_mad_f32 v49, s82, v80, v49
-  v_mad_f32 v48, s82, v81, v48
-  s_set_gpr_idx_idx s81
-  v_mad_f32 v50, s80, v79, v50
-  v_mad_f32 v49, s80, v80, v49
-  v_mad_f32 v48, s80, v81, v48
-  s_set_gpr_idx_idx s79
-  v_mad_f32 v50, s78, v79, v50
-  v_mad_f32 v49, s78, v80, v49
-  v_mad_f32 v48, s78, v81, v48
-  s_set_gpr_idx_idx s77
-  v_mad_f32 v50, s76, v79, v50
-  v_mad_f32 v49, s76, v80, v49
-  v_mad_f32 v48, s76, v81, v48
-  s_set_gpr_idx_idx s75
-  v_mad_f32 v50, s74, v79, v50
-  v_mad_f32 v49, s74, v80, v49
-  v_mad_f32 v48, s74, v81, v48
-  s_set_gpr_idx_idx s73
-  v_mad_f32 v50, s72, v79, v50
-  v_mad_f32 v49, s72, v80, v49
-  v_mad_f32 v48, s72, v81, v48
-  s_set_gpr_idx_idx s71
-  v_mad_f32 v50, s70, v79, v50
-  v_mad_f32 v49, s70, v80, v49
-  v_mad_f32 v48, s70, v81, v48
-  s_set_gpr_idx_idx s69
-  v_mad_f32 v50, s68, v79, v50
-  v_mad_f32 v49, s68, v80, v49
-  v_mad_f32 v48, s68, v81, v48
-  s_set_gpr_idx_idx s67
-  v_mad_f32 v50, s66, v79, v50
-  v_mad_f32 v49, s66, v80, v49
-  v_mad_f32 v48, s66, v81, v48
-  s_set_gpr_idx_idx s65
-  v_mad_f32 v50, s64, v79, v50
-  v_mad_f32 v49, s64, v80, v49
-  v_mad_f32 v48, s64, v81, v48
-.Lsparse_plane_conv3_14x4_end1_5:
-  s_sub_u32 s31, s31, 1
-  s_cmp_eq_u32 s31, 0
-  s_cbranch_scc1 .Lsparse_plane_conv3_14x4_summed
-  s_branch .Lsparse_plane_conv3_14x4_channel
-.Lsparse_plane_conv3_14x4_summed:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
-  s_set_gpr_idx_off
-  v_readlane_b32 s64, v91, 0
-  v_readlane_b32 s65, v91, 1
-  v_readlane_b32 s5, v91, 2
-  v_mbcnt_lo_u32_b32 v82, -1, 0
-  v_mbcnt_hi_u32_b32 v82, -1, v82
-  s_mov_b32 s24, s64
-  s_and_b32 s25, s65, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
-  s_mov_b32 m0, -1
-  v_lshlrev_b32 v84, 4, v82
-  s_lshl_b32 s6, s5, 10
-  v_add_u32 v83, vcc, s6, v84
-  s_lshl_b32 s7, s5, 12
-  v_add_u32 v82, vcc, s7, v84
-  ds_write_b128 v82, v[0:3] offset:0
-  ds_write_b128 v82, v[4:7] offset:1024
-  ds_write_b128 v82, v[8:11] offset:2048
-  ds_write_b128 v82, v[12:15] offset:3072
+.Lsparse_plane_conv3_14x2_add1:
+  ds_write_b128 v50, v[0:3] offset:0
+  ds_write_b128 v50, v[8:11] offset:2048
+  ds_write_b128 v50, v[12:15] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[0:3], v83 offset:0
-  ds_read_b128 v[4:7], v83 offset:4096
-  ds_read_b128 v[8:11], v83 offset:8192
-  ds_read_b128 v[12:15], v83 offset:12288
+  ds_read_b128 v[0:3], v51 offset:0
+  ds_read_b128 v[8:11], v51 offset:8192
+  ds_read_b128 v[12:15], v51 offset:12288
   s_waitcnt lgkmcnt(2)
   v_add_f32 v0, v0, v4
   v_add_f32 v1, v1, v5
@@ -6189,19 +5310,17 @@ sparse_plane_conv3_14x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
+  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
   s_barrier
-  ds_write_b128 v82, v[16:19] offset:0
-  ds_write_b128 v82, v[20:23] offset:1024
-  ds_write_b128 v82, v[24:27] offset:2048
-  ds_write_b128 v82, v[28:31] offset:3072
+  ds_write_b128 v50, v[16:19] offset:0
+  ds_write_b128 v50, v[24:27] offset:2048
+  ds_write_b128 v50, v[28:31] offset:3072
   s_waitcnt lgkmcnt(0)
   s_barrier
-  ds_read_b128 v[16:19], v83 offset:0
-  ds_read_b128 v[20:23], v83 offset:4096
-  ds_read_b128 v[24:27], v83 offset:8192
-  ds_read_b128 v[28:31], v83 offset:12288
+  ds_read_b128 v[16:19], v51 offset:0
+  ds_read_b128 v[24:27], v51 offset:8192
+  ds_read_b128 v[28:31], v51 offset:12288
   s_waitcnt lgkmcnt(2)
   v_add_f32 v16, v16, v20
   v_add_f32 v17, v17, v21
@@ -6217,68 +5336,113 @@ sparse_plane_conv3_14x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
+  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
   s_add_u32 s6, s6, 4096
-  s_barrier
-  ds_write_b128 v82, v[32:35] offset:0
-  ds_write_b128 v82, v[36:39] offset:1024
-  ds_write_b128 v82, v[40:43] offset:2048
-  ds_write_b128 v82, v[44:47] offset:3072
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  ds_read_b128 v[32:35], v83 offset:0
-  ds_read_b128 v[36:39], v83 offset:4096
-  ds_read_b128 v[40:43], v83 offset:8192
-  ds_read_b128 v[44:47], v83 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v32, v32, v36
-  v_add_f32 v33, v33, v37
-  v_add_f32 v34, v34, v38
-  v_add_f32 v35, v35, v39
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v32, v32, v40
-  v_add_f32 v33, v33, v41
-  v_add_f32 v34, v34, v42
-  v_add_f32 v35, v35, v43
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v32, v32, v44
-  v_add_f32 v33, v33, v45
-  v_add_f32 v34, v34, v46
-  v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_barrier
-  ds_write_b128 v82, v[48:51] offset:0
-  ds_write_b128 v82, v[52:55] offset:1024
-  ds_write_b128 v82, v[56:59] offset:2048
-  ds_write_b128 v82, v[60:63] offset:3072
-  s_waitcnt lgkmcnt(0)
-  s_barrier
-  ds_read_b128 v[48:51], v83 offset:0
-  ds_read_b128 v[52:55], v83 offset:4096
-  ds_read_b128 v[56:59], v83 offset:8192
-  ds_read_b128 v[60:63], v83 offset:12288
-  s_waitcnt lgkmcnt(2)
-  v_add_f32 v48, v48, v52
-  v_add_f32 v49, v49, v53
-  v_add_f32 v50, v50, v54
-  v_add_f32 v51, v51, v55
-  s_waitcnt lgkmcnt(1)
-  v_add_f32 v48, v48, v56
-  v_add_f32 v49, v49, v57
-  v_add_f32 v50, v50, v58
-  v_add_f32 v51, v51, v59
-  s_waitcnt lgkmcnt(0)
-  v_add_f32 v48, v48, v60
-  v_add_f32 v49, v49, v61
-  v_add_f32 v50, v50, v62
-  v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-.Lsparse_plane_conv3_14x4_stored:
   s_endpgm
-.Lsparse_plane_conv3_14x4_end:
-  .size sparse_plane_conv3_14x4, .Lsparse_plane_conv3_14x4_end-sparse_plane_conv3_14x4
+.Lsparse_plane_conv3_14x2_add2:
+  ds_write_b128 v50, v[0:3] offset:0
+  ds_write_b128 v50, v[4:7] offset:1024
+  ds_write_b128 v50, v[12:15] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v51 offset:0
+  ds_read_b128 v[4:7], v51 offset:4096
+  ds_read_b128 v[12:15], v51 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v50, v[16:19] offset:0
+  ds_write_b128 v50, v[20:23] offset:1024
+  ds_write_b128 v50, v[28:31] offset:3072
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v51 offset:0
+  ds_read_b128 v[20:23], v51 offset:4096
+  ds_read_b128 v[28:31], v51 offset:12288
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_14x2_add3:
+  ds_write_b128 v50, v[0:3] offset:0
+  ds_write_b128 v50, v[4:7] offset:1024
+  ds_write_b128 v50, v[8:11] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[0:3], v51 offset:0
+  ds_read_b128 v[4:7], v51 offset:4096
+  ds_read_b128 v[8:11], v51 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v0, v0, v8
+  v_add_f32 v1, v1, v9
+  v_add_f32 v2, v2, v10
+  v_add_f32 v3, v3, v11
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_barrier
+  ds_write_b128 v50, v[16:19] offset:0
+  ds_write_b128 v50, v[20:23] offset:1024
+  ds_write_b128 v50, v[24:27] offset:2048
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b128 v[16:19], v51 offset:0
+  ds_read_b128 v[20:23], v51 offset:4096
+  ds_read_b128 v[24:27], v51 offset:8192
+  s_waitcnt lgkmcnt(1)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt lgkmcnt(0)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
+  s_add_u32 s6, s6, 4096
+  s_endpgm
+.Lsparse_plane_conv3_14x2_end:
+  .size sparse_plane_conv3_14x2, .Lsparse_plane_conv3_14x2_end-sparse_plane_conv3_14x2
 
   .amd_amdgpu_hsa_metadata
 ---
@@ -6551,73 +5715,6 @@ sparse_plane_conv3_14x4:
         WavefrontSize: 64
         NumSGPRs: 106
         NumVGPRs: 60
-        MaxFlatWorkGroupSize: 1024
-    - Name: sparse_plane_conv3_14x4
-      SymbolName: 'sparse_plane_conv3_14x4@kd'
-      Language: Assembler
-      Args:
-        - Name: tiles
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: b
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: partial
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: work
-          TypeName: 'float*'
-          Size: 8
-          Align: 8
-          ValueKind: GlobalBuffer
-          AddrSpaceQual: Global
-        - Name: F
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: channels
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: height
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: pad_h
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: slot_bytes
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-        - Name: flip
-          TypeName: 'uint'
-          Size: 4
-          Align: 4
-          ValueKind: ByValue
-      CodeProps:
-        KernargSegmentSize: 56
-        GroupSegmentFixedSize: 0
-        PrivateSegmentFixedSize: 0
-        KernargSegmentAlign: 8
-        WavefrontSize: 64
-        NumSGPRs: 106
-        NumVGPRs: 92
         MaxFlatWorkGroupSize: 1024
 ...
   .end_amd_amdgpu_hsa_metadata

@@ -22,7 +22,7 @@ from spartan_units.types import NO_TILE, UnitKind
 
 __all__ = ["PlanePlan", "add_plane", "plan_plane", "plane_candidates", "plane_key", "share_out"]
 
-_KERNELS = {7: (4, 7), 8: (4,), 14: (2, 4)}
+_KERNELS = {7: (4, 7), 8: (4,), 14: (2,)}
 """Greatest image width → rows of outputs of a wavefront: the kernels that ship."""
 
 _LDS_BYTES = 16384
@@ -260,7 +260,8 @@ def add_plane(
         args |= {"bias": None if bias is None else bias.address + group * problem.filters * 4, "blocks": blocks}
         args |= {"quads": quads, "rows": plan.rows, "pitch": pitch, "shift": 2 - problem.pad_w}
         args |= {"out_height": problem.out_height, "out_width": problem.out_width, "all_filters": filters}
-        operation.launch("sum_plane_slices", {**args, "end": problem.filters}, blocks_of_filters=len(work.blocks))
+        args |= {"end": problem.filters, "reciprocal": -(-65536 // problem.out_width)}
+        operation.launch("sum_plane_slices", args, blocks_of_filters=len(work.blocks))
 
 
 def _schedule(
