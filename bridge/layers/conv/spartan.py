@@ -30,6 +30,7 @@ from bridge.layers.conv.pieces import (
 from bridge.layers.conv.plane import add_plane, plan_plane
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.conv.strided import strided_forward_problem, strided_gradient_problem
+from bridge.layers.conv.strided_gradient import add_strided_gradient, pays_off, strided_gradient_view
 from bridge.layers.conv.views import gradient_window_view, window_view
 from bridge.layers.gemm import Layout, Target, add_sparse_gemm, plan_sparse
 from bridge.layers.operation import Operation
@@ -87,6 +88,8 @@ def spartan(
     if phase == "data_gradient" and algorithm == "best" and shape.window > 1:
         viewed = False  # an element of dY would be converted for each tap; a GEMM on dY and col2im take less
     gradient = gradient_problem(shape, sparse_operand) if phase == "filter_gradient" else None
+    skips_x = phase == "filter_gradient" and sparse_operand == "x"
+    strided = strided_gradient_view(shape) if skips_x and engine and not session.portable else None
     add, whole, direct = None, problem_of(phase, shape), direct_problem(phase, shape, engine=engine)
     if algorithm in ("best", "plane") and whole is not None and (plan := plan_plane(whole)) is not None:
         add = functools.partial(add_plane, operation, whole, plan)
@@ -103,6 +106,10 @@ def spartan(
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
         add_direct_gradient(operation, gradient, plan_gradient(gradient), x, dy)
+    elif strided is not None and (algorithm == "direct" or (algorithm == "best" and pays_off(shape))):
+        assert dy is not None
+        operation.output = operation.empty(shape.filter_shape, "dw")
+        add_strided_gradient(operation, shape, strided, x, dy)
     elif algorithm == "plane":
         raise ConfigurationError(
             f"{name} {phase}: no kernel of whole images for this shape; it takes filters of 3 × 3 with stride 1 on "
@@ -112,8 +119,7 @@ def spartan(
         raise ConfigurationError(
             f"{name} {phase}: no direct kernel for this shape; it takes a multiple of 16 channels and stride 1 with "
             "filters 3 wide on rows of up to 224 or 5 wide on rows of 9 to 28 (filter gradient: R = S); with a "
-            "compaction engine, forward and data gradient with filters 1 wide on rows of up to 112 and 3 wide of "
-            "stride 2 on rows of up to 112, too"
+            "compaction engine, 1 × 1 filters of any stride on rows of up to 112 and 3 wide ones of stride 2, too"
         )
     elif phase == "forward":
         _forward(operation, shape, x, layouts, bias, viewed)

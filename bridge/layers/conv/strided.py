@@ -101,17 +101,18 @@ class StridedProblem(DirectProblem):
         return self.channel_tiles * -(-self.filter_height >> self.up_shift)
 
     @property
-    def _width(self) -> int:
+    def kernel_width(self) -> int:
+        """Greatest width of the kernel."""
         return min(width for width in _KERNELS[self.filter_width, self.kind] if self.width <= width)
 
     @property
     def kernel_columns(self) -> tuple[int, ...]:
         """Filters of a wavefront: the kernels that ship for this width."""
-        return _KERNELS[self.filter_width, self.kind][self._width]
+        return _KERNELS[self.filter_width, self.kind][self.kernel_width]
 
     def kernel(self, plan: DirectPlan) -> str:
         """Return the name of the kernel."""
-        return f"sparse_conv{self.filter_width}_{self.kind}_{self._width}x{plan.columns}"
+        return f"sparse_conv{self.filter_width}_{self.kind}_{self.kernel_width}x{plan.columns}"
 
     def rule(self) -> DirectPlan:
         """Choose a plan that nobody has measured, as ResNet-18's layers of stride 2 liked it at density 0.5, N = 1."""
