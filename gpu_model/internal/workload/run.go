@@ -19,6 +19,7 @@ type Measurement struct {
 	Workload         string  `json:"workload"`
 	Mode             string  `json:"mode"` // functional or timing
 	Threads          int     `json:"threads"`
+	Run              int     `json:"run"`                  // of this workload in this process, from 1: the first one touches the host's memory for the first time
 	Instructions     uint64  `json:"instructions"`         // wavefront instructions
 	Cycles           uint64  `json:"cycles,omitempty"`     // GPU cycles of all launches, launch tails included
 	Seconds          float64 `json:"seconds"`              // wall time
@@ -92,7 +93,8 @@ func (i *Instance) RunTiming(ctx context.Context, preset string, threads int) (M
 }
 
 func (i *Instance) finish(m Measurement, threads int, err error) (Measurement, error) {
-	m.Workload, m.Threads = i.Workload.Name, threads
+	i.runs++
+	m.Workload, m.Threads, m.Run = i.Workload.Name, threads, i.runs
 	if err == nil {
 		err = i.check()
 	}
@@ -102,13 +104,14 @@ func (i *Instance) finish(m Measurement, threads int, err error) (Measurement, e
 	return m, nil
 }
 
-// CoreMean returns the geometric means, over the Core workloads, of the medians of their rates in timing mode; ok is false when one is missing.
-func CoreMean(records []Measurement) (mean Measurement, ok bool) {
+// CoreMean returns the geometric means, over the Core workloads, of the medians of their rates in timing mode, over first runs in a process or
+// over later ones; ok is false when a workload has none.
+func CoreMean(records []Measurement, first bool) (mean Measurement, ok bool) {
 	logRate, logProcessor := 0.0, 0.0
 	for _, name := range Core {
 		var rates, processor []float64
 		for _, m := range records {
-			if m.Workload == name && m.Mode == "timing" {
+			if m.Workload == name && m.Mode == "timing" && (m.Run == 1) == first {
 				rates, processor = append(rates, m.Rate), append(processor, m.ProcessorRate)
 			}
 		}

@@ -53,6 +53,7 @@ type Instance struct {
 	check    func() error
 	gpu      *timing.GPU // of the latest run in timing mode
 	preset   string
+	runs     int
 }
 
 // Close gives the device memory back.
