@@ -130,7 +130,7 @@ class ConvLayer(_Section):
     bias_mean: float = 0.0
     bias_deviation: float = Field(default=0.0, ge=0)
     phases: tuple[Phase, ...] = ("forward", "data_gradient", "filter_gradient")
-    sparse_operand: Literal["x", "dy"] = "x"
+    sparse_operand: Literal["x", "dy", "both"] = "x"
     units: dict[UnitKind, Unit] = Field(default_factory=dict)
     phase_units: dict[Phase, dict[UnitKind, Unit]] = Field(default_factory=dict)
 

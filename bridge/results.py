@@ -79,7 +79,7 @@ class LayerResult(_Record):
     Attributes:
         shape: extents, by name.
         density: useful multiply-adds over dense ones (conv), fraction of non-zeros written (relu).
-        sparse_operand: whose zeros Spartan skips: "x", "dy"; None where nothing is skipped.
+        sparse_operand: whose zeros Spartan skips: "x", "dy", "both"; None where nothing is skipped.
         ideal_speedup: dense over useful multiply-adds; None where there are none.
         speedup: dense over Spartan cycles; None in functional mode.
         verified: every output of both lies within the error bound of a float64 reference.

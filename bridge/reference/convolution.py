@@ -148,7 +148,8 @@ def useful_macs(
 ) -> tuple[int, int]:
     """Return (dense, useful) multiply-adds of any phase when zeros of `operand`, "x" or "dy", are skipped.
 
-    Taps that lie in the padding are no multiply-adds on either side.
+    With "both" those of the filter gradient are useful of which no factor is zero. Taps that lie in the padding are no
+    multiply-adds on either side.
     """
     rows = _taps_inside(
         shape.height, shape.out_height, shape.filter_height, shape.stride_h, shape.pad_h, shape.dilation_h
@@ -162,6 +163,10 @@ def useful_macs(
         uses = np.outer(rows.sum(axis=0), columns.sum(axis=0))  # of an input pixel, by the filters of its group each
         return dense, int(((x != 0).sum(axis=(0, 1)) * uses).sum()) * shape.group_filters
     assert dy is not None
+    if operand == "both":
+        patterns = (x != 0).astype(np.float64), (dy != 0).astype(np.float64)
+        products = _apply("filter_gradient", shape, patterns[0], np.zeros(shape.filter_shape), patterns[1])
+        return dense, round(float(products.sum()))
     uses = np.outer(
         rows.sum(axis=1), columns.sum(axis=1)
     )  # of an output pixel's gradient, by its group's channels each

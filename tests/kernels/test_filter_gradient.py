@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bridge import CoSimulation, default_choices
-from bridge.layers.conv import ConvolutionShape
+from bridge import ConfigurationError, CoSimulation, default_choices
+from bridge.layers.conv import ConvolutionShape, FilterLayouts, spartan
 from bridge.layers.conv.direct_gradient import (
     GradientPlan,
     add_direct_gradient,
@@ -18,7 +18,7 @@ from bridge.layers.conv.direct_gradient import (
     plan_gradient,
 )
 from bridge.layers.operation import Operation
-from bridge.reference.convolution import compare, expected
+from bridge.reference.convolution import compare, expected, useful_macs
 
 # Rows of 6 to 60 pixels; every kernel is the one of some of these.
 SHAPES = {
@@ -124,3 +124,58 @@ def test_all_shipped_kernels_are_among_the_cases() -> None:
 def test_other_shapes_have_no_kernel(shape: ConvolutionShape) -> None:
     assert gradient_problem(shape, "x") is None
     assert gradient_problem(shape, "dy") is None
+
+
+INTERSECTED = {
+    "three": ConvolutionShape(2, 16, 5, 9, 32, 3, 3, pad_h=1, pad_w=1),
+    "groups": ConvolutionShape(1, 32, 6, 6, 32, 3, 3, pad_h=0, pad_w=2, groups=2),
+    "five": ConvolutionShape(1, 16, 7, 11, 16, 5, 5, pad_h=2, pad_w=2),
+    "pointwise": ConvolutionShape(3, 16, 3, 5, 16, 1, 1),
+    "oblong": ConvolutionShape(1, 16, 8, 64, 16, 2, 3),
+}
+
+
+@pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("name", INTERSECTED)
+def test_the_intersection_equals_the_reference(session: CoSimulation, name: str, density: float) -> None:
+    shape = INTERSECTED[name]
+    values = _operands(shape, "x", density)
+    values["dy"] *= _operands(shape, "dy", 0.4)["dy"] != 0
+    filters = np.zeros(shape.filter_shape, np.float32)
+    arrays = {key: session.array(value, name=key) for key, value in {**values, "w": filters}.items()}
+    layouts = FilterLayouts(session, shape, arrays["w"], "layer")
+    with spartan(
+        "filter_gradient",
+        session,
+        "layer",
+        shape,
+        x=arrays["x"],
+        layouts=layouts,
+        dy=arrays["dy"],
+        sparse_operand="both",
+    ) as operation:
+        operation.run()
+        within, error = compare(operation.output.numpy(), expected("filter_gradient", shape, w=filters, **values))
+    assert within, f"largest error {error}"
+    layouts.close()
+    for array in arrays.values():
+        array.free()
+
+
+def test_useful_products_of_both_are_those_without_a_zero() -> None:
+    shape = ConvolutionShape(1, 1, 3, 3, 1, 3, 3, pad_h=1, pad_w=1)
+    x, dy = np.zeros((2, 1, 1, 3, 3), np.float32)
+    x[0, 0, 1, 1] = x[0, 0, 0, 0] = 2.0
+    dy[0, 0, 2, 2] = 1.0  # its window holds the middle and not the corner
+    assert useful_macs(shape, "both", x=x, dy=dy) == (49, 1)
+
+
+def test_the_intersection_refuses_what_it_can_not_compute() -> None:
+    shape = ConvolutionShape(1, 16, 8, 8, 16, 3, 3, 2, 2, 1, 1)
+    with CoSimulation(mode="functional") as session:
+        x, dy = session.empty(shape.input_shape, name="x"), session.empty(shape.output_shape, name="dy")
+        layouts = FilterLayouts(session, shape, session.empty(shape.filter_shape, name="w"), "layer")
+        with pytest.raises(
+            ConfigurationError, match="layer filter_gradient: zeros of both operands are skipped by one"
+        ):
+            spartan("filter_gradient", session, "layer", shape, x=x, layouts=layouts, dy=dy, sparse_operand="both")

@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
+from bridge.layers.conv.pieces import ellpack_tiles
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
 from bridge.schedule import Prefetch, Schedule
@@ -159,13 +159,13 @@ def _estimate(problem: GradientProblem, plan: GradientPlan) -> float:
     rounds, rest = divmod(-(-groups // _UNITS), held)
 
     def together(count: int) -> float:
-        return max(plan.share * row + 2500, count * plan.share * vector) if count else 0.0
+        return plan.share * max(row, count * vector) + 2500 if count else 0.0
 
-    kernel = 1.18 * (1500 + rounds * together(held) + together(rest))
+    kernel = 1.08 * (1500 + rounds * together(held) + together(rest))
     if columns > 16:
         kernel *= 1.12  # longer rows than the loop takes at once
     output_bytes = 4 * problem.groups * problem.lanes * problem.channels * area
-    return kernel + (4100 + output_bytes * (slices + 1) / 560 if slices > 1 else output_bytes / 2000)
+    return kernel + (4100 + output_bytes * (slices + 1) / 450 if slices > 1 else output_bytes / 2000)
 
 
 def add_direct_gradient(
@@ -187,11 +187,7 @@ def add_direct_gradient(
     written = output if slices == 1 else operation.empty((slices, output.size), "partial")
     watched = operation.watch(matrix) if UnitKind.MONITOR in session.units else None
     if UnitKind.COMPACTION not in session.units:
-        tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
-        args: dict[str, Any] = {"x": sparse, "tiles": tiles, "rows": matrix.rows, "columns": pixels}
-        args |= {"row_stride": pixels, "column_stride": 1, "tile_rows": _TILE_CHANNELS, "tile_columns": columns}
-        args |= {"tiles_across": matrix.tile_grid[1], "slot_bytes": slot}
-        operation.launch("dense_to_ellpack_dib", args, tiles=matrix.tiles)
+        tiles = ellpack_tiles(operation, matrix)
     kernel = f"sparse_filter_gradient{problem.taps}_{'n' if plan.several else ''}{plan.width}x{plan.channels}"
     constant = {
         "lanes": problem.lanes,

@@ -11,13 +11,14 @@ from bridge.array import DeviceArray
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.operation import Operation
 from bridge.session import CoSimulation
-from bridge.tensors import Matrix
+from bridge.tensors import Matrix, slot_bytes
 
 __all__ = [
     "FilterLayouts",
     "bordered_input",
     "bordered_input_channels_last",
     "col2im",
+    "ellpack_tiles",
     "gradient_matrix",
     "gradient_view",
     "im2col",
@@ -162,6 +163,17 @@ def gradient_matrix(
     args |= {"row_stride": J, "column_stride": 1, "filter0": group * F, "all_filters": shape.filters}
     operation.launch("gradient_matrix", args, filters=F)
     return matrix
+
+
+def ellpack_tiles(operation: Operation, matrix: Matrix) -> DeviceArray:
+    """Return the tiles of a matrix in ELLPACK-DIB, made by the software conversion kernel."""
+    slot = slot_bytes("ellpack_dib", matrix.tile_rows, matrix.tile_columns)
+    tiles = operation.empty(matrix.tiles * slot // 4, "tiles", np.uint32)
+    args: dict[str, Any] = {"x": matrix.array, "tiles": tiles, "rows": matrix.rows, "columns": matrix.columns}
+    args |= {"row_stride": matrix.row_stride, "column_stride": matrix.column_stride, "slot_bytes": slot}
+    args |= {"tile_rows": matrix.tile_rows, "tile_columns": matrix.tile_columns, "tiles_across": matrix.tile_grid[1]}
+    operation.launch("dense_to_ellpack_dib", args, tiles=matrix.tiles)
+    return tiles
 
 
 def im2col(operation: Operation, shape: ConvolutionShape, x: DeviceArray, group: int) -> DeviceArray:

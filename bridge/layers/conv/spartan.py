@@ -19,6 +19,7 @@ from bridge.layers.conv.direct import (
     problem_of,
 )
 from bridge.layers.conv.direct_gradient import add_direct_gradient, gradient_problem, plan_gradient
+from bridge.layers.conv.intersection import add_intersection, takes_intersection
 from bridge.layers.conv.pieces import (
     FilterLayouts,
     col2im,
@@ -67,7 +68,7 @@ def spartan(
         dy: gradient of the output, NCHW.
         bias: [F], for the forward pass.
         dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
-        sparse_operand: of the filter gradient, "x" or "dy".
+        sparse_operand: of the filter gradient, "x", "dy" or "both", whose index lists a kernel of its own intersects.
         algorithm: "direct", a kernel that reads x or dy itself, or rows of them that the engine has put in order;
             "plane", the same for small images and stride 1; "view", a sparse GEMM over the engine's im2col view;
             "gemm", the same over an im2col matrix in memory; "best", the first of "plane", "direct", "view" and "gemm"
@@ -87,7 +88,11 @@ def spartan(
     viewed = engine and algorithm in ("best", "view")
     if phase == "data_gradient" and algorithm == "best" and shape.window > 1:
         viewed = False  # an element of dY would be converted for each tap; a GEMM on dY and col2im take less
-    gradient = gradient_problem(shape, sparse_operand) if phase == "filter_gradient" else None
+    gradient, both = None, False
+    if phase == "filter_gradient" and sparse_operand == "both":
+        both = True
+    elif phase == "filter_gradient":
+        gradient = gradient_problem(shape, sparse_operand)
     skips_x = phase == "filter_gradient" and sparse_operand == "x"
     strided = strided_gradient_view(shape) if skips_x and engine and not session.portable else None
     add, whole, direct = None, problem_of(phase, shape), direct_problem(phase, shape, engine=engine)
@@ -102,6 +107,16 @@ def spartan(
         assert dy is not None
         operation.output = operation.empty(shape.input_shape, "dx")
         add(dy, layouts, operation.output)
+    elif both:
+        if session.portable or algorithm not in ("best", "direct") or not takes_intersection(shape):
+            raise ConfigurationError(
+                f"{name} {phase}: zeros of both operands are skipped by one kernel, of algorithm direct; it takes "
+                "stride 1, multiples of 16 channels and filters in a group, rows of up to 64, filters up to 5 wide, "
+                "and is not among the portable kernels"
+            )
+        assert dy is not None
+        operation.output = operation.empty(shape.filter_shape, "dw")
+        add_intersection(operation, shape, x, dy)
     elif gradient is not None and algorithm in ("best", "direct"):
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
@@ -263,7 +278,7 @@ def _filter_gradient(
 ) -> None:
     F, J, T = shape.group_filters, shape.outputs, shape.taps
     if sparse_operand not in ("x", "dy"):
-        raise ConfigurationError(f"the filter gradient skips zeros of x or dy, got {sparse_operand!r}")
+        raise ConfigurationError(f"the filter gradient skips zeros of x, dy or both, got {sparse_operand!r}")
     dw = operation.output = operation.empty(shape.filter_shape, "dw")
     skip_x = sparse_operand == "x"
     M, N = (T, F) if skip_x else (F, T)
