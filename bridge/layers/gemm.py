@@ -5,6 +5,7 @@ docs/kernels.md describes the kernels and the reasons behind the choices.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,8 @@ class GemmPlan:
         k_slice: length of a slice; at least K where K is not split.
         resident: work-groups of a dense kernel that a compute unit takes at a time, 0 for as many as fit. Its local
             memory is shared out among so many, which keeps others away.
+        whole: rows of work-groups of a dense kernel that are given all of K; the others share their K among slices, and
+            fill what the last round of whole ones leaves idle.
     """
 
     kernel: str
@@ -79,6 +82,7 @@ class GemmPlan:
     slice_shift: int
     k_slice: int
     resident: int = 0
+    whole: int = 0
 
     @property
     def full_kernel(self) -> str:
@@ -91,11 +95,22 @@ class GemmPlan:
         """Number of slices of K."""
         return _ceil_div(K, self.k_slice)
 
-    def groups(self, M: int, N: int, K: int) -> int:
-        """Number of work-groups of a dense kernel."""
-        across = _ceil_div(_ceil_div(N, self.columns), 1 << self.column_shift)
-        down = _ceil_div(_ceil_div(M, self.rows), self.waves >> self.column_shift >> self.slice_shift)
-        return across * down * _ceil_div(self.slices(K), 1 << self.slice_shift)
+    def groups_across(self, N: int) -> int:
+        """Work-groups of a dense kernel side by side along N."""
+        return _ceil_div(_ceil_div(N, self.columns), 1 << self.column_shift)
+
+    @property
+    def group_rows(self) -> int:
+        """Rows of C that a work-group of a dense kernel computes."""
+        return self.rows * (self.waves >> self.column_shift >> self.slice_shift)
+
+    def split(self, M: int) -> int:
+        """Rows of work-groups of a dense kernel whose K is split."""
+        return _ceil_div(M, self.group_rows) - self.whole
+
+    def whole_slice(self, K: int) -> int:
+        """Length of a wavefront's slice in a work-group of a dense kernel that has all of K."""
+        return _ceil_div(_ceil_div(K, 4), 4) * 4 if self.slice_shift else K
 
     @property
     def lds_bytes(self) -> int:
@@ -131,6 +146,7 @@ class Target:
         self._operation = operation
         self._array = array
         self._slices = plan.partial_results(K)
+        self._parts: list[tuple[Layout, int, int, int]] = []
         self._written = operation.empty((self._slices, array.size), "partial") if self._slices > 1 else array
 
     def arguments(self, layout: Layout) -> dict[str, int]:
@@ -144,17 +160,35 @@ class Target:
             "c_slice_stride": self._array.size,
         }
 
+    def dense_arguments(self, plan: GemmPlan, size: tuple[int, int, int], layout: Layout) -> dict[str, int]:
+        """Return the arguments of a dense kernel that place C and the partial results."""
+        M, N, _ = size
+        offset = layout.offset * self._array.dtype.itemsize
+        if plan.whole:
+            images = N // layout.pixels if layout.image_stride > layout.row_stride else 1
+            self._parts.append((layout, plan.whole * plan.group_rows, M, images))
+        place = {"c": self._array.address + offset, "partial": self._written.address + offset}
+        return self.arguments(layout) | place
+
     def finish(self) -> None:
         """Add the step that sums the partial results, where there are any."""
-        if self._slices > 1:
+        for layout, first, rows, images in self._parts:
+            at = (layout.offset + first * layout.row_stride) * self._array.dtype.itemsize
+            args: dict[str, Any] = {"x": self._written.address + at, "y": self._array.address + at}
+            args |= {"n": (rows - first) * layout.row_stride, "image_stride": layout.image_stride}
+            args |= {"slices": self._slices, "stride": self._array.size}
+            self._operation.launch("sum_slices_rows", args, images=images)
+        if self._slices > 1 and not self._parts:
             args = {"x": self._written, "y": self._array, "n": self._array.size}
             self._operation.launch("sum_slices", {**args, "slices": self._slices, "stride": self._array.size})
 
     def finish_exchanged(self, *, rows: int, outer: int, inner: int) -> None:
         """Add the step that sums partial results, rows × outer × inner, into rows × inner × outer, if there are any."""
-        if self._slices > 1:
-            args = {"x": self._written, "y": self._array, "inner": inner, "outer": outer, "slices": self._slices}
-            self._operation.launch("sum_slices_exchanged", {**args, "stride": self._array.size}, rows=rows)
+        for first, count in [(f, m - f) for _, f, m, _ in self._parts] or [(0, rows)] * (self._slices > 1):
+            at = first * inner * outer * self._array.dtype.itemsize
+            args: dict[str, Any] = {"x": self._written.address + at, "y": self._array.address + at}
+            args |= {"inner": inner, "outer": outer, "slices": self._slices, "stride": self._array.size}
+            self._operation.launch("sum_slices_exchanged", args, rows=count)
 
 
 def _ceil_div(a: int, b: int) -> int:
@@ -171,12 +205,17 @@ def _split(blocks: int, K: int, granule: int, least: int) -> tuple[int, int]:
     return (2 if slices >= 4 else 0), k_slice
 
 
-def plan_dense(M: int, N: int, K: int, *, gather: bool) -> GemmPlan:
-    """Choose block, work-group and slices for a dense GEMM with M >= 8 (16 for `gather`): as measured, or by rule."""
-    plan = tuned(f"{'gemm_gather' if gather else 'gemm_scalar'} {M}x{N}x{K}")
-    if plan is not None:
+def plan_dense(M: int, N: int, K: int, *, gather: bool, groups: int = 1) -> GemmPlan:
+    """Choose block, work-group and slices for a dense GEMM with M >= 8 (16 for `gather`): as measured, or by rule.
+
+    With more than one group, all rows are split alike.
+    """
+    kernel = "gemm_gather" if gather else "gemm_scalar"
+    plan = tuned(f"{kernel} {M}x{N}x{K}")
+    if plan is not None and (groups == 1 or not plan.get("whole")):
         return GemmPlan(**plan)
-    return min(_dense_plans("gemm_gather" if gather else "gemm_scalar", M, N, K), key=lambda p: _estimate(p, M, N, K))
+    plans = (p for p in _dense_plans(kernel, M, N, K) if groups == 1 or not p.whole)
+    return min(plans, key=lambda p: _estimate(p, M, N, K))
 
 
 def _dense_plans(kernel: str, M: int, N: int, K: int) -> Iterator[GemmPlan]:
@@ -189,39 +228,62 @@ def _dense_plans(kernel: str, M: int, N: int, K: int) -> Iterator[GemmPlan]:
             if slices > 1 and _ceil_div(K, k_slice) != slices:
                 continue
             column_shift = 0 if down >= _WAVES else 2 if down == 1 else 1
+            found = []
             if slices <= _MOST_PARTIAL_RESULTS:
-                yield GemmPlan(kernel, rows, columns, _WAVES, column_shift, 0, k_slice, resident)
+                found.append(GemmPlan(kernel, rows, columns, _WAVES, column_shift, 0, k_slice, resident))
             if slices % 4 == 0 and rows >= 16:
-                yield GemmPlan(kernel, rows, columns, _WAVES, 0, 2, k_slice, resident)
+                found.append(GemmPlan(kernel, rows, columns, _WAVES, 0, 2, k_slice, resident))
+            for plan in found:
+                yield plan
+                if plan.partial_results(K) > 1:
+                    for turn in range(1, 5):
+                        whole = _COMPUTE_UNITS * resident * turn // plan.groups_across(N)
+                        if 0 < whole < plan.split(M):
+                            yield dataclasses.replace(plan, whole=whole)
 
 
 def _estimate(plan: GemmPlan, M: int, N: int, K: int) -> float:
     """Return about the cycles of a dense GEMM and of the sum of its partial results, launch tails included.
 
     Work-groups run in rounds of as many as the compute units take at a time; in a last round with no more than one for
-    each compute unit, wavefronts are alone on their SIMDs. The figures were fitted to measured plans on layers of
-    AlexNet, VGG-16 and ResNet-18, and only have to rank plans: 4 cycles for a multiply-add of a SIMD, cycles of a
-    work-group's start and end, 550 bytes a cycle of the sum.
+    each compute unit, wavefronts are alone on their SIMDs. Split ones fill what the last round of whole ones leaves.
+    The figures were fitted to measured plans on layers of AlexNet, VGG-16 and ResNet-18, and only have to rank plans:
+    4 cycles for a multiply-add of a SIMD, cycles of a work-group's start and end, 550 bytes a cycle of the sum.
     """
     step = plan.rows * plan.columns // 64
-    together, alone = _EFFICIENCY[step]
+    together, alone = _EFFICIENCY[plan.rows, plan.columns]
     resident = plan.resident or _DENSE_BLOCKS[plan.rows, plan.columns]
+    at_a_time = _COMPUTE_UNITS * resident
+    edge = 2500.0 + 30 * step * (0.5 if plan.slice_shift else 1)
+    across = plan.groups_across(N)
+    partial = plan.partial_results(K)
+    cycles, spare = 0.0, 0.0
+    if plan.whole:
+        groups = plan.whole * across
+        rounds = _ceil_div(groups, at_a_time)
+        cycles = rounds * (4.0 * resident * plan.whole_slice(K) * step / together + edge)
+        spare = (rounds * at_a_time - groups) * plan.whole_slice(K) / plan.k_slice
     one = 4.0 * plan.k_slice * step
-    edge = 1500.0 + 30 * step * (0.5 if plan.slice_shift else 1)
-    groups = plan.groups(M, N, K)
-    rounds, left = divmod(groups, _COMPUTE_UNITS * resident)
-    cycles = rounds * (resident * one / together + edge)
+    groups = max(0, plan.split(M) * across * partial - int(spare))
+    rounds, left = divmod(groups, at_a_time)
+    cycles += rounds * (resident * one / together + edge)
     if left:
         most = _ceil_div(left, _COMPUTE_UNITS)
         cycles += one / alone + edge if most == 1 else most * one / together + edge
-    partial = plan.partial_results(K)
-    return cycles + (4500 + 4 * M * N * (partial + 1) / 550 if partial > 1 else 0)
+    split = min(1.0, plan.split(M) * plan.group_rows / M)
+    return cycles + (4500 + 4 * M * N * split * (partial + 1) / 550 if partial > 1 else 0)
 
 
 _COMPUTE_UNITS = 64
 _MOST_PARTIAL_RESULTS = 16
-_EFFICIENCY = {64: (0.94, 0.76), 32: (0.91, 0.73), 16: (0.85, 0.66), 8: (0.70, 0.50)}
-"""Of a kernel's loop by its multiply-adds a step: with the best number of work-groups on a compute unit, with one."""
+_EFFICIENCY = {
+    (32, 128): (0.94, 0.76),
+    (32, 64): (0.91, 0.73),
+    (16, 128): (0.87, 0.70),
+    (16, 64): (0.84, 0.66),
+    (8, 64): (0.70, 0.50),
+}
+"""Of the loops of the kernels' blocks: with the best number of work-groups on a compute unit, with one."""
 
 
 def plan_sparse(M: int, N: int, K: int, *, portable: bool = False) -> GemmPlan:
@@ -248,10 +310,10 @@ def gemm_candidates(kernel: str, M: int, N: int, K: int) -> list[GemmPlan]:
     """Return the plans that a tuner tries for a kernel, "gemm_scalar", "gemm_gather" or "sparse_gemm"."""
     if kernel != "sparse_gemm":
         plans = sorted(_dense_plans(kernel, M, N, K), key=lambda p: _estimate(p, M, N, K))
-        best: dict[tuple[int, int, int], list[GemmPlan]] = {}
+        best: dict[tuple[int, int, int, bool], GemmPlan] = {}
         for plan in plans:
-            best.setdefault((plan.rows, plan.columns, plan.slice_shift), []).append(plan)
-        return [plan for family in best.values() for plan in family[:2]]
+            best.setdefault((plan.rows, plan.columns, plan.slice_shift, plan.whole > 0), plan)
+        return list(best.values())
     found: dict[GemmPlan, None] = {}
     for rows, columns in _SPARSE_BLOCKS:
         if columns >= 2 * max(N, 64):
@@ -300,7 +362,9 @@ def add_dense_gemm(
     bias: int | None = None,
 ) -> None:
     """Add a dense GEMM of (M, N, K) = `size`; `b` holds the kernel's arguments for that operand."""
-    args = {"a": a, "lda": lda, "bias": bias, **b, **target.arguments(layout), **_shape(plan, size)}
+    M, _, K = size
+    args = {"a": a, "lda": lda, "bias": bias, **b, **target.dense_arguments(plan, size, layout), **_shape(plan, size)}
+    args |= {"whole_rows": plan.whole, "split_rows": plan.split(M), "whole_slice": plan.whole_slice(K)}
     session, label = operation.session, f"{operation.name}: {plan.full_kernel}"
     operation.add(lambda: session.launch(plan.full_kernel, args=args, label=label, dynamic_lds_bytes=plan.lds_bytes))
 

@@ -46,6 +46,10 @@ ARGUMENTS = [
     ("waves", "u32"),
     ("column_shift", "u32"),
     ("slice_shift", "u32"),
+    ("whole_rows", "u32"),
+    ("split_rows", "u32"),
+    ("whole_slice", "u32"),
+    ("partial", "buffer"),
 ]
 
 # B element (k, n) lies b_offset = k_offsets[k] + n_offsets[n] bytes into b, which has b_bytes.
@@ -63,6 +67,9 @@ A_OFFSET, A_LAST = 100, 101
 BIAS = 22
 K_TABLE, ROW_OFFSETS, B_BYTES = C_POINTER, 16, LDB  # of the gather variant
 B_OFFSET, STEPS, M0, WAVE, TEMP = 10, 0, 1, 5, 3
+SPLIT = 11  # whether the work-group has a part of K alone
+WHOLE_ROWS, SPLIT_ROWS, WHOLE_SLICE, PRODUCT = A_SET + 10, A_SET + 11, A_SET + 12, A_SET + 13
+PARTIAL = 42  # of the epilogue
 A_RESOURCE = PIXELS  # in the loop; what lies there otherwise is loaded again for the epilogue
 COLUMN_SHIFT, SLICE_SHIFT = 40, 41  # of the epilogue, like ARGUMENT_POINTER
 ARGUMENT_POINTER = 38
@@ -130,9 +137,12 @@ class DenseGemm:
         k.load(12, "a", 8)  # a, b, c, bias into 12..19
         if self.gather:
             k.load(A_SET, "k_offsets", 4)
+        k.load(WHOLE_ROWS, "whole_rows", 2)
+        k.load(WHOLE_SLICE, "whole_slice")
         k("s_mov_b64 flat_scratch, s[0:1]")
         wave_index(k, WAVE, self.lane)
         k("s_waitcnt lgkmcnt(0)")
+        self._part_of_k()
         place_wave(k, WAVE, WAVES, (A_SET + 8, A_SET + 9))
         k(f"s_mov_b64 {s(BIAS, 2)}, {s(18, 2)}")
         k(f"s_mov_b64 {s(A_LOW, 2)}, {s(12, 2)}")
@@ -168,6 +178,30 @@ class DenseGemm:
         k(f"s_addc_u32 {s(A_HIGH + 1)}, {s(A_LOW + 1)}, 0")
         self._prefetch_offset()
         self._load_a(0)
+
+    def _part_of_k(self) -> None:
+        """Turn the group's y into its row of groups (s3) and its group of slices (s4).
+
+        y counts the rows of groups that have all of K, then the others once for each group of slices.
+        """
+        k, quotient, divisor = self.k, v(self.temps), v(self.temps + 1)
+        k(f"s_cmp_lt_u32 s3, {s(WHOLE_ROWS)}")
+        k(f"s_cselect_b32 {s(SPLIT)}, 0, 1")
+        k(f"s_cselect_b32 {s(K_SLICE)}, {s(WHOLE_SLICE)}, {s(K_SLICE)}")
+        k(f"s_cbranch_scc1 {k.local('placed')}")
+        k(f"s_sub_u32 s3, s3, {s(WHOLE_ROWS)}")
+        k.comment("the quotient lies half a step off the integers: the reciprocal's error does no harm")
+        k(f"v_cvt_f32_u32 {quotient}, s3")
+        k(f"v_cvt_f32_u32 {divisor}, {s(SPLIT_ROWS)}")
+        k(f"v_add_f32 {quotient}, 0.5, {quotient}")
+        k(f"v_rcp_f32 {divisor}, {divisor}")
+        k(f"v_mul_f32 {quotient}, {quotient}, {divisor}")
+        k(f"v_cvt_u32_f32 {quotient}, {quotient}")
+        k(f"v_readfirstlane_b32 s4, {quotient}")
+        k(f"s_mul_i32 {s(PRODUCT)}, s4, {s(SPLIT_ROWS)}")
+        k(f"s_sub_u32 s3, s3, {s(PRODUCT)}")
+        k(f"s_add_u32 s3, s3, {s(WHOLE_ROWS)}")
+        k.label("placed")
 
     def _prefetch_offset(self) -> None:
         """A's buffer resource up to the slice's last row, and offsets of the lanes: four rows of 16, AHEAD rows on."""
@@ -305,10 +339,13 @@ class DenseGemm:
         k(f"s_mov_b64 {s(ARGUMENT_POINTER, 2)}, flat_scratch")
         for register, name, count in [
             (M, "M", 8), (PIXELS, "pixels", 4), (C_POINTER, "c", 2), (COLUMN_SHIFT, "column_shift", 2),
+            (PARTIAL, "partial", 2),
         ]:  # fmt: skip
             k(f"s_load_dwordx{count} {s(register, count)}, {s(ARGUMENT_POINTER, 2)}, {k.offset(name):#x}")
         k("s_waitcnt lgkmcnt(0)")
-        k.comment("the partial result's place in C")
+        k(f"s_cmp_lg_u32 {s(SPLIT)}, 0")
+        k(f"s_cselect_b64 {s(C_POINTER, 2)}, {s(PARTIAL, 2)}, {s(C_POINTER, 2)}")
+        k.comment("the partial result's place")
         k(f"s_lshr_b32 {s(TEMP)}, s4, {s(SLICE_SHIFT)}")
         k(f"s_mul_i32 {s(TEMP)}, {s(TEMP)}, {s(C_SLICE)}")
         k(f"s_lshl_b32 {s(TEMP)}, {s(TEMP)}, 2")

@@ -22,7 +22,7 @@ gemm_scalar_32x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 88
+    kernarg_segment_byte_size = 112
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 79
     kernarg_segment_alignment = 4
@@ -33,11 +33,30 @@ gemm_scalar_32x128:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx2 s[42:43], s[0:1], 0x58
+  s_load_dword s44, s[0:1], 0x60
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v74, 6, v0
   v_readfirstlane_b32 s5, v74
   v_and_b32 v74, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_scalar_32x128_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v75, s3
+  v_cvt_f32_u32 v76, s43
+  v_add_f32 v75, 0.5, v75
+  v_rcp_f32 v76, v76
+  v_mul_f32 v75, v75, v76
+  v_cvt_u32_f32 v75, v75
+  v_readfirstlane_b32 s4, v75
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_scalar_32x128_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x50
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -807,8 +826,11 @@ gemm_scalar_32x128:
   s_load_dwordx4 s[96:99], s[38:39], 0x40
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_load_dwordx2 s[42:43], s[38:39], 0x68
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -1229,7 +1251,7 @@ gemm_scalar_32x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 88
+    kernarg_segment_byte_size = 112
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
@@ -1240,11 +1262,30 @@ gemm_scalar_32x64:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx2 s[42:43], s[0:1], 0x58
+  s_load_dword s44, s[0:1], 0x60
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v37, 6, v0
   v_readfirstlane_b32 s5, v37
   v_and_b32 v37, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_scalar_32x64_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v38, s3
+  v_cvt_f32_u32 v39, s43
+  v_add_f32 v38, 0.5, v38
+  v_rcp_f32 v39, v39
+  v_mul_f32 v38, v38, v39
+  v_cvt_u32_f32 v38, v38
+  v_readfirstlane_b32 s4, v38
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_scalar_32x64_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x50
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -1711,8 +1752,11 @@ gemm_scalar_32x64:
   s_load_dwordx4 s[96:99], s[38:39], 0x40
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_load_dwordx2 s[42:43], s[38:39], 0x68
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -1945,7 +1989,7 @@ gemm_scalar_16x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 88
+    kernarg_segment_byte_size = 112
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 47
     kernarg_segment_alignment = 4
@@ -1956,11 +2000,30 @@ gemm_scalar_16x128:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx2 s[42:43], s[0:1], 0x58
+  s_load_dword s44, s[0:1], 0x60
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v42, 6, v0
   v_readfirstlane_b32 s5, v42
   v_and_b32 v42, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_scalar_16x128_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v43, s3
+  v_cvt_f32_u32 v44, s43
+  v_add_f32 v43, 0.5, v43
+  v_rcp_f32 v44, v44
+  v_mul_f32 v43, v43, v44
+  v_cvt_u32_f32 v43, v43
+  v_readfirstlane_b32 s4, v43
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_scalar_16x128_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x50
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -2436,8 +2499,11 @@ gemm_scalar_16x128:
   s_load_dwordx4 s[96:99], s[38:39], 0x40
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_load_dwordx2 s[42:43], s[38:39], 0x68
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -2722,7 +2788,7 @@ gemm_scalar_16x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 88
+    kernarg_segment_byte_size = 112
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 26
     kernarg_segment_alignment = 4
@@ -2733,11 +2799,30 @@ gemm_scalar_16x64:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx2 s[42:43], s[0:1], 0x58
+  s_load_dword s44, s[0:1], 0x60
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v21, 6, v0
   v_readfirstlane_b32 s5, v21
   v_and_b32 v21, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_scalar_16x64_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v22, s3
+  v_cvt_f32_u32 v23, s43
+  v_add_f32 v22, 0.5, v22
+  v_rcp_f32 v23, v23
+  v_mul_f32 v22, v22, v23
+  v_cvt_u32_f32 v22, v22
+  v_readfirstlane_b32 s4, v22
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_scalar_16x64_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x50
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -3054,8 +3139,11 @@ gemm_scalar_16x64:
   s_load_dwordx4 s[96:99], s[38:39], 0x40
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_load_dwordx2 s[42:43], s[38:39], 0x68
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -3220,7 +3308,7 @@ gemm_scalar_8x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 88
+    kernarg_segment_byte_size = 112
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 18
     kernarg_segment_alignment = 4
@@ -3231,11 +3319,30 @@ gemm_scalar_8x64:
   s_load_dwordx8 s[24:31], s[0:1], 0x20
   s_load_dwordx4 s[96:99], s[0:1], 0x40
   s_load_dwordx8 s[12:19], s[0:1], 0x0
+  s_load_dwordx2 s[42:43], s[0:1], 0x58
+  s_load_dword s44, s[0:1], 0x60
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v13, 6, v0
   v_readfirstlane_b32 s5, v13
   v_and_b32 v13, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_scalar_8x64_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v14, s3
+  v_cvt_f32_u32 v15, s43
+  v_add_f32 v14, 0.5, v14
+  v_rcp_f32 v15, v15
+  v_mul_f32 v14, v14, v15
+  v_cvt_u32_f32 v14, v14
+  v_readfirstlane_b32 s4, v14
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_scalar_8x64_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x50
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -3607,8 +3714,11 @@ gemm_scalar_8x64:
   s_load_dwordx4 s[96:99], s[38:39], 0x40
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x50
+  s_load_dwordx2 s[42:43], s[38:39], 0x68
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -3685,7 +3795,7 @@ gemm_gather_32x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 104
+    kernarg_segment_byte_size = 128
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 79
     kernarg_segment_alignment = 4
@@ -3697,11 +3807,30 @@ gemm_gather_32x128:
   s_load_dwordx4 s[96:99], s[0:1], 0x50
   s_load_dwordx8 s[12:19], s[0:1], 0x0
   s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_load_dwordx2 s[42:43], s[0:1], 0x68
+  s_load_dword s44, s[0:1], 0x70
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v74, 6, v0
   v_readfirstlane_b32 s5, v74
   v_and_b32 v74, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_gather_32x128_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v75, s3
+  v_cvt_f32_u32 v76, s43
+  v_add_f32 v75, 0.5, v75
+  v_rcp_f32 v76, v76
+  v_mul_f32 v75, v75, v76
+  v_cvt_u32_f32 v75, v75
+  v_readfirstlane_b32 s4, v75
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_gather_32x128_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x60
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -4474,8 +4603,11 @@ gemm_gather_32x128:
   s_load_dwordx4 s[96:99], s[38:39], 0x50
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x60
+  s_load_dwordx2 s[42:43], s[38:39], 0x78
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -4896,7 +5028,7 @@ gemm_gather_32x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 104
+    kernarg_segment_byte_size = 128
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 42
     kernarg_segment_alignment = 4
@@ -4908,11 +5040,30 @@ gemm_gather_32x64:
   s_load_dwordx4 s[96:99], s[0:1], 0x50
   s_load_dwordx8 s[12:19], s[0:1], 0x0
   s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_load_dwordx2 s[42:43], s[0:1], 0x68
+  s_load_dword s44, s[0:1], 0x70
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v37, 6, v0
   v_readfirstlane_b32 s5, v37
   v_and_b32 v37, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_gather_32x64_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v38, s3
+  v_cvt_f32_u32 v39, s43
+  v_add_f32 v38, 0.5, v38
+  v_rcp_f32 v39, v39
+  v_mul_f32 v38, v38, v39
+  v_cvt_u32_f32 v38, v38
+  v_readfirstlane_b32 s4, v38
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_gather_32x64_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x60
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -5381,8 +5532,11 @@ gemm_gather_32x64:
   s_load_dwordx4 s[96:99], s[38:39], 0x50
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x60
+  s_load_dwordx2 s[42:43], s[38:39], 0x78
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -5615,7 +5769,7 @@ gemm_gather_16x128:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 104
+    kernarg_segment_byte_size = 128
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 47
     kernarg_segment_alignment = 4
@@ -5627,11 +5781,30 @@ gemm_gather_16x128:
   s_load_dwordx4 s[96:99], s[0:1], 0x50
   s_load_dwordx8 s[12:19], s[0:1], 0x0
   s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_load_dwordx2 s[42:43], s[0:1], 0x68
+  s_load_dword s44, s[0:1], 0x70
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v42, 6, v0
   v_readfirstlane_b32 s5, v42
   v_and_b32 v42, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_gather_16x128_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v43, s3
+  v_cvt_f32_u32 v44, s43
+  v_add_f32 v43, 0.5, v43
+  v_rcp_f32 v44, v44
+  v_mul_f32 v43, v43, v44
+  v_cvt_u32_f32 v43, v43
+  v_readfirstlane_b32 s4, v43
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_gather_16x128_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x60
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -6110,8 +6283,11 @@ gemm_gather_16x128:
   s_load_dwordx4 s[96:99], s[38:39], 0x50
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x60
+  s_load_dwordx2 s[42:43], s[38:39], 0x78
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -6396,7 +6572,7 @@ gemm_gather_16x64:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 104
+    kernarg_segment_byte_size = 128
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 26
     kernarg_segment_alignment = 4
@@ -6408,11 +6584,30 @@ gemm_gather_16x64:
   s_load_dwordx4 s[96:99], s[0:1], 0x50
   s_load_dwordx8 s[12:19], s[0:1], 0x0
   s_load_dwordx4 s[32:35], s[0:1], 0x20
+  s_load_dwordx2 s[42:43], s[0:1], 0x68
+  s_load_dword s44, s[0:1], 0x70
   s_mov_b64 flat_scratch, s[0:1]
   v_lshrrev_b32 v21, 6, v0
   v_readfirstlane_b32 s5, v21
   v_and_b32 v21, 63, v0
   s_waitcnt lgkmcnt(0)
+  s_cmp_lt_u32 s3, s42
+  s_cselect_b32 s11, 0, 1
+  s_cselect_b32 s97, s44, s97
+  s_cbranch_scc1 .Lgemm_gather_16x64_placed
+  s_sub_u32 s3, s3, s42
+  ; the quotient lies half a step off the integers: the reciprocal's error does no harm
+  v_cvt_f32_u32 v22, s3
+  v_cvt_f32_u32 v23, s43
+  v_add_f32 v22, 0.5, v22
+  v_rcp_f32 v23, v23
+  v_mul_f32 v22, v22, v23
+  v_cvt_u32_f32 v22, v22
+  v_readfirstlane_b32 s4, v22
+  s_mul_i32 s45, s4, s43
+  s_sub_u32 s3, s3, s45
+  s_add_u32 s3, s3, s42
+.Lgemm_gather_16x64_placed:
   s_load_dwordx2 s[40:41], s[0:1], 0x60
   s_waitcnt lgkmcnt(0)
   s_lshl_b32 s2, s2, s40
@@ -6731,8 +6926,11 @@ gemm_gather_16x64:
   s_load_dwordx4 s[96:99], s[38:39], 0x50
   s_load_dwordx2 s[20:21], s[38:39], 0x10
   s_load_dwordx2 s[40:41], s[38:39], 0x60
+  s_load_dwordx2 s[42:43], s[38:39], 0x78
   s_waitcnt lgkmcnt(0)
-  ; the partial result's place in C
+  s_cmp_lg_u32 s11, 0
+  s_cselect_b64 s[20:21], s[42:43], s[20:21]
+  ; the partial result's place
   s_lshr_b32 s3, s4, s41
   s_mul_i32 s3, s3, s98
   s_lshl_b32 s3, s3, 2
@@ -6980,8 +7178,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 88
+        KernargSegmentSize: 112
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7087,8 +7306,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 88
+        KernargSegmentSize: 112
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7194,8 +7434,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 88
+        KernargSegmentSize: 112
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7301,8 +7562,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 88
+        KernargSegmentSize: 112
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7408,8 +7690,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 88
+        KernargSegmentSize: 112
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7527,8 +7830,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 104
+        KernargSegmentSize: 128
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7646,8 +7970,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 104
+        KernargSegmentSize: 128
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7765,8 +8110,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 104
+        KernargSegmentSize: 128
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -7884,8 +8250,29 @@ gemm_gather_16x64:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: whole_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: split_rows
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: whole_slice
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: partial
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
       CodeProps:
-        KernargSegmentSize: 104
+        KernargSegmentSize: 128
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8

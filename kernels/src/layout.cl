@@ -100,6 +100,25 @@ void sum_slices(__global const float *restrict x, __global float *restrict y, ui
   y[i] = sum;
 }
 
+/* y[image · image_stride + i] = sum over s of x[s · stride + image · image_stride + i] in ascending s for i < n: sum_slices where some
+   rows of each image had all of K. Grid (roundup(n, 256), images), work-group 256. */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void sum_slices_rows(__global const float *restrict x, __global float *restrict y, uint n, uint slices, uint stride,
+                     uint image_stride) {
+  uint i = get_group_id(0) * 256u + get_local_id(0);
+  if (i >= n) return;
+  i += get_group_id(1) * image_stride;
+  float sum = 0.0f;
+  uint s = 0;
+  for (; s + 4u <= slices; s += 4u) { /* four loads leave before the first is waited for */
+    float v[4];
+    for (uint j = 0; j < 4u; j++) v[j] = x[(s + j) * stride + i];
+    for (uint j = 0; j < 4u; j++) sum += v[j];
+  }
+  for (; s < slices; s++) sum += x[s * stride + i];
+  y[i] = sum;
+}
+
 /* y[m · inner · outer + i · outer + o] = sum over s of x[s · stride + m · inner · outer + o · inner + i] in ascending s: the same, with
    the inner and the outer part of the columns exchanged. Work-group 64, grid (roundup(inner, 64), outer, rows). */
 __kernel __attribute__((reqd_work_group_size(64, 1, 1)))

@@ -52,24 +52,29 @@ def product(session: CoSimulation, plan: GemmPlan, a, b, bias, *, ldb: int) -> n
 
 @pytest.mark.parametrize(("kernel", "rows", "columns"), [*BLOCKS, ("gemm_scalar", 8, 64)])
 @pytest.mark.parametrize(
-    ("K", "k_slice", "slice_shift", "column_shift", "resident"),
+    ("K", "k_slice", "slice_shift", "column_shift", "resident", "whole"),
     [
-        (45, 45, 0, 0, 0),
-        (45, 45, 0, 2, 2),
-        (45, 12, 0, 1, 0),  # partial results
-        (45, 12, 2, 0, 2),  # four slices, added in the work-group, the last shorter
-        (5, 4, 2, 0, 3),  # two slices of a work-group have no k
-        (131, 20, 2, 0, 0),  # two partial results, of four and of three slices
+        (45, 45, 0, 0, 0, 0),
+        (45, 45, 0, 2, 2, 0),
+        (45, 12, 0, 1, 0, 0),  # partial results
+        (45, 12, 2, 0, 2, 0),  # four slices, added in the work-group, the last shorter
+        (5, 4, 2, 0, 3, 0),  # two slices of a work-group have no k
+        (131, 20, 2, 0, 0, 0),  # two partial results, of four and of three slices
+        (131, 12, 2, 0, 2, 1),  # the same of all rows but the first
+        (131, 12, 2, 0, 2, 2),
+        (131, 36, 0, 2, 2, 1),
     ],
 )
-def test_every_block_gives_the_product(session, kernel, rows, columns, K, k_slice, slice_shift, column_shift, resident):
+def test_every_block_gives_the_product(
+    session, kernel, rows, columns, K, k_slice, slice_shift, column_shift, resident, whole
+):
     if rows == 8:
-        slice_shift = 0  # has too few accumulators to share out among four wavefronts
+        slice_shift = whole = 0  # too few accumulators to share out among four wavefronts
     rng = np.random.default_rng(K)
     M, N = 2 * rows + 5, columns + 23
     a, b = rng.standard_normal((K, M)).astype(np.float32), rng.standard_normal((K, N)).astype(np.float32)
     bias = rng.standard_normal(M).astype(np.float32)
-    plan = GemmPlan(kernel, rows, columns, 4, column_shift, slice_shift, k_slice, resident)
+    plan = GemmPlan(kernel, rows, columns, 4, column_shift, slice_shift, k_slice, resident, whole)
     found = product(session, plan, a, b, bias, ldb=N + 3)
     wanted = a.T.astype(np.float64) @ b + bias[:, None]
     bound = (K + 2) / 2 * EPSILON * (np.abs(a.T.astype(np.float64)) @ np.abs(b) + np.abs(bias)[:, None])

@@ -68,7 +68,7 @@ def _forward(
     bordered = bordered_input(operation, x, shape.pad_h, shape.pad_w, "bordered x")
     k_offsets = offset_table(operation, tap_offsets(shape, bordered), "tap offsets")
     n_offsets = offset_table(operation, pixel_offsets(shape, bordered), "pixel offsets")
-    plan = plan_dense(F, J, T, gather=True)
+    plan = plan_dense(F, J, T, gather=True, groups=shape.groups)
     target = Target(operation, plan, T, y)
     plane = bordered.shape[2] * bordered.shape[3]
     for group in range(shape.groups):
@@ -122,7 +122,7 @@ def _data_gradient(operation: Operation, shape: ConvolutionShape, dy: DeviceArra
     k_offsets = offset_table(operation, (f * height + down) * width + right, "tap offsets")
     n, h, w = np.ogrid[: shape.images, : shape.height, : shape.width]
     n_offsets = offset_table(operation, (n * shape.filters * height + h) * width + w, "pixel offsets")
-    plan = plan_dense(C, shape.images * pixels, K, gather=True)
+    plan = plan_dense(C, shape.images * pixels, K, gather=True, groups=shape.groups)
     target = Target(operation, plan, K, dx)
     for group in range(shape.groups):
         skipped = group * F * height * width * 4
@@ -171,7 +171,7 @@ def _filter_gradient(operation: Operation, shape: ConvolutionShape, x: DeviceArr
         _filter_gradient_channels_last(operation, shape, x, dy, dw)
         return
     gather = F >= _LEAST_ROWS
-    plan = plan_dense(F, T, J, gather=gather)
+    plan = plan_dense(F, T, J, gather=gather, groups=shape.groups)
     target = Target(operation, plan, J, dw)
     if gather:
         bordered = bordered_input(operation, x, shape.pad_h, shape.pad_w, "bordered x")
@@ -203,7 +203,7 @@ def _filter_gradient_channels_last(
     taps = (r * shape.dilation_h * width + s * shape.dilation_w) * channels + c
     k_offsets = offset_table(operation, pixels, "pixel offsets")
     n_offsets = offset_table(operation, taps, "tap offsets")
-    plan = plan_dense(F, T, J, gather=True)
+    plan = plan_dense(F, T, J, gather=True, groups=shape.groups)
     # Columns come as (r, s, c). A single result is stored as (c, r, s), partial ones lie as they come to be added.
     partial = plan.partial_results(J)
     target = Target(operation, plan, J, dw)

@@ -120,10 +120,11 @@ def winograd(
     # A slice of K is one of the 16 points, so the "partial results" are their products.
     gemm = {"b": v, "c": m, "bias": None, "M": F, "N": tiles, "K": _POINTS * C, "lda": F, "ldb": tiles}
     gemm |= {"c_row_stride": tiles, "c_column_stride": 1, "c_image_stride": 0, "pixels": tiles}
-    gemm |= {"k_slice": C, "c_slice_stride": F * tiles, "waves": _WAVES, "column_shift": 0, "slice_shift": 0}
+    gemm |= {"k_slice": C, "c_slice_stride": F * tiles, "waves": _WAVES, "slice_shift": 0}
+    gemm |= {"whole_rows": 0, "whole_slice": C, "partial": m}
     down = -(-F // rows)
-    if down < _WAVES:
-        gemm["column_shift"] = 2 if down == 1 else 1
+    column_shift = 0 if down >= _WAVES else 2 if down == 1 else 1
+    gemm |= {"column_shift": column_shift, "split_rows": -(-down // (_WAVES >> column_shift))}
     grid = {"tiles": tiles, "tiles_down": e.tiles_down, "tiles_across": e.tiles_across}
     for group in range(shape.groups):
         operation.launch(

@@ -95,7 +95,7 @@ func launchScalar(b *builder, x, y, z buffer, m, n, k int) {
 	const waves = 4
 	b.launch("kernels/gemm_scalar.hsaco", "gemm_scalar_32x64",
 		[]uint32{uint32(ceil(n, 64) * 64 * waves), uint32(ceil(ceil(m, 32), waves)), 1}, []uint32{64 * waves, 1, 1},
-		x, y, z, uint64(0), m, n, k, m, n, n, 1, 0, n, k, 0, waves, 0, 0)
+		x, y, z, uint64(0), m, n, k, m, n, n, 1, 0, n, k, 0, waves, 0, 0, 0, ceil(ceil(m, 32), waves), k, z)
 }
 
 func gemmScalar(n int) func(b *builder) (func() error, error) {
