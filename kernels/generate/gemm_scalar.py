@@ -7,11 +7,13 @@ LDS, no barrier, no vector instruction but multiply-adds in the loop.
 
 Any N and K, M ≥ rows: the last block of rows is moved back so that it ends at M; rows computed twice give the same
 bits. C element (m, n): image i = n div pixels, pixel p = n mod pixels at m·c_row_stride + i·c_image_stride +
-p·c_column_stride. bias (null: none) is added per m. K may be cut in slices of k_slice for work-groups z, whose
-partial results lie c_slice_stride apart; otherwise k_slice ≥ K. A work-group has ``waves`` wavefronts, of which
-2**column_shift lie side by side along n, times 2**slice_shift along K, the rest along m. The hardware deals a
-group's wavefronts to the SIMDs in turn, so waves should be a multiple of 4. Grid: the groups that cover all blocks
-of n, m and slices of K, in x (times 64·waves), y and z.
+p·c_column_stride. bias (null: none) is added per m. A work-group has ``waves`` wavefronts, of which 2**column_shift lie
+side by side along n, times 2**slice_shift along K (adjacent slices; with shift 2 they are added in the LDS), the rest
+along m. The hardware deals a group's wavefronts to the SIMDs in turn, so waves should be a multiple of 4.
+
+K may be cut in slices of k_slice, whose results lie c_slice_stride apart in ``partial``, from the rows of work-groups
+``whole_rows`` on; the rows before get all of K, in slices of ``whole_slice`` where those of a group are added. Grid: x
+(times 64·waves) the groups along n; y ``whole_rows`` and ``split_rows`` times the groups of slices.
 
 The gather variant takes B through two tables of byte offsets, which makes it an implicit-GEMM convolution: on a
 copy of X with a border of zeros, the im2col element (tap, pixel) lies at the sum of an offset of the tap and one of
