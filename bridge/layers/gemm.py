@@ -184,11 +184,9 @@ class Target:
 
     def finish_exchanged(self, *, rows: int, outer: int, inner: int) -> None:
         """Add the step that sums partial results, rows × outer × inner, into rows × inner × outer, if there are any."""
-        for first, count in [(f, m - f) for _, f, m, _ in self._parts] or [(0, rows)] * (self._slices > 1):
-            at = first * inner * outer * self._array.dtype.itemsize
-            args: dict[str, Any] = {"x": self._written.address + at, "y": self._array.address + at}
-            args |= {"inner": inner, "outer": outer, "slices": self._slices, "stride": self._array.size}
-            self._operation.launch("sum_slices_exchanged", args, rows=count)
+        if self._slices > 1:
+            args = {"x": self._written, "y": self._array, "inner": inner, "outer": outer, "slices": self._slices}
+            self._operation.launch("sum_slices_exchanged", {**args, "stride": self._array.size}, rows=rows)
 
 
 def _ceil_div(a: int, b: int) -> int:

@@ -49,6 +49,21 @@ def test_candidates_are_what_the_kernels_take(kernel, size):
         assert plan.slices(K) == 1 or plan.k_slice % (32 if kernel == "sparse_gemm" else 4) == 0
 
 
+@pytest.mark.parametrize("phase", ["forward", "data_gradient", "filter_gradient"])
+@pytest.mark.parametrize("images", [1, 3])
+def test_dense_phases_with_some_rows_whole_and_the_others_split(phase, images, tmp_path):
+    shape = ConvolutionShape(images, 64, 9, 7, 80, 3, 3, pad_h=1, pad_w=1)
+    case = Case("split", shape, phase, "x", Pattern(density=0.5), Pattern(density=0.5))
+    J = shape.outputs
+    M, N, K = {"forward": (80, J, 576), "data_gradient": (64, J, 720), "filter_gradient": (80, 576, J)}[phase]
+    plan = GemmPlan("gemm_gather", 16, 64, 4, 0, 2, 8, 2, whole=2)
+    assert plan.partial_results(K) > 1
+    with trying({f"gemm_gather {M}x{N}x{K}": dataclasses.asdict(plan)}), looked_up() as problems:
+        record = measure(Store(tmp_path), "r9nano", case)
+    assert f"gemm_gather {M}x{N}x{K}" in problems
+    assert record["verified"]
+
+
 def test_direct_candidates_split_no_finer_than_channel_tiles_and_rows():
     problem = forward_problem(SMALL)
     for plan in [*direct_candidates(problem), plan_direct(problem)]:

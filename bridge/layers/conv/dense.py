@@ -204,17 +204,20 @@ def _filter_gradient_channels_last(
     k_offsets = offset_table(operation, pixels, "pixel offsets")
     n_offsets = offset_table(operation, taps, "tap offsets")
     plan = plan_dense(F, T, J, gather=True, groups=shape.groups)
-    # Columns come as (r, s, c). A single result is stored as (c, r, s), partial ones lie as they come to be added.
-    partial = plan.partial_results(J)
+    # Columns come as (r, s, c). Results are stored as (c, r, s), but partial ones of all rows as they come.
+    exchange = plan.partial_results(J) > 1 and not plan.whole
     target = Target(operation, plan, J, dw)
     for group in range(shape.groups):
         a = gradient_matrix(operation, shape, dy, group, transposed=True)
         b: dict[str, Any] = {"b": bordered.address + group * C * 4, "b_bytes": bordered.nbytes - group * C * 4}
         b |= {"k_offsets": k_offsets, "n_offsets": n_offsets}
         first = group * F * T
-        layout = Layout(T, shape.window, 1, C, first) if partial == 1 else Layout(T, 1, 0, T, first)
+        layout = Layout(T, 1, 0, T, first) if exchange else Layout(T, shape.window, 1, C, first)
         add_dense_gemm(operation, plan, (F, T, J), a, F, b, target, layout)
-    target.finish_exchanged(rows=shape.filters, outer=shape.window, inner=C)
+    if exchange:
+        target.finish_exchanged(rows=shape.filters, outer=shape.window, inner=C)
+    else:
+        target.finish()
 
 
 def _narrow_filter_gradient(
