@@ -53,7 +53,7 @@ def parse_file(path: Path, variables: Mapping[str, str] | None = None) -> Descri
         ConfigurationError: for a file that can't be read, or as `parse_text`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigurationError(f"{path} can't be read: {reason}") from None

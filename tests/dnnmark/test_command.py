@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,19 @@ def test_a_corrupted_kernel_is_named(block, tmp_path):
     assert "sum y[" in wrong[0]["message"]
 
 
+def test_a_corrupted_sparse_kernel_is_named(tmp_path):
+    """What the units' side writes is verified, too: the dense side is right, and the primitive fails."""
+    kernels, out = tmp_path / "kernels", tmp_path / "out.json"
+    shutil.copytree(ROOT / "kernels", kernels, ignore=shutil.ignore_patterns("src", "generate"))
+    corrupt(kernels / "sparse_dense.hsaco")
+    done = spartan(
+        "layer", "fc", "--c", 70, "--h", 1, "--k", 40, "--mode", "functional", "--json", out, kernels=kernels
+    )
+    assert done.returncode == 1
+    assert "results differ from their reference: FcFwd of fc, FcBwdData of fc; fc FcFwd spartan y[" in done.stderr
+    assert [row["verified"] for row in json.loads(out.read_text())] == [False, False, True]
+
+
 def test_a_run_layer_by_layer_goes_on_where_it_was(block, tmp_path):
     out, file = tmp_path / "run", tmp_path / "out.json"
     command = ["dnnmark", block, "--mode", "functional", "--no-spartan", "--resume", out, "--json", file]
@@ -193,6 +207,25 @@ def test_a_run_layer_by_layer_goes_on_where_it_was(block, tmp_path):
     done = spartan(*command, "--seed", 5)
     assert done.returncode == 2
     assert "holds the results of another job; choose another folder or remove it" in done.stderr
+
+
+def test_a_killed_run_goes_on_where_it_was(block, tmp_path):
+    out, file, whole = tmp_path / "run", tmp_path / "out.json", tmp_path / "whole.json"
+    command = ["dnnmark", block, "--mode", "functional", "--no-spartan", "--resume"]
+    line = [sys.executable, "-c", "from bridge.cli import main; main()", *map(str, command), str(out)]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 120
+        while not (out / "rows" / "001.json").exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+    kept = sorted((out / "rows").glob("*.json"))
+    assert 2 <= len(kept) < 8
+    times = [path.stat().st_mtime_ns for path in kept]
+    assert spartan(*command, out, "--json", file).returncode == 0
+    assert [path.stat().st_mtime_ns for path in kept] == times
+    assert spartan(*command, tmp_path / "other", "--json", whole).returncode == 0
+    assert json.loads(file.read_text()) == json.loads(whole.read_text())
 
 
 def test_run_mode_none_prints_shapes_and_runs_nothing(block):

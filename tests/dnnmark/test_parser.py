@@ -264,6 +264,13 @@ def test_a_missing_file_and_a_binary_one(tmp_path: Path):
         parse_file(tmp_path / "binary.dnnmark")
 
 
+def test_a_byte_order_mark_and_line_ends_of_other_systems(tmp_path: Path):
+    path = tmp_path / "windows.dnnmark"
+    path.write_bytes(b"\xef\xbb\xbf[DNNMark]\r\nrun_mode=composed\r\n[Bypass]\r\nn=2\r\n")
+    description = parse_file(path)
+    assert (description.run_mode, description.layers[0].n) == ("composed", 2)
+
+
 TEMPLATE = """[DNNMark]
 run_mode=composed
 [Convolution]
