@@ -94,10 +94,17 @@ def plane_candidates(problem: DirectProblem, compute_units: int = 64) -> list[Pl
         least = len(_blocks(problem, rows))
         # Channels are shared out among the four wavefronts of a work-group.
         most = least * max(1, problem.channels // _WAVES)
-        rounds = -(-least // compute_units)
-        sizes = {min(most, compute_units * each) for each in range(rounds, max(rounds + 2, 5))}
+        fewest = -(-least // compute_units)
+        each_unit = range(fewest, max(fewest + (fewest > 1), _resident(problem, rows)) + 1)
+        sizes = {min(most, compute_units * each) for each in each_unit}
         found += [PlanePlan(rows, size) for size in sorted(sizes | {least})]
     return found
+
+
+def _resident(problem: DirectProblem, rows: int) -> int:
+    """Return how many work-groups a compute unit holds: by vector registers, and by local memory four."""
+    registers = -(-rows * (kernel_width(problem) + 2) // 4) * 4 + 2 * 9 + 10
+    return min(4, 256 // (-(-registers // 4) * 4))
 
 
 def _estimate(problem: DirectProblem, plan: PlanePlan, compute_units: int) -> float:
@@ -111,8 +118,8 @@ def _estimate(problem: DirectProblem, plan: PlanePlan, compute_units: int) -> fl
     heapq.heapify(busy)
     for cost in longest:
         heapq.heapreplace(busy, busy[0] + cost + _GROUP)
-    # Fewer than three wavefronts on a SIMD leave it idle while they wait.
-    waiting = {1: 1.8, 2: 1.17}.get(-(-len(longest) // compute_units), 1.0)
+    # Few wavefronts on a SIMD leave it idle while they wait, less so where a visit has much to multiply.
+    waiting = ({1: 1.8, 2: 1.17} if plan.rows < 7 else {1: 1.3}).get(-(-len(longest) // compute_units), 1.0)
     return max(busy) * waiting
 
 
