@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -168,7 +169,8 @@ def _row(row: Row, width: int) -> str:
     extra = ("–", "–", "–")
     if row.spartan is not None:
         speedup = "–" if row.spartan.speedup is None else f"{row.spartan.speedup:.2f}×"
-        extra = (f"{row.spartan.cycles:,.0f}", speedup, f"{row.spartan.ideal_speedup:.2f}×")
+        ideal = "–" if math.isinf(row.spartan.ideal_speedup) else f"{row.spartan.ideal_speedup:.2f}×"
+        extra = (f"{row.spartan.cycles:,.0f}", speedup, ideal)
     verified = "yes" if row.verified else "NO"
     return _line(
         row.label, row.layer, f"{row.cycles:,.0f}", f"{row.ms:.4f}", f"{row.density:.3f}", verified, extra, width
