@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pydantic
 
 from bridge.errors import ConfigurationError
+from bridge.worth.sides import SIDES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -73,7 +74,7 @@ class Summary:
         adaptive: the same with the faster of that and Spartan in each case, what an adaptive run approaches.
         adaptive_over_dense: the implicit GEMM everywhere over the faster of it and Spartan in each case; no Winograd on
             either side.
-        software: the implicit GEMM over Spartan with conversion by a kernel; None where that is not measured.
+        beside: the implicit GEMM over each side that is not part of every measurement, over the cases that have it.
         energy_nj: of the compaction engines' conversions, in nanojoules.
         ideal, attainable: the same quotient at the bounds.
         useful_density: useful multiply-adds / all.
@@ -90,7 +91,7 @@ class Summary:
     over_fastest: float
     adaptive: float
     adaptive_over_dense: float
-    software: float | None
+    beside: Mapping[str, float]
     energy_nj: float
     ideal: float
     attainable: float
@@ -131,9 +132,7 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None]) -> 
         over_fastest=sum(fastest) / total("spartan", "cycles"),
         adaptive=sum(fastest) / sum(chosen),
         adaptive_over_dense=total("dense", "cycles") / sum(without_winograd),
-        software=(
-            total("dense", "cycles") / total("software", "cycles") if all("software" in r for r in found) else None
-        ),
+        beside={name: _over(found, name) for name in SIDES if any(name in r for r in found) and not SIDES[name].always},
         energy_nj=total("spartan", "energy_nj"),
         ideal=all_macs / useful if useful else math.inf,
         attainable=total("bounds", "dense_cycles") / total("bounds", "sparse_cycles"),
@@ -144,6 +143,12 @@ def summarise(macs: Sequence[int], records: Sequence[dict[str, Any] | None]) -> 
         attainable_share=geometric_mean([r["bounds"]["sparse_cycles"] / net(r, "spartan") for r in found]),
         verified=all(record["verified"] for record in found),
     )
+
+
+def _over(records: Sequence[dict[str, Any]], side: str) -> float:
+    """Return the implicit GEMM's cycles over a side's, of the records that have it."""
+    having = [record for record in records if side in record]
+    return float(sum(r["dense"]["cycles"] for r in having) / sum(r[side]["cycles"] for r in having))
 
 
 def reached_at(densities: Sequence[float], speedups: Sequence[float], wanted: float) -> float | None:

@@ -52,9 +52,13 @@ def where(result: NetworkResult) -> str:
 
 def network_table(results: Iterable[NetworkResult]) -> Table:
     """Return sums over whole networks at each density, beside their bounds."""
+    results = list(results)
+    summaries = [point.summary for result in results for point in result.points if point.summary is not None]
+    beside = [name for name in SIDES if any(name in summary.beside for summary in summaries)]
     columns = (
         "network", "N", "preset", "at", "cases", "speedup", "no tails", "over fastest", "adaptive",
-        "adaptive over fastest", "software", "ideal", "attainable", "useful density", "% peak", "% of bound",
+        "adaptive over fastest", *(SIDES[name].heading for name in beside),
+        "ideal", "attainable", "useful density", "% peak", "% of bound",
         "bound by", "busy", "conversion µJ", "right",
     )  # fmt: skip
     table = Table("Whole networks", columns)
@@ -71,7 +75,8 @@ def network_table(results: Iterable[NetworkResult]) -> Table:
                     f"{summary.measured}/{summary.cases}{share}", decimal(summary.speedup),
                     decimal(summary.speedup_without_tails), decimal(summary.over_fastest),
                     decimal(summary.adaptive_over_dense), decimal(summary.adaptive),
-                    "–" if summary.software is None else decimal(summary.software), decimal(summary.ideal),
+                    *(decimal(summary.beside[name]) if name in summary.beside else "–" for name in beside),
+                    decimal(summary.ideal),
                     decimal(summary.attainable), f"{summary.useful_density:.3f}", f"{100 * summary.peak_share:.0f}",
                     f"{100 * summary.attainable_share:.0f}",
                     ", ".join(f"{resource} {count}" for resource, count in bound_by.most_common()),
@@ -82,9 +87,10 @@ def network_table(results: Iterable[NetworkResult]) -> Table:
     table.notes.append(
         "Sums of cycles over all convolutions and phases. Speedup: the implicit GEMM over Spartan, everywhere; over "
         "fastest: the faster of it and Winograd in each case over Spartan; adaptive: the implicit GEMM over the faster "
-        "of it and Spartan in each case; adaptive over fastest: with Winograd on either side; software: the implicit "
-        "GEMM over Spartan with conversion by a kernel. % peak and % of bound: geometric means over the cases, launch "
-        "tails left out; busy: of the compute units with Spartan, in percent; conversion: energy of the engines."
+        "of it and Spartan in each case; adaptive over fastest: with Winograd on either side; other sides: the "
+        "implicit GEMM over them, over the cases that have them. % peak and % of bound: geometric means over the "
+        "cases, launch tails left out; busy: of the compute units with Spartan, in percent; conversion: "
+        "energy of the engines."
     )
     return table
 

@@ -35,7 +35,8 @@ def _versions() -> str:
     files += [path for path in [TABLE] if path.exists()]
     units = Path(spartan_units.__file__).parent
     files += sorted(path for path in units.rglob("*") if path.suffix in (".py", ".toml"))
-    files += [Path(bridge.__file__).parent / "data" / "synthetic.py"]
+    root = Path(bridge.__file__).parent
+    files += [root / "data" / "synthetic.py", root / "schedule.py", root / "tensors.py"]
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -109,9 +109,10 @@ def test_a_summary_sums_cycles():
             "bounds": {"dense_cycles": 2.0, "sparse_cycles": 1.0},
         }  # fmt: skip
 
-    summary = summarise([100, 300, 100], [record(1100, 600, 400), record(2100, 1100, 1200), None])
+    first = record(1100, 600, 400) | {"software": {"cycles": 900}}  # a side that not every case has
+    summary = summarise([100, 300, 100], [first, record(2100, 1100, 1200), None])
     assert dataclasses.astuple(summary)[:9] == (
-        3, 2, 0.8, 3200 / 1700, 2.0, 1500 / 1700, 1500 / 1300, 3200 / 1700, None,
+        3, 2, 0.8, 3200 / 1700, 2.0, 1500 / 1700, 1500 / 1300, 3200 / 1700, {"software": 1100 / 900},
     )  # fmt: skip
     assert summary.energy_nj == 5.0
     assert (summary.ideal, summary.attainable, summary.useful_density) == (2.0, 2.0, 0.5)
