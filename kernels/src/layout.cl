@@ -205,3 +205,24 @@ void sum_plane_slices(__global const float4 *restrict x, __global float *restric
   uint outputs = min(rows, out_height - is.z) * out_width;
   for (uint i = a; i < outputs; i += 16u) out[i] = sums[i + (i * reciprocal >> 16) * (pitch - out_width) + shift];
 }
+
+/* The same for few blocks with many partial results: a work-item makes one output, so that there are enough of them. Four filters
+   and 16 columns of a wavefront share lines on either side. Grid (1024, ceil(rows · out_width / 16), blocks). */
+__kernel __attribute__((reqd_work_group_size(256, 1, 1)))
+void sum_plane_slices_wide(__global const float *restrict x, __global float *restrict y, __global const float *restrict bias,
+                           __global const uint4 *restrict blocks, uint quads, uint rows, uint pitch, uint shift,
+                           uint out_height, uint out_width, uint all_filters, uint end, uint reciprocal) {
+  uint l = get_local_id(0), lane = get_group_id(0) * 16u + (l >> 4), i = get_group_id(1) * 16u + (l & 15u);
+  uint4 is = blocks[get_group_id(2)];
+  uint filter = (is.w & 0xffffu) + lane, p = i * reciprocal >> 16, at = i + p * (pitch - out_width) + shift;
+  if (filter >= end || i >= rows * out_width || is.z + p >= out_height) return;
+  __global const float *from = x + ((is.x * quads + (at >> 2)) * 64u + lane) * 4u + (at & 3u);
+  uint step = quads * 256u, n = is.y;
+  float sum = bias ? bias[filter] : 0.0f, v[8];
+  for (; n >= 8u; n -= 8u, from += 8u * step) {
+    for (uint j = 0; j < 8u; j++) v[j] = from[j * step];
+    for (uint j = 0; j < 8u; j++) sum += v[j];
+  }
+  for (; n != 0u; n--, from += step) sum += *from;
+  y[(((is.w >> 16) * all_filters + filter) * out_height + is.z) * out_width + i] = sum;
+}

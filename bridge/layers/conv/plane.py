@@ -29,6 +29,9 @@ _LDS_BYTES = 16384
 """Dynamic LDS of a work-group: 16 accumulators of four wavefronts."""
 
 _WAVES = 4
+_FEW_BLOCKS = 16
+"""Blocks from which the sum of partial results has a work-group for each of 64 compute units, with 16 filters each."""
+
 _VISIT = 0.35
 """What a visit of an image row costs beside its multiply-adds, in rows of multiply-adds."""
 
@@ -268,7 +271,8 @@ def add_plane(
         args |= {"quads": quads, "rows": plan.rows, "pitch": pitch, "shift": 2 - problem.pad_w}
         args |= {"out_height": problem.out_height, "out_width": problem.out_width, "all_filters": filters}
         args |= {"end": problem.filters, "reciprocal": -(-65536 // problem.out_width)}
-        operation.launch("sum_plane_slices", args, blocks_of_filters=len(work.blocks))
+        name = "sum_plane_slices" if len(work.blocks) >= _FEW_BLOCKS else "sum_plane_slices_wide"
+        operation.launch(name, args, blocks_of_filters=len(work.blocks))
 
 
 def _schedule(
