@@ -90,7 +90,7 @@ def claims(
     figures = [] if plot is None else _plots(console, plot, results)
     if json is not None:
         json.write_text(json_module.dumps(_plain(results), indent=1) + "\n", encoding="utf-8")
-    for path in markdown:
+    for path in markdown if found else ():  # a page is not emptied where nothing is stored
         _write_page(path, results, figures)
     if failed:
         for progress in failed:

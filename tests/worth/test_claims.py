@@ -175,12 +175,16 @@ def spartan_claims(*arguments):
 
 def test_the_command_prints_what_is_stored_and_measures_nothing(tmp_path):
     out = tmp_path / "claims.json"
-    ended = spartan_claims("--network", "alexnet", "--stored", "--store", str(tmp_path / "none"), "--json", str(out))
+    page = tmp_path / "page.md"
+    page.write_text("as it was")
+    arguments = ("--network", "alexnet", "--stored", "--store", str(tmp_path / "none"))
+    ended = spartan_claims(*arguments, "--json", str(out), "--markdown", str(page))
     assert ended.returncode == 0, ended.stderr
     assert "nothing is stored for these" in ended.stdout
     (result,) = json.loads(out.read_text())["results"]
     assert (result["network"], result["points"]["timeloop_alexnet"]["summary"]) == ("alexnet", None)
     assert not (tmp_path / "none").exists()
+    assert page.read_text() == "as it was"
 
 
 @pytest.mark.parametrize(
