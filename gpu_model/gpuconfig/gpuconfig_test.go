@@ -156,3 +156,28 @@ func TestLoad(t *testing.T) {
 		}
 	}
 }
+
+// TestListedParametersAreRefused checks that a parameter without effect can't be set to another value, and can to its own.
+func TestListedParametersAreRefused(t *testing.T) {
+	s := preset(t, "r9nano")
+	n := 0
+	for _, p := range s.List() {
+		if !gpuconfig.Listed(p.Key) {
+			continue
+		}
+		n++
+		before := s
+		if err := s.Set(p.Key, p.Value); err != nil {
+			t.Errorf("%s to its own value: %v", p.Key, err)
+		}
+		if err := s.Set(p.Key, p.Value+"1"); err == nil || !strings.Contains(err.Error(), p.Key) || !strings.Contains(err.Error(), "no effect") {
+			t.Errorf("%s = %s1: expected a refusal that names it, got %v", p.Key, p.Value, err)
+		}
+		if s != before {
+			t.Errorf("%s: expected the spec unchanged by a refusal", p.Key)
+		}
+	}
+	if n == 0 {
+		t.Error("expected listed parameters")
+	}
+}

@@ -24,7 +24,7 @@ func (s Spec) List() []Parameter {
 	s.each(func(key string, v reflect.Value, f reflect.StructField) {
 		p := Parameter{Key: key, Unit: f.Tag.Get("unit"), Source: f.Tag.Get("source"), Description: f.Tag.Get("doc")}
 		if Listed(key) {
-			p.Description += " (listed, not modelled on its own: a change has no effect)"
+			p.Description += " (listed, not modelled on its own: a change is refused)"
 		}
 		switch v.Kind() {
 		case reflect.String:
@@ -75,6 +75,7 @@ func (s *Spec) Set(key, value string) error {
 		return fmt.Errorf("GPU parameter %s must be %s, got %q", key, want, value)
 	}
 	digits := strings.ReplaceAll(value, "_", "")
+	before := found.Interface()
 	switch found.Kind() {
 	case reflect.String:
 		if unquoted, err := strconv.Unquote(value); err == nil {
@@ -99,6 +100,11 @@ func (s *Spec) Set(key, value string) error {
 			return fail("a whole number")
 		}
 		found.SetInt(x)
+	}
+	if after := found.Interface(); Listed(key) && after != before {
+		found.Set(reflect.ValueOf(before))
+		return fmt.Errorf("GPU parameter %s = %v is refused: it is %v in the GPU that is modelled, and another value would have no effect on the model; leave it out", key,
+			after, before)
 	}
 	return nil
 }

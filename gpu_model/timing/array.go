@@ -27,9 +27,10 @@ type miss struct {
 type arrayHead struct {
 	next   uint64 // earliest event of a compute unit
 	inNext uint64 // earliest translation or arrival in the in-boxes
-	steps  int    // steps of compute units in the latest window
+	steps  int32  // steps of compute units in the latest window
 	has    outbox
-	_      [39]byte
+	_      [35]byte
+	marks  workMarks // cycles in which it sends something to the L2
 }
 
 // outbox tells which of a shader array's out-boxes have something in them, between windows.
@@ -255,6 +256,7 @@ func (a *shaderArray) send(at uint64, line, mask uint64, id int32, kind accessKi
 	if a.toL2 != nil {
 		at = a.toL2[a.linkOf(port)].pass(at, requestBytes(&a.spec.Link, kind, mask))
 	}
+	a.marks.note(a.clock, at-1)
 	a.post(a.gpu.bankOf(line), request{at: at, line: line, mask: mask, id: id, kind: kind, from: port})
 }
 
@@ -387,7 +389,7 @@ func (a *shaderArray) translate(t *tlb, port int32, at, page uint64, tx int32) u
 		}
 		t.counters.Miss++
 		t.missing++
-		a.pages = append(a.pages, pageRequest{at: at + a.lat.tlbToShared, page: page, array: int32(a.index), port: port, entry: i})
+		a.pages = append(a.pages, pageRequest{at: at + a.lat.tlbToShared + lag(port), page: page, array: int32(a.index), port: port, entry: i})
 	}
 	x := &a.transactions.all[tx]
 	x.enter = at
@@ -405,32 +407,85 @@ func (a *shaderArray) translate(t *tlb, port int32, at, page uint64, tx int32) u
 func (a *shaderArray) takePage(r pageReply) {
 	t := a.tlbOf(r.port)
 	e := &t.entries[r.entry]
+	r.at -= lag(r.port)
 	e.ready = r.at
 	t.missing--
-	first := e.wait
+	// Those that are looked up in the cycle in which the page comes find it, and pass those that wait for it, which are answered from the next
+	// cycle on. Those that are looked up later find it too.
+	early, earlyEnd, first, last := int32(-1), int32(-1), int32(-1), int32(-1)
+	for i := e.wait; i >= 0; {
+		tx := &a.transactions.all[i]
+		next := tx.next
+		tx.next = -1
+		head, end := &first, &last
+		if tx.enter+1 == r.at {
+			head, end = &early, &earlyEnd
+		}
+		if *end < 0 {
+			*head = i
+		} else {
+			a.transactions.all[*end].next = i
+		}
+		*end = i
+		i = next
+	}
 	e.wait = -1
+	for i := early; i >= 0; {
+		tx := &a.transactions.all[i]
+		next := tx.next
+		tx.next = -1
+		t.counters.MSHRHit--
+		t.counters.Hit++
+		t.counters.Completed++
+		a.translated(r.port, i, tx.enter)
+		i = next
+	}
 	at, n := r.at, 0
 	for i := first; i >= 0; {
 		tx := &a.transactions.all[i]
 		next := tx.next
 		tx.next = -1
 		t.counters.Completed++
-		t.counters.LatencySum += r.at - tx.enter
+		if tx.enter >= r.at {
+			t.counters.MSHRHit--
+			t.counters.Hit++
+		} else {
+			t.counters.LatencySum += r.at - tx.enter
+		}
+		if tx.enter > at {
+			at, n = tx.enter, 0
+		}
 		if n++; n > a.perCycle(r.port) {
 			at, n = at+1, 1
 		}
-		switch r.port {
-		case portL1S:
-			a.arriveL1S(i, at)
-		case portL1I:
-			a.missL1I(i, at)
-		default:
-			a.units[r.port].enterL1V(i, at)
-		}
+		a.translated(r.port, i, at)
 		i = next
 	}
 	if r.port < portL1S {
 		a.units[r.port].releaseTLB(r.at + 1)
+	}
+}
+
+// lag is how many cycles later than the path times of its port tell a translation is asked for and comes back.
+func lag(port int32) uint64 {
+	switch port {
+	case portL1S:
+		return 1
+	case portL1I:
+		return 3
+	}
+	return 0
+}
+
+// translated lets a transaction go on whose translation is there at cycle at.
+func (a *shaderArray) translated(port, tx int32, at uint64) {
+	switch port {
+	case portL1S:
+		a.arriveL1S(tx, at+a.lat.tlbToL1S)
+	case portL1I:
+		a.missL1I(tx, at)
+	default:
+		a.units[port].enterL1V(tx, at+a.lat.tlbToL1V)
 	}
 }
 

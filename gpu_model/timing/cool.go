@@ -20,6 +20,7 @@ func (a *shaderArray) cool() {
 	a.transactions.all, a.transactions.free = a.transactions.all[:0], a.transactions.free[:0]
 	a.misses, a.freeMisses = a.misses[:0], a.freeMisses[:0]
 	a.mailbox.clear()
+	a.marks = workMarks{}
 	a.pages, a.deferred, a.finished = a.pages[:0], a.deferred[:0], a.finished[:0]
 	a.pageReplies, a.arrivals = a.pageReplies[:0], a.arrivals[:0]
 	a.fault, a.profile, a.has = nil, nil, 0

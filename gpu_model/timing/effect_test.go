@@ -51,7 +51,7 @@ var effects = []struct{ key, value, name, scene string }{
 	{"l2.banks", "4", "rd4_512KB_128wg", ""},
 	{"l2.bank_bytes", "2048", "gchase_255KB_s320_h1632", ""},
 	{"l2.ways", "1", "gchase_255KB_s320_h1632", "l2.bank_bytes=2048"},
-	{"l2.interleave_bytes", "4096", "rd4_512KB_128wg", ""},
+	{"l2.interleave_bytes", "4096", "transpose_naive_256x256", ""},
 	{"l2.bank_latency", "20", "gchase_255KB_s320_h1632", ""},
 	{"l2.mshrs_per_bank", "1", "rd4_512KB_128wg", ""},
 	{"l2.requests_per_cycle", "1", "rd4_1024KB_256wg_x2", ""},

@@ -35,6 +35,8 @@ type GPU struct {
 	pools  []emu.Pool // by shader array: state of work-groups, which stays with the host thread that simulates the array
 	turn   int        // compute unit that the dispatcher tries first
 
+	rotation rotation
+
 	bankShift, bankBits uint
 	bankMask            uint64
 }
@@ -48,10 +50,11 @@ func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	g.bankShift = log2(spec.L2.InterleaveBytes / lineBytes)
 	g.bankMask = uint64(spec.L2.Banks - 1)
 	g.bankBits = uint(bits.Len64(g.bankMask))
-	g.mmu = newMMU(&g.spec.L2TLB, g.spec.MMU, g.lat.walk)
+	g.mmu = newMMU(&g.spec.L2TLB, g.spec.MMU, &g.spec.Core, g.lat.walk)
 	timing := newL2Timing(&spec)
 	g.window = timing.hit
 	g.narrow = spec.Link.BytesPerCycleBank != 0
+	g.rotation = newRotation(spec.Core.ShaderArrays, spec.Core.UnitsPerArray, spec.L2.Banks)
 	g.banks = make([]l2Bank, spec.L2.Banks)
 	for i := range g.banks {
 		g.banks[i] = l2Bank{spec: &g.spec.L2, tags: newTags(spec.L2.BankBytes, spec.L2.Ways, 0), timing: timing,
@@ -140,8 +143,10 @@ func (g *GPU) Cool() {
 	}
 	g.sortMail()
 	g.mmu.cool()
+	g.rotation.cool()
 	for i := range g.banks {
 		b := &g.banks[i]
+		b.marks = workMarks{}
 		b.tags.clear()
 		b.dram.cool()
 		b.mshrs, b.out, b.next = b.mshrs[:0], writeBuffer{}, 0

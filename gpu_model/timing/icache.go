@@ -96,8 +96,8 @@ func (a *shaderArray) sharedRoom(t uint64) int {
 // fetch sends a compute unit's request for a line of code to the instruction cache, where it arrives at cycle t if nothing holds it up.
 func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave, gen uint32) {
 	r := &a.l1iOrder
-	if r.empty() {
-		// What admitFetches and drainFetch come to for a hit while no other fetch is under way.
+	if r.empty() && a.roomAt[(a.taken-1)%uint64(len(a.roomAt))] <= t {
+		// What admitFetches and drainFetch come to for a hit while no other fetch waits.
 		if e := a.l1i.find(line); e != nil && e.ready <= t {
 			room, at := a.fetchRoom(t)
 			c := &a.countL1I

@@ -25,6 +25,7 @@ type bankHead struct {
 	replied uint64 // earliest reply of the latest window, never if none
 	served  int    // requests of the latest window
 	_       [40]byte
+	marks   workMarks // cycles in which it answers
 }
 
 // l2Bank is one bank of the L2 with its memory controller. Requests go through its directory in the order of their arrival; one that
@@ -54,6 +55,7 @@ type l2Bank struct {
 	answered set // mailboxes that it answered in the latest window
 	arrived  []arrival
 	order    timeOrder
+	keys     []uint64
 
 	_ [200]byte // whole cache lines of the host's, and one between banks, which different threads write
 }

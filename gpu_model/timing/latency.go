@@ -15,9 +15,11 @@ type latencies struct {
 	vectorMemory     uint64 // issue to next issue, FLAT: its lines are known
 	fetchToIssue     uint64 // instruction bytes from L1I to the first issue from them
 	dispatchToFetch  uint64 // work-group at the compute unit to the first fetch request
-	vectorToL1       uint64 // lines known to the first transaction's arrival at L1V (TLB hit)
+	vectorToTLB      uint64 // lines known to the look-up of the first one's page
+	tlbToL1V         uint64 // translation to the arrival at L1V
 	l1ToVector       uint64 // L1V's answer to the completion in the wavefront's counter
-	scalarToL1       uint64
+	scalarToL1       uint64 // to the L1S's TLB
+	tlbToL1S         uint64
 	l1ToScalar       uint64
 	l1vHit           uint64
 	l1vFill          uint64 // L1V's answer to a miss to the end of the line's lock
@@ -45,19 +47,24 @@ func newLatencies(s *gpuconfig.Spec) latencies {
 		scalar: 3, scalarMemory: 2, branch: 3, special: 1,
 		lds: uint64(c.LDSCycles) + 1, ldsNext: uint64(c.LDSCycles) + 2,
 		vectorMemory: uint64(v.InstructionStages) + 2, fetchToIssue: 5, dispatchToFetch: 1,
-		vectorToL1: uint64(v.TransactionStages+s.L1VTLB.Latency) + 3, l1ToVector: 10,
-		scalarToL1: uint64(s.L1STLB.Latency) + 3, l1ToScalar: 11,
+		vectorToTLB: uint64(v.TransactionStages+s.L1VTLB.Latency) + 3, tlbToL1V: 5, l1ToVector: 5,
+		scalarToL1: uint64(s.L1STLB.Latency) + 3, tlbToL1S: 6, l1ToScalar: 5,
 		l1vHit:  uint64(s.L1V.BankLatency+s.L1V.DirectoryLatency) + 3,
 		l1vFill: uint64(s.L1V.BankLatency) - min(2, uint64(s.L1V.BankLatency)),
 		l1vToL2: uint64(s.L1V.DirectoryLatency) + 1, l2ToL1V: 2,
 		l1sHit:  uint64(s.L1S.BankLatency+s.L1S.DirectoryLatency) + 4,
 		l1sToL2: 2, l2ToL1S: 2,
 		l1iHit:   uint64(s.L1I.BankLatency+s.L1I.DirectoryLatency) + 4,
-		l1iToTLB: 3, tlbToL2: uint64(s.L1ITLB.Latency), l2ToL1I: 6,
+		l1iToTLB: 3, tlbToL2: uint64(s.L1ITLB.Latency) + 4, l2ToL1I: 2,
 		tlbToShared:    4,
 		walk:           590 + uint64(s.MMU.WalkCycles), // gchase_page_*: 690 with walks of 100 cycles
 		barrierRelease: 0, dispatch: 2, completion: 2,
 	}
+}
+
+// pageLead is the least time from what a compute unit does to its request's arrival at the L2 TLB.
+func (l *latencies) pageLead() uint64 {
+	return min(l.l1iToTLB+lag(portL1I), l.scalarToL1+lag(portL1S), l.vectorToTLB) + l.tlbToShared
 }
 
 func newL2Timing(s *gpuconfig.Spec) l2Timing {

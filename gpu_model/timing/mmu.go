@@ -2,6 +2,7 @@ package timing
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
 )
@@ -42,10 +43,14 @@ type mmu struct {
 	tlb      sharedTLB
 	counters TLBCounters
 
-	arrived []pageRequest // in order of arrival; those before first have been taken
-	first   int
-	lanes   pipeline
-	buffer  []pageRequest // waits for its look-up, at most tlbBuffer
+	arrived    []pageRequest // in order of arrival; those before first have been taken
+	first      int
+	ordered    int   // those before are in the order in which the connection to the L1 TLBs brings them
+	connection ticks // cycles in which it works
+	ports      int   // that it has for each shader array: its compute units' TLBs, then those of L1S and L1I
+	portCount  int   // in all; the first is the L2 TLB's
+	lanes      pipeline
+	buffer     []pageRequest // waits for its look-up, at most tlbBuffer
 
 	mshrs      []pageWalk // ring, in the order of the walks
 	oldest, n  int        // its oldest one, and how many are in use
@@ -98,17 +103,18 @@ func (m *mmu) cool() {
 	}
 	clear(m.walkers)
 	m.tlb.stamp, m.counters, m.lastWalk, m.nextWalker, m.now = 0, TLBCounters{}, 0, 0, 0
+	m.connection = ticks{}
 }
 
-func newMMU(spec *gpuconfig.TLB, m gpuconfig.MMU, walk uint64) mmu {
+func newMMU(spec *gpuconfig.TLB, m gpuconfig.MMU, core *gpuconfig.Core, walk uint64) mmu {
 	return mmu{tlb: sharedTLB{sets: make([][]tlbEntry, spec.Sets), ways: spec.Ways}, lanes: newPipeline(spec.RequestsPerCycle, spec.Latency),
-		mshrs: make([]pageWalk, spec.MSHRs), walkers: make([]uint64, m.InFlight), walkCycles: uint64(m.WalkCycles) + 1, walk: walk, next: never}
+		ports: core.UnitsPerArray + 2, portCount: 1 + core.ShaderArrays*(core.UnitsPerArray+2), mshrs: make([]pageWalk, spec.MSHRs), walkers: make([]uint64, m.InFlight), walkCycles: uint64(m.WalkCycles) + 1, walk: walk, next: never}
 }
 
 // add hands over a request that has arrived, the others of its time or before being there already.
 func (m *mmu) add(r pageRequest) {
 	if m.first == len(m.arrived) {
-		m.arrived, m.first = m.arrived[:0], 0
+		m.arrived, m.first, m.ordered = m.arrived[:0], 0, 0
 	}
 	m.arrived = append(m.arrived, r)
 	m.next = min(m.next, max(r.at, m.now))
@@ -124,7 +130,7 @@ func (m *mmu) run(to uint64) {
 
 // abandon forgets the requests that are under way.
 func (m *mmu) abandon() {
-	m.arrived, m.first, m.buffer, m.answers = m.arrived[:0], 0, m.buffer[:0], m.answers[:0]
+	m.arrived, m.first, m.ordered, m.buffer, m.answers = m.arrived[:0], 0, 0, m.buffer[:0], m.answers[:0]
 	m.replies = m.replies[:0]
 	for i := range m.mshrs {
 		m.mshrs[i].waiters = m.mshrs[i].waiters[:0]
@@ -166,6 +172,9 @@ func (m *mmu) step(t uint64) uint64 {
 		moved = true
 	}
 	moved = m.lanes.advance() || moved
+	if m.ordered < len(m.arrived) && m.arrived[m.ordered].at <= t {
+		m.connect(t)
+	}
 	for m.first < len(m.arrived) && m.arrived[m.first].at <= t && m.enter(m.arrived[m.first]) {
 		m.first++
 		moved = true
@@ -183,8 +192,38 @@ func (m *mmu) step(t uint64) uint64 {
 	return next
 }
 
+// connect puts the requests that arrive in cycle t into the order in which the connection brings them: it empties its ports in turn, beginning with
+// another one in every cycle in which it works, those after a cycle in which it has moved something included (source: occ_lds65536, whose shader
+// arrays get their pages in that order).
+func (m *mmu) connect(t uint64) {
+	m.connection.count(t - 1) // it brings them in the cycle before
+	m.connection.markFrom(t-1, t-1, 2)
+	first := m.ordered
+	for m.ordered < len(m.arrived) && m.arrived[m.ordered].at <= t {
+		m.ordered++
+	}
+	begin := int(m.connection.n % uint64(m.portCount))
+	rank := func(r *pageRequest) int {
+		port := 1 + int(r.array)*m.ports
+		switch r.port {
+		case portL1S:
+			port += m.ports - 2
+		case portL1I:
+			port += m.ports - 1
+		default:
+			port += int(r.port)
+		}
+		if port -= begin; port < 0 {
+			port += m.portCount
+		}
+		return port
+	}
+	slices.SortStableFunc(m.arrived[first:m.ordered], func(a, b pageRequest) int { return rank(&a) - rank(&b) })
+}
+
 // reply answers a request at cycle t.
 func (m *mmu) reply(r *pageRequest, t uint64) {
+	m.connection.markFrom(t, t, 2)
 	at := t - 1 // what the stages before the look-up take is in the path times
 	m.replies = append(m.replies, arrayReply{pageReply{at: at, port: r.port, entry: r.entry}, r.array})
 }

@@ -9,7 +9,7 @@ import (
 // pages runs requests for one page each, given their arrivals, through an L2 TLB with so many MSHRs, and returns the order in which the pages come
 // and when they do.
 func pages(mshrs int, arrivals []uint64) (order []int, at []uint64) {
-	m := newMMU(&gpuconfig.TLB{Sets: 64, Ways: 64, MSHRs: mshrs, RequestsPerCycle: 1024, Latency: 4}, gpuconfig.MMU{WalkCycles: 100, InFlight: 16}, 690)
+	m := newMMU(&gpuconfig.TLB{Sets: 64, Ways: 64, MSHRs: mshrs, RequestsPerCycle: 1024, Latency: 4}, gpuconfig.MMU{WalkCycles: 100, InFlight: 16}, &gpuconfig.Core{ShaderArrays: 16, UnitsPerArray: 4}, 690)
 	for i, t := range arrivals {
 		m.add(pageRequest{at: t, page: uint64(i)})
 	}

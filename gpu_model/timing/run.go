@@ -102,6 +102,8 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		if err := r.d.runAhead(to); err != nil {
 			return err
 		}
+		// What a compute unit does in the window reaches the L2 TLB no sooner. So what that answers reaches the L2 in its own window.
+		g.translate(r, min(to, from+g.lat.pageLead()))
 		w.arrays(from, to)
 		told := g.told
 		if told&hasFault != 0 {
@@ -116,7 +118,7 @@ func (g *GPU) simulate(ctx context.Context, r *run, w *workers) error {
 		if err := r.d.run(to); err != nil {
 			return err
 		}
-		g.translate(r, to)
+		g.collectPages(r)
 		w.banks(to)
 		if err := g.runUnits(r, to); err != nil {
 			return err
@@ -219,8 +221,8 @@ func (g *GPU) collectFinished(r *run) {
 	}
 }
 
-// translate carries out the page requests that reach the L2 TLB before to.
-func (g *GPU) translate(r *run, to uint64) {
+// collectPages takes the page requests of the window.
+func (g *GPU) collectPages(r *run) {
 	for _, a := range g.arrays {
 		if g.told&hasPages == 0 {
 			break
@@ -231,6 +233,10 @@ func (g *GPU) translate(r *run, to uint64) {
 			a.has &^= hasPages
 		}
 	}
+}
+
+// translate carries out the page requests that reach the L2 TLB before to.
+func (g *GPU) translate(r *run, to uint64) {
 	if len(r.pages) != 0 {
 		r.order.reset()
 		for i := range r.pages {
@@ -256,9 +262,9 @@ func (g *GPU) translate(r *run, to uint64) {
 	g.mmu.replies = g.mmu.replies[:0]
 }
 
-// crowdedBacklog is how far a bank's directory is behind when its queues are full: they hold 64 requests, which take some eight cycles each
+// crowdedBacklog is how far a bank's directory is behind when its queues are full: they hold 64 requests, which take some four cycles each
 // when most wait for the lines of those before (source: transpose_naive_256x256).
-const crowdedBacklog = 64 * 8
+const crowdedBacklog = 64 * 4
 
 // runBank carries out the requests that reach a bank before to.
 func (g *GPU) runBank(index int, to uint64) {
@@ -288,7 +294,11 @@ func (g *GPU) runBank(index int, to uint64) {
 	}
 	b.replied = never
 	units := g.run.options.Units
-	for _, i := range b.order.sorted() {
+	order := b.order.sorted()
+	if !crowded {
+		b.keys = g.inTurn(order, list, b.keys)
+	}
+	for _, i := range order {
 		x := &list[i]
 		if g.narrow && x.from != &g.engine {
 			x.at = b.inLink.pass(x.at, requestBytes(&g.spec.Link, x.kind, x.mask))
@@ -308,6 +318,7 @@ func (g *GPU) runBank(index int, to uint64) {
 		}
 		b.bytes += lineBytes
 		b.replied = min(b.replied, at)
+		b.marks.note(to, at)
 		x.from.answer(index, reply{at: at, id: x.id, kind: x.kind})
 		b.answered.add(x.from.index)
 	}

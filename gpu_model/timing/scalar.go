@@ -43,7 +43,7 @@ func (u *computeUnit) scalarMemory(t, start uint64, slot int, w *wave, op *emu.O
 			mask: 0xF, last: line == last}
 		a.l1sOrder.push(tx)
 		if ready := a.translate(&a.l1sTLB, portL1S, at, line>>(pageShift-lineShift), tx); ready != never {
-			a.arriveL1S(tx, ready)
+			a.arriveL1S(tx, ready+a.lat.tlbToL1S)
 		}
 	}
 	a.drainScalar()

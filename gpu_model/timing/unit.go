@@ -149,8 +149,7 @@ func (u *computeUnit) wake(slot int, at uint64) {
 	}
 	w := &u.waves[slot&63]
 	w.at, w.state = at, waitNone
-	u.wheel.add(now, at, 1<<slot)
-	if at < u.next {
+	if at = u.wheel.add(now, at, 1<<slot); at < u.next {
 		u.next = at
 	}
 }
@@ -161,8 +160,7 @@ func (u *computeUnit) wakeFetch(slot int, at uint64) {
 	if at < now {
 		at = now
 	}
-	u.fetch.add(now, at, 1<<slot)
-	if at < u.next {
+	if at = u.fetch.add(now, at, 1<<slot); at < u.next {
 		u.next = at
 	}
 }

@@ -49,7 +49,7 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) uint
 		kind = atomicLine
 	}
 	if len(c.lines) == 0 { // no lane takes part in memory behind the LDS
-		w.vm.completeEmpty(max(leave+u.lat.vectorToL1, u.pipeFree) + u.lat.l1ToVector)
+		w.vm.completeEmpty(max(leave+u.lat.vectorToTLB, u.pipeFree) + u.lat.tlbToL1V + u.lat.l1ToVector)
 		return leave
 	}
 	for i := range c.lines {
@@ -97,7 +97,7 @@ func (u *computeUnit) admitVector() {
 		}
 		u.linesLeft = leave
 		u.linesIn += n
-		at := max(leave+u.lat.vectorToL1, u.pipeFree)
+		at := max(leave+u.lat.vectorToTLB, u.pipeFree)
 		w, slot, gen := &u.waves[first.slot&63], int(first.slot), first.gen
 		for range n {
 			tx := ring[r.admitted&mask]
@@ -127,7 +127,7 @@ func (u *computeUnit) lookupTLB(tx int32, t uint64) bool {
 	a := u.array
 	ready := a.translate(&u.tlb, int32(u.index), t, a.transactions.all[tx].line>>(pageShift-lineShift), tx)
 	if ready < never {
-		u.enterL1V(tx, ready)
+		u.enterL1V(tx, ready+u.lat.tlbToL1V)
 	}
 	return ready != blocked
 }

@@ -13,14 +13,15 @@ type wheel struct {
 	bucket   [wheelSpan]uint64
 }
 
-// add schedules the slots of mask at cycle at, seen from cycle now. at must not lie before now.
-func (w *wheel) add(now, at, mask uint64) {
+// add schedules the slots of mask at cycle at, seen from cycle now, and returns the cycle of their bucket. at must not lie before now.
+func (w *wheel) add(now, at, mask uint64) uint64 {
 	if at-now >= wheelSpan {
 		at = now + wheelSpan - 1
 	}
 	i := at % wheelSpan
 	w.bucket[i] |= mask
 	w.occupied |= 1 << i
+	return at
 }
 
 // next returns the first cycle from now on at which something is scheduled, or never.

@@ -278,7 +278,7 @@ func (w *workers) arrays(from, to uint64) {
 	g.told &= hasFault
 	w.each(func(i int) {
 		a := g.arrays[i]
-		w.steps += a.steps
+		w.steps += int(a.steps)
 		g.told |= a.has
 		g.takePosts(&a.mailbox)
 	})
@@ -293,6 +293,7 @@ func (w *workers) banks(to uint64) {
 	if g.run.options.Units != nil {
 		g.takePosts(&g.engine)
 	}
+	g.rotate(to)
 	clear(w.active)
 	for k, word := range g.due {
 		for ; word != 0; word &= word - 1 {
