@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json as json_module
 import os
 import platform
@@ -13,6 +14,7 @@ import rich.console
 import typer
 
 from bridge._version import __version__
+from bridge.data import Pattern
 from bridge.errors import ConfigurationError, VerificationError
 from bridge.worth.claims import load_claims
 from bridge.worth.collect import NetworkResult, collect, tasks
@@ -57,6 +59,10 @@ def claims(
     part: list[int] = typer.Option([], help="Of --all only the entries of these numbers, from 1; repeatable."),
     stored: bool = typer.Option(False, "--stored", help="Measure nothing, print what earlier runs have left."),
     estimate: bool = typer.Option(False, "--estimate", help="Measure nothing, tell how long it would take."),
+    row_imbalance: float = typer.Option(0.0, help="How unlike rows are in their density, 0: all alike."),
+    row_cluster: float = typer.Option(0.0, help="Correlation of neighbours within a row, 0 to below 1."),
+    channel_cluster: float = typer.Option(0.0, help="Correlation of neighbours along channels, 0 to below 1."),
+    seed: int = typer.Option(1, min=0, help="Of the places of zeros."),
     store: Path = typer.Option(Path("runs/claims"), help="Folder of the records; a run that was stopped goes on."),
     json: Path | None = typer.Option(None, help="Write all figures to this file."),
     markdown: list[Path] = typer.Option(
@@ -74,7 +80,8 @@ def claims(
     if everything:
         selections = _listed(part, network)
     else:
-        selections = [_selection(network, layer, phase, density, sweep, table, images, gpu, software, profiling)]
+        chosen = _selection(network, layer, phase, density, sweep, table, images, gpu, software, profiling)
+        selections = [_with_zeros(chosen, row_imbalance, row_cluster, channel_cluster, seed)]
     records = Store(store)
     needed = tasks(selections)
     if estimate:
@@ -121,6 +128,15 @@ def _selection(
         return Selection(**chosen)
     except pydantic.ValidationError as error:
         raise ConfigurationError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _with_zeros(selection: Selection, rows: float, row_cluster: float, channel_cluster: float, seed: int) -> Selection:
+    zeros = Pattern(
+        density=1.0, row_imbalance=rows, row_cluster=row_cluster, channel_cluster=channel_cluster, seed=seed
+    )
+    changed = dataclasses.asdict(zeros)
+    del changed["density"]
+    return selection.model_copy(update=changed)
 
 
 def _listed(part: list[int], network: list[str]) -> list[Selection]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,10 @@ from bridge.errors import ConfigurationError
 from bridge.layers.conv import ConvolutionShape
 
 __all__ = ["Case", "cases_of", "shape_of"]
+
+
+AT_RANDOM = Pattern(density=1.0, seed=1)
+"""Zeros at random; its density stands for none."""
 
 
 def shape_of(layer: ConvolutionLayer, images: int) -> ConvolutionShape:
@@ -52,7 +57,7 @@ def cases_of(
     images: int = 1,
     layers: Sequence[str] = (),
     phases: Sequence[str] = ("forward", "data_gradient", "filter_gradient"),
-    seed: int = 1,
+    zeros: Pattern = AT_RANDOM,
 ) -> list[Case]:
     """Return the cases of a training step: all phases of all convolutions, without the first layer's data gradient.
 
@@ -63,7 +68,7 @@ def cases_of(
         images: N.
         layers: names to restrict to; empty for all.
         phases: to restrict to.
-        seed: of the synthetic operands.
+        zeros: imbalance, clusters and seed of the synthetic operands; its density is not used.
 
     Raises:
         ConfigurationError: for a name that is not in the network.
@@ -81,7 +86,8 @@ def cases_of(
             x_density, dy_density = densities.input[place], densities.output[place]
         else:
             x_density, dy_density = (1.0 if index == 0 else densities), densities
-        x, dy = Pattern(density=x_density, seed=seed), Pattern(density=dy_density, seed=seed + 1)
+        x = dataclasses.replace(zeros, density=x_density)
+        dy = dataclasses.replace(zeros, density=dy_density, seed=zeros.seed + 1)
         for phase in phases:
             if phase == "data_gradient" and index == 0:
                 continue

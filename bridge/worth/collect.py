@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.data import DensityTable, Network
+from bridge.data import DensityTable, Network, Pattern
 from bridge.layers.conv.shape import PHASES
 from bridge.worth.adaptive import Sweep, break_evens, sweep_of, worst_excess
 from bridge.worth.cases import Case, shape_of
@@ -170,7 +170,7 @@ def _profiling_tasks(selection: Selection, network: Network) -> list[Task]:
     return [*per_layer, read_back_task(selection.gpu, shapes)]
 
 
-_Key = tuple[str, int, str, tuple[str, ...], tuple[str, ...]]
+_Key = tuple[str, int, str, tuple[str, ...], tuple[str, ...], Pattern]
 
 
 def collect(store: Store, selections: Sequence[Selection]) -> list[NetworkResult]:
@@ -179,7 +179,7 @@ def collect(store: Store, selections: Sequence[Selection]) -> list[NetworkResult
     wanted: dict[_Key, dict[str, tuple[DensityTable | float, Selection]]] = {}
     for selection in selections:
         for name in selection.networks:
-            key = (selection.gpu, selection.images, name, selection.layers, selection.phases)
+            key = (selection.gpu, selection.images, name, selection.layers, selection.phases, selection.zeros)
             network = selection.load(name)
             result = results.setdefault(key, NetworkResult(selection, network))
             points = wanted.setdefault(key, {})
@@ -208,7 +208,7 @@ def _point(store: Store, selection: Selection, network: Network, label: str, den
     if isinstance(densities, DensityTable):
         density, source = None, densities.source
     else:
-        density, source = densities, "synthetic, zeros at random"
+        density, source = densities, f"synthetic, {selection.pattern}"
     summary = summarise([case.shape.macs for case in cases], records)
     return Point(label, density, source, cases, records, summary)
 

@@ -36,7 +36,8 @@ _HEADINGS = {"software": "software ÷ hardware", "software_without_tail": "no ta
 def name_of(result: NetworkResult) -> str:
     """Return a network's usual name, and the layers and phases where not all are meant."""
     name = _NAMES.get(result.network.name, result.network.name)
-    part = [*result.selection.layers, *(phase.replace("_", " ") for phase in _fewer_phases(result))]
+    zeros = [] if result.selection.pattern == "zeros at random" else [result.selection.pattern]
+    part = [*result.selection.layers, *zeros, *(phase.replace("_", " ") for phase in _fewer_phases(result))]
     return f"{name} ({', '.join(part)})" if part else name
 
 

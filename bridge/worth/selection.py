@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pydantic
 
-from bridge.data import DensityTable, Network, load_densities, load_network
+from bridge.data import DensityTable, Network, Pattern, load_densities, load_network
 from bridge.errors import ConfigurationError
 from bridge.layers.conv.shape import PHASES
 from bridge.worth.cases import Case, cases_of
@@ -43,6 +43,7 @@ class Selection(pydantic.BaseModel):
         gpu: preset.
         software: measure conversion by a kernel, too.
         profiling: measure the overhead of profiling, too.
+        row_imbalance, row_cluster, channel_cluster, seed: of the zeros, see `bridge.data.Pattern`.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +57,10 @@ class Selection(pydantic.BaseModel):
     gpu: str = "r9nano"
     software: bool = False
     profiling: bool = False
+    row_imbalance: float = pydantic.Field(default=0.0, ge=0, allow_inf_nan=False)
+    row_cluster: float = pydantic.Field(default=0.0, ge=0, lt=1)
+    channel_cluster: float = pydantic.Field(default=0.0, ge=0, lt=1)
+    seed: int = pydantic.Field(default=1, ge=0)
 
     @pydantic.field_validator("phases")
     @classmethod
@@ -80,7 +85,25 @@ class Selection(pydantic.BaseModel):
 
     def cases(self, network: Network, densities: DensityTable | float) -> list[Case]:
         """Return the cases at one point."""
-        return cases_of(network, densities, images=self.images, layers=self.layers, phases=self.phases)
+        return cases_of(
+            network, densities, images=self.images, layers=self.layers, phases=self.phases, zeros=self.zeros
+        )
+
+    @property
+    def pattern(self) -> str:
+        """Where zeros lie, in words."""
+        names = ("row_imbalance", "row_cluster", "channel_cluster")
+        found = [f"{name.replace('_', ' ')} {getattr(self, name):g}" for name in names if getattr(self, name)]
+        found += [f"seed {self.seed}"] if self.seed != 1 else []
+        return ", ".join(found) or "zeros at random"
+
+    @property
+    def zeros(self) -> Pattern:
+        """Where zeros lie, whatever the density."""
+        return Pattern(
+            density=1.0, row_imbalance=self.row_imbalance, row_cluster=self.row_cluster,
+            channel_cluster=self.channel_cluster, seed=self.seed,
+        )  # fmt: skip
 
 
 def load_selections(path: Path) -> list[Selection]:

@@ -193,6 +193,7 @@ def test_the_command_prints_what_is_stored_and_measures_nothing(tmp_path):
         (("--network", "lenet"), "lenet.toml: can't be read"),
         (("--phase", "backward"), "a phase is forward, data_gradient or filter_gradient, got 'backward'"),
         (("--layer", "conv9"), "network alexnet has no layer 'conv9'"),
+        (("--row-cluster", "1"), "row_cluster: expected a correlation from 0 to below 1, got 1.0"),
         (("--density", "1.5", "--network", "vgg16"), "density: expected a fraction from 0 to 1, got 1.5"),
     ],
 )

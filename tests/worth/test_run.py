@@ -9,7 +9,7 @@ import pytest
 from bridge.errors import ConfigurationError
 from bridge.worth.collect import collect, tasks
 from bridge.worth.page import BEGIN, END, page, with_sums
-from bridge.worth.report import case_table, network_table, profiling_table, reached, sampling_table
+from bridge.worth.report import case_table, network_table, profiling_table, reached, sampling_table, where
 from bridge.worth.run import Task, missing, run_tasks
 from bridge.worth.selection import Selection, benchmarks_folder, load_selections
 from bridge.worth.store import Store
@@ -75,6 +75,23 @@ def test_a_wrong_list_is_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ConfigurationError, match=message):
         load_selections(path)
+
+
+def test_zeros_in_clusters_are_measured_and_told_apart(tmp_path):
+    even = Selection(networks=("resnet18",), layers=("conv5_shortcut",), phases=("forward",), densities=(0.25,))
+    uneven = even.model_copy(update={"row_imbalance": 2.0, "seed": 7})
+    found = tasks([even, uneven])
+    dense = [task for task in found if task.what["side"] == "dense"]
+    assert len(missing(Store(tmp_path), found)) == len(found) - 1  # dense once for both
+    assert dense[0].what == dense[1].what
+    results = collect(Store(tmp_path), [even, uneven])
+    assert [where(result) for result in results] == [
+        "ResNet-18 (conv5_shortcut, forward), N = 1, r9nano",
+        "ResNet-18 (conv5_shortcut, row imbalance 2, seed 7, forward), N = 1, r9nano",
+    ]
+    ((case,), (other,)) = (result.points[0].cases for result in results)
+    assert case.x.density == other.x.density == 0.25
+    assert (other.x.row_imbalance, other.x.seed, other.dy.seed) == (2.0, 7, 8)
 
 
 def test_a_density_that_nothing_reaches_is_told_so():
