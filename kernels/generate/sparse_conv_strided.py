@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from gcn3 import Kernel, module, s
-from sparse_conv import A_HEIGHT, A_PAD_H, A_R, A_SLICE_SHIFT, ARGUMENTS, R_LEFT, TILE_C, SparseConvolution, T
+from sparse_conv import SparseConvolution
+from sparse_conv_registers import A_HEIGHT, A_PAD_H, A_R, A_SLICE_SHIFT, ARGUMENTS, R_LEFT, TILE_C, T
 
 A_STRIDE, A_UP = A_SLICE_SHIFT + 1, T + 19
 
