@@ -94,14 +94,37 @@ void col2im(__global const float *restrict dcol, __global float *restrict dx, ui
 
 /* A copy of X with a border of zeros: out is N × channels × out_height × out_width (here the padded extents). On it,
    im2col is a sum of an offset of the tap and an offset of the pixel, which is what gather GEMMs read.
-   Work-group 256, grid (roundup(out_width · out_height, 256), channels, images). */
+   A work-item does four elements, so that it divides once. Work-group 256, grid (ceil(out_width · out_height / 1024) · 256,
+   channels, images). */
 __kernel __attribute__((reqd_work_group_size(256, 1, 1)))
 void pad_border(__global const float *restrict x, __global float *restrict out, uint channels, uint height, uint width,
                 uint out_height, uint out_width, uint pad_h, uint pad_w) {
-  uint e = get_group_id(0) * 256u + get_local_id(0), plane = get_group_id(2) * channels + get_group_id(1);
-  if (e >= out_height * out_width) return;
-  uint p = e / out_width, q = e - p * out_width, h = p - pad_h, w = q - pad_w;
-  float v = 0.0f;
-  if (h < height && w < width) v = x[(plane * height + h) * width + w];
-  out[plane * out_height * out_width + e] = v;
+  uint e = get_group_id(0) * 1024u + get_local_id(0), plane = get_group_id(2) * channels + get_group_id(1);
+  uint size = out_height * out_width, down = 256u / out_width, right = 256u - down * out_width;
+  uint p = e / out_width, q = e - p * out_width;
+  x += plane * height * width;
+  out += plane * size + e;
+  if (size - get_group_id(0) * 1024u <= 256u) { /* a small plane, or the end of one */
+    uint h = p - pad_h, w = q - pad_w;
+    bool within = h < height && w < width;
+    float one = x[within ? mul24(h, width) + w : 0u];
+    if (e < size) out[0] = within ? one : 0.0f;
+    return;
+  }
+  float v[4];
+  bool inside[4];
+  /* Lanes in the border or beyond the plane read its first element. */
+  for (uint i = 0; i < 4u; i++) {
+    uint h = p - pad_h, w = q - pad_w;
+    inside[i] = h < height && w < width;
+    v[i] = x[inside[i] ? mul24(h, width) + w : 0u];
+    p += down;
+    q += right;
+    if (q >= out_width) {
+      q -= out_width;
+      p++;
+    }
+  }
+  for (uint i = 0; i < 4u; i++)
+    if (e + 256u * i < size) out[256u * i] = inside[i] ? v[i] : 0.0f;
 }
