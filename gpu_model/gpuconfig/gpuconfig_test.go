@@ -180,4 +180,10 @@ func TestListedParametersAreRefused(t *testing.T) {
 	if n == 0 {
 		t.Error("expected listed parameters")
 	}
+	if _, err := gpuconfig.Load("gpu.toml", "[l1v]\nbanks = 2\n"); err == nil || !strings.Contains(err.Error(), "l1v.banks = 2") {
+		t.Errorf("expected a file that changes one refused, got %v", err)
+	}
+	if _, err := gpuconfig.Load("gpu.toml", "[l1v]\nbanks = 4\n"); err != nil {
+		t.Errorf("expected a file that repeats its value accepted, got %v", err)
+	}
 }

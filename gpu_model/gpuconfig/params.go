@@ -103,10 +103,15 @@ func (s *Spec) Set(key, value string) error {
 	}
 	if after := found.Interface(); Listed(key) && after != before {
 		found.Set(reflect.ValueOf(before))
-		return fmt.Errorf("GPU parameter %s = %v is refused: it is %v in the GPU that is modelled, and another value would have no effect on the model; leave it out", key,
-			after, before)
+		return noEffect(key, before, after)
 	}
 	return nil
+}
+
+// noEffect refuses another value of a parameter that is only listed.
+func noEffect(key string, before, after any) error {
+	return fmt.Errorf("GPU parameter %s = %v is refused: it is %v in the GPU that is modelled, and another value would have no effect on the model; leave it out", key,
+		after, before)
 }
 
 // Load overrides parameters from a TOML document; file names it in messages. The document may name the preset it starts
@@ -122,6 +127,12 @@ func Load(file, document string) (Spec, error) {
 	if err != nil {
 		return Spec{}, fmt.Errorf("%s: %w", file, err)
 	}
+	before := map[string]any{}
+	s.each(func(key string, v reflect.Value, _ reflect.StructField) {
+		if Listed(key) {
+			before[key] = v.Interface()
+		}
+	})
 	meta, err := toml.Decode(document, &s)
 	if err != nil {
 		return Spec{}, fmt.Errorf("%s: %w", file, err)
@@ -134,7 +145,12 @@ func Load(file, document string) (Spec, error) {
 			return Spec{}, fmt.Errorf("%s: unknown GPU parameter %q%s", file, k.String(), s.nearest(k.String()))
 		}
 	}
-	return s, nil
+	s.each(func(key string, v reflect.Value, _ reflect.StructField) {
+		if old, listed := before[key]; listed && err == nil && v.Interface() != old {
+			err = fmt.Errorf("%s: %w", file, noEffect(key, old, v.Interface()))
+		}
+	})
+	return s, err
 }
 
 // nearest suggests the key that shares most with an unknown one.
