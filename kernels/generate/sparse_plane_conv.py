@@ -195,10 +195,12 @@ class PlaneConvolution:
     def _load_header(self, parity: int) -> None:
         k, at = self.k, self.counts[parity]
         k(f"s_load_dword {s(PITCH[parity])}, {s(NEXT, 2)}, 0x0")
-        for width in self.count_loads:
-            k(f"s_load_dword{'' if width == 1 else f'x{width}'} {s(at, width)}, {s(NEXT, 2)}, {COUNTS_OFFSET}")
-            if width < self.visits:  # the count behind
-                k(f"s_add_u32 {s(JUMP)}, {COUNTS_OFFSET}, {4 * width}")
+        offset = COUNTS_OFFSET
+        for number, width in enumerate(self.count_loads):
+            if number:  # the counts behind those loaded before
+                k(f"s_add_u32 {s(JUMP)}, {COUNTS_OFFSET}, {4 * sum(self.count_loads[:number])}")
+                offset = s(JUMP)
+            k(f"s_load_dword{'' if width == 1 else f'x{width}'} {s(at, width)}, {s(NEXT, 2)}, {offset}")
             at += width
 
     def _load_weights(self, parity: int) -> None:

@@ -1368,8 +1368,7 @@ sparse_plane_conv3_7x7:
   s_load_dword s29, s[22:23], 0x0
   s_load_dwordx8 s[64:71], s[22:23], s99
   s_add_u32 s16, s99, 32
-  s_load_dword s72, s[22:23], s99
-  s_add_u32 s16, s99, 4
+  s_load_dword s72, s[22:23], s16
   buffer_load_dword v64, v82, s[24:27], s96 offen
   buffer_load_dword v65, v83, s[24:27], s96 offen
   buffer_load_dword v66, v84, s[24:27], s96 offen
@@ -1419,8 +1418,7 @@ sparse_plane_conv3_7x7:
   s_load_dword s30, s[22:23], 0x0
   s_load_dwordx8 s[76:83], s[22:23], s99
   s_add_u32 s16, s99, 32
-  s_load_dword s84, s[22:23], s99
-  s_add_u32 s16, s99, 4
+  s_load_dword s84, s[22:23], s16
   buffer_load_dword v73, v82, s[24:27], s96 offen
   buffer_load_dword v74, v83, s[24:27], s96 offen
   buffer_load_dword v75, v84, s[24:27], s96 offen
@@ -2010,8 +2008,7 @@ sparse_plane_conv3_7x7:
   s_load_dword s29, s[22:23], 0x0
   s_load_dwordx8 s[64:71], s[22:23], s99
   s_add_u32 s16, s99, 32
-  s_load_dword s72, s[22:23], s99
-  s_add_u32 s16, s99, 4
+  s_load_dword s72, s[22:23], s16
   buffer_load_dword v64, v82, s[24:27], s96 offen
   buffer_load_dword v65, v83, s[24:27], s96 offen
   buffer_load_dword v66, v84, s[24:27], s96 offen

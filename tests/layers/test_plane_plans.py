@@ -1,0 +1,36 @@
+"""Every plan of the sparse convolution of small images gives what float64 numpy says, not the chosen one alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bridge import CoSimulation, default_choices
+from bridge.layers.conv import ConvolutionShape, FilterLayouts
+from bridge.layers.conv.direct import problem_of
+from bridge.layers.conv.plane import add_plane, plane_candidates
+from bridge.layers.operation import Operation
+from bridge.reference.convolution import expected
+
+
+@pytest.mark.parametrize("size", [(7, 7), (8, 7), (9, 6), (13, 7), (14, 7), (11, 8), (9, 13)])
+def test_every_plan(size):
+    shape = ConvolutionShape(1, 8, *size, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1)
+    problem = problem_of("forward", shape)
+    assert problem is not None
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(shape.input_shape).astype(np.float32) * (rng.random(shape.input_shape) < 0.3)
+    w = rng.standard_normal(shape.filter_shape).astype(np.float32)
+    wanted = expected("forward", shape, x=x, w=w)
+    plans = plane_candidates(problem)
+    assert plans
+    with CoSimulation(mode="functional", units=list(default_choices().values())) as session:
+        read, filters = session.array(x, name="x"), session.array(w, name="w")
+        layouts = FilterLayouts(session, shape, filters, "conv")
+        for plan in plans:
+            with Operation(session, "plan") as operation:
+                operation.output = operation.empty(shape.output_shape, "y")
+                add_plane(operation, problem, plan, read, layouts, operation.output)
+                operation.run()
+                error = np.abs(operation.output.numpy() - wanted.value)
+                assert (error <= wanted.tolerance).all(), plan
