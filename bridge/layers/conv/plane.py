@@ -100,7 +100,8 @@ def plane_candidates(problem: DirectProblem, compute_units: int = 64) -> list[Pl
         fewest = -(-least // compute_units)
         each_unit = range(fewest, max(fewest + (fewest > 1), _resident(problem, rows)) + 1)
         sizes = {min(most, compute_units * each) for each in each_unit}
-        found += [PlanePlan(rows, size) for size in sorted(sizes | {least})]
+        sizes |= {least, min(most, 2 * least)}  # of equal parts, which many images need to be dealt out evenly
+        found += [PlanePlan(rows, size) for size in sorted(sizes)]
     return found
 
 
