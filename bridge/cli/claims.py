@@ -53,7 +53,9 @@ def claims(
     table: bool = typer.Option(True, help="Measure at the density tables of the network, too."),
     images: int = typer.Option(1, "--images", "--n", min=1, help="N."),
     gpu: str = typer.Option("r9nano", "--gpu", "--preset", help="GPU preset."),
-    software: bool = typer.Option(False, "--software", help="Measure conversion by a kernel, without the engine, too."),
+    software: bool = typer.Option(
+        False, "--software", help="Measure conversion by a kernel, and dense over the engine's im2col view, too."
+    ),
     profiling: bool = typer.Option(True, help="Measure the overhead of profiling, too."),
     everything: bool = typer.Option(False, "--all", help="Everything that benchmarks/worth.toml lists, in its order."),
     part: list[int] = typer.Option([], help="Of --all only the entries of these numbers, from 1; repeatable."),

@@ -64,10 +64,10 @@ class ViewPlace:
     the next one might lie elsewhere, and pay for the translation of all its pages once more.
     """
 
-    def __init__(self, session: CoSimulation, matrix: Tiled, name: str) -> None:
+    def __init__(self, session: CoSimulation, matrix: Tiled, name: str, format_name: str = "ellpack_dib") -> None:
         """Take the place."""
-        self._session, self._matrix, self._name = session, matrix, name
-        self._bytes = matrix.tiles * slot_bytes("ellpack_dib", matrix.tile_rows, matrix.tile_columns)
+        self._session, self._matrix, self._name, self._format = session, matrix, name, format_name
+        self._bytes = matrix.tiles * slot_bytes(format_name, matrix.tile_rows, matrix.tile_columns)
         self._hold()
 
     def _hold(self) -> None:
@@ -78,7 +78,7 @@ class ViewPlace:
         """Map a view there for the length of the context."""
         self._held.free()
         try:
-            with self._session.view(self._matrix) as view:
+            with self._session.view(self._matrix, self._format) as view:
                 yield view
         finally:
             self._hold()
@@ -139,9 +139,9 @@ class Operation:
         self._resources.callback(watched.close)
         return watched
 
-    def view_place(self, matrix: Tiled) -> ViewPlace:
+    def view_place(self, matrix: Tiled, format_name: str = "ellpack_dib") -> ViewPlace:
         """Keep a place in device memory for compacted views of a matrix as long as the operation lives."""
-        place = ViewPlace(self.session, matrix, f"{self.name} view")
+        place = ViewPlace(self.session, matrix, f"{self.name} view", format_name)
         self._resources.callback(place.close)
         return place
 

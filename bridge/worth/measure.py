@@ -43,7 +43,7 @@ def tasks_of(gpu: str, case: Case, *, software: bool = False) -> dict[str, Task]
     any_case = dataclasses.replace(case, operand="x", x=half, dy=half)
     found = {}
     for name, side in SIDES.items():
-        if not (side.always or (software and name == "software")) or not side.applies(case.shape, case.phase):
+        if not (side.always or software) or not side.applies(case.shape, case.phase):
             continue
         what = {**base, **(patterns if side.by_values else {}), "side": name}
         operands = case if side.by_values else any_case

@@ -41,7 +41,7 @@ class Selection(pydantic.BaseModel):
         tables: measure at the density tables of the networks, too.
         images: N.
         gpu: preset.
-        software: measure conversion by a kernel, too.
+        software: measure conversion by a kernel, and dense over the engine's im2col view, too.
         profiling: measure the overhead of profiling, too.
         row_imbalance, row_cluster, channel_cluster, seed: of the zeros, see `bridge.data.Pattern`.
     """

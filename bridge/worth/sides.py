@@ -52,6 +52,10 @@ def _dense(session: CoSimulation, case: Case, arrays: Arrays) -> Operation:
     return conv.dense(case.phase, session, case.layer, case.shape, **_operands(session, case, arrays))
 
 
+def _dense_view(session: CoSimulation, case: Case, arrays: Arrays) -> Operation:
+    return conv.dense_through_view(case.phase, session, case.layer, case.shape, **_operands(session, case, arrays))
+
+
 def _winograd(session: CoSimulation, case: Case, arrays: Arrays) -> Operation:
     filters = conv.WinogradFilters(session, case.shape, arrays["w"], case.phase, case.layer)
     operand = arrays["x" if case.phase == "forward" else "dy"]
@@ -76,6 +80,16 @@ SIDES: Mapping[str, Side] = {
     "software": Side(
         "software ELLPACK", (UnitKind.MONITOR, UnitKind.SCHEDULER), True, False, (0.6, 2.6), _every, _spartan
     ),
+    "dense_view": Side(
+        "dense, engine's im2col",
+        (UnitKind.COMPACTION,),
+        False,
+        False,
+        (2.5, 2.5),
+        conv.takes_dense_through_view,
+        _dense_view,
+    ),
 }
 """By name. "dense" is the implicit GEMM, the baseline; "software" is Spartan without its compaction engine: a kernel
-converts to ELLPACK-DIB before the sparse kernel runs."""
+converts to ELLPACK-DIB before the sparse kernel runs. "dense_view" is a dense GEMM that reads its second operand
+through the engine's im2col view, so that the engine's free im2col is not mistaken for sparsity."""

@@ -8,9 +8,10 @@ const completionRing = 16
 type completions struct {
 	issued, known uint32
 	times         [completionRing]uint64
+	follow        []uint32 // numbers of those that complete with the one before them, ascending; the first instruction is 1
 }
 
-func (c *completions) reset() { c.issued, c.known = 0, 0 }
+func (c *completions) reset() { c.issued, c.known, c.follow = 0, 0, c.follow[:0] }
 
 // add notes an instruction whose completion is known.
 func (c *completions) add(at uint64) {
@@ -31,6 +32,21 @@ func (c *completions) complete(at uint64) {
 	}
 	c.times[c.known%completionRing] = at
 	c.known++
+	for len(c.follow) != 0 && c.follow[0] == c.known+1 {
+		c.follow = c.follow[:copy(c.follow, c.follow[1:])]
+		c.times[c.known%completionRing] = at
+		c.known++
+	}
+}
+
+// completeWithPrevious notes that the instruction issued last touches no memory, and completes with the one before it. Other than by
+// completeEmpty it counts until then, which loads through views depend on: they bring their data when they complete.
+func (c *completions) completeWithPrevious(at uint64) {
+	if c.known+1 == c.issued {
+		c.complete(at)
+		return
+	}
+	c.follow = append(c.follow, c.issued)
 }
 
 // reached returns the cycle from which at most n instructions are outstanding, or never when that is not known.

@@ -49,7 +49,12 @@ func (u *computeUnit) vectorMemory(t uint64, slot int, w *wave, op *emu.Op) uint
 		kind = atomicLine
 	}
 	if len(c.lines) == 0 { // no lane takes part in memory behind the LDS
-		w.vm.completeEmpty(max(leave+u.lat.vectorToTLB, u.pipeFree) + u.lat.tlbToL1V + u.lat.l1ToVector)
+		at := max(leave+u.lat.vectorToTLB, u.pipeFree) + u.lat.tlbToL1V + u.lat.l1ToVector
+		if w.awaitsView() {
+			w.vm.completeWithPrevious(at)
+		} else {
+			w.vm.completeEmpty(at)
+		}
 		return leave
 	}
 	for i := range c.lines {
@@ -320,6 +325,16 @@ type lateLoad struct {
 	access *emu.MemoryAccess
 	number uint32 // it is the number-th instruction of its counter
 	scalar bool
+}
+
+// awaitsView reports whether a vector load through a view is under way.
+func (w *wave) awaitsView() bool {
+	for i := range w.late {
+		if !w.late[i].scalar {
+			return true
+		}
+	}
+	return false
 }
 
 // performLate carries out the loads through views that have completed.

@@ -12,8 +12,10 @@ from bridge.layers.conv import (
     FilterLayouts,
     WinogradFilters,
     dense,
+    dense_through_view,
     gradient_view,
     spartan,
+    takes_dense_through_view,
     takes_winograd,
     winograd,
 )
@@ -90,6 +92,8 @@ def test_all_phases_equal_the_reference(session, name):
             if phase == "filter_gradient" and strided_gradient_view(shape) is not None:
                 variants.append(spartan(phase, session, name, shape, **operands, algorithm="direct"))
             variants.append(spartan(phase, session, name, shape, **operands, algorithm="view"))
+            if takes_dense_through_view(shape, phase):
+                variants.append(dense_through_view(phase, session, name, shape, **operands))
         if phase == "filter_gradient":
             variants.append(spartan(phase, session, name, shape, **operands, sparse_operand="dy"))
         for operation in variants:

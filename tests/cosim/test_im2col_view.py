@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import ConfigurationError, CoSimulation, Im2col, Im2colMatrix, Matrix, UnitChoice
+from bridge.layers.conv import ConvolutionShape, FilterLayouts, dense_through_view
+from bridge.reference.convolution import compare, expected
 from spartan_units.formats import EncodedTiles, tile_format
 from spartan_units.registry import DEFAULT_UNITS
 from spartan_units.types import UnitKind
@@ -143,3 +145,28 @@ def test_what_can_not_be_is_refused():
         whole = Im2colMatrix(session.array(np.zeros((2, 3, 7, 9), np.float32), name="x"), geometry)
         with pytest.raises(ConfigurationError, match="watch the tensor, not its im2col matrix"):
             session.watch(whole)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 36, 36, 32, 1, 1), (1, 16, 14, 14, 32, 3, 3, 1, 1, 1, 1)])
+def test_a_dense_kernel_that_loads_ahead_reads_the_view_right_under_timing(shape):
+    """Its loads beyond K touch no memory, but count as outstanding for the waits before the last rows of the view."""
+    extents = ConvolutionShape(*shape)
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal(extents.input_shape).astype(np.float32)
+    w = rng.standard_normal(extents.filter_shape).astype(np.float32)
+    with CoSimulation(units=[UnitChoice(UnitKind.COMPACTION, "builtin")]) as session:
+        layouts = FilterLayouts(session, extents, session.array(w, name="w"), "layer")
+        x_there = session.array(x, name="x")
+        with dense_through_view("forward", session, "layer", extents, x=x_there, layouts=layouts) as operation:
+            operation.run()
+            within, error = compare(operation.output.numpy(), expected("forward", extents, x=x, w=w))
+    assert within, error
+
+
+def test_dense_through_the_view_needs_an_engine():
+    extents = ConvolutionShape(1, 16, 6, 6, 32, 3, 3)
+    with CoSimulation(mode="functional") as session:
+        x, w = (session.empty(s, name=n) for n, s in (("x", extents.input_shape), ("w", extents.filter_shape)))
+        layouts = FilterLayouts(session, extents, w, "layer")
+        with pytest.raises(ConfigurationError, match="needs a compaction engine and 8 rows of outputs a group"):
+            dense_through_view("forward", session, "layer", extents, x=x, layouts=layouts)

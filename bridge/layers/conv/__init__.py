@@ -5,6 +5,7 @@ GEMMs want are made once per weight update by `FilterLayouts`, for both sides al
 """
 
 from bridge.layers.conv.dense import dense
+from bridge.layers.conv.dense_view import dense_through_view, takes_dense_through_view
 from bridge.layers.conv.pieces import FilterLayouts, gradient_view
 from bridge.layers.conv.shape import PHASES, ConvolutionShape
 from bridge.layers.conv.spartan import spartan
@@ -16,8 +17,10 @@ __all__ = [
     "FilterLayouts",
     "WinogradFilters",
     "dense",
+    "dense_through_view",
     "gradient_view",
     "spartan",
+    "takes_dense_through_view",
     "takes_winograd",
     "winograd",
 ]
