@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bridge.array import DeviceArray
 from bridge.kernel import LaunchResult
-from bridge.layers.operation import Operation
+from bridge.layers.operation import Operation, ViewPlace
 from bridge.layers.tuned import tuned
 from bridge.schedule import Prefetch, Schedule
 from bridge.tensors import Matrix, Tiled, WatchedTensor, slot_bytes
@@ -358,13 +358,26 @@ def add_dense_gemm(
     target: Target,
     layout: Layout,
     bias: int | None = None,
+    held: ViewPlace | None = None,
 ) -> None:
-    """Add a dense GEMM of (M, N, K) = `size`; `b` holds the kernel's arguments for that operand."""
+    """Add a dense GEMM of (M, N, K) = `size`; `b` holds the kernel's arguments for that operand.
+
+    With `held`, that operand is a view which is mapped there for the launch.
+    """
     M, _, K = size
     args = {"a": a, "lda": lda, "bias": bias, **b, **target.dense_arguments(plan, size, layout), **_shape(plan, size)}
     args |= {"whole_rows": plan.whole, "split_rows": plan.split(M), "whole_slice": plan.whole_slice(K)}
     session, label = operation.session, f"{operation.name}: {plan.full_kernel}"
-    operation.add(lambda: session.launch(plan.full_kernel, args=args, label=label, dynamic_lds_bytes=plan.lds_bytes))
+
+    def launch(**more: int) -> LaunchResult:
+        return session.launch(plan.full_kernel, args={**args, **more}, label=label, dynamic_lds_bytes=plan.lds_bytes)
+
+    def through_view() -> LaunchResult:
+        assert held is not None
+        with held.open() as view:
+            return launch(b=view.address)
+
+    operation.add(launch if held is None else through_view)
 
 
 def add_sparse_gemm(

@@ -16,7 +16,7 @@ from bridge.kernel import LaunchResult
 from bridge.session import CoSimulation
 from bridge.tensors import CompactedView, Counts, Matrix, Tiled, WatchedTensor, slot_bytes
 
-__all__ = ["Measurement", "Operation"]
+__all__ = ["Measurement", "Operation", "ViewPlace"]
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
-from bridge.kernel import LaunchResult
 from bridge.layers.conv.pieces import FilterLayouts, gradient_matrix
 from bridge.layers.conv.shape import ConvolutionShape
 from bridge.layers.conv.views import gradient_window_view, window_view
-from bridge.layers.gemm import GemmPlan, Layout, Target, plan_dense
+from bridge.layers.gemm import Layout, Target, add_dense_gemm, plan_dense
 from bridge.layers.operation import Operation
 from bridge.session import CoSimulation
-from bridge.tensors import Im2colMatrix
 from spartan_units.types import UnitKind
 
 __all__ = ["dense_through_view", "takes_dense_through_view"]
@@ -59,7 +57,7 @@ def dense_through_view(
         size, output = (F, T, J), operation.empty(shape.filter_shape, "dw")
     operation.output = output
     M, N, K = size
-    plan = plan_dense(M, N, K, gather=False)
+    plan = plan_dense(M, N, K, gather=False, groups=shape.groups)
     target = Target(operation, plan, K, output)
     columns = min(_TILE_COLUMNS, -(-N // 16) * 16)
     for group in range(shape.groups):
@@ -79,42 +77,8 @@ def dense_through_view(
             matrix = window_view(shape, x, group, transposed=True, tile_rows=1, tile_columns=columns)
             a = gradient_matrix(operation, shape, dy, group, transposed=True)
             layout = Layout(T, 1, 0, T, group * F * T)
-        _add(operation, plan, size, a, matrix, {**target.arguments(layout), "bias": added})
+        held = operation.view_place(matrix, "dense")
+        b = {"ldb": matrix.tile_grid[1] * columns}
+        add_dense_gemm(operation, plan, size, a, M, b, target, layout, added, held)
     target.finish()
     return operation
-
-
-def _add(
-    operation: Operation,
-    plan: GemmPlan,
-    size: tuple[int, int, int],
-    a: int | DeviceArray,
-    matrix: Im2colMatrix,
-    arguments: dict[str, int | None],
-) -> None:
-    M, N, K = size
-    held = operation.view_place(matrix, "dense")
-    args = {
-        **arguments,
-        "a": a,
-        "lda": M,
-        "ldb": matrix.tile_grid[1] * matrix.tile_columns,
-        "M": M,
-        "N": N,
-        "K": K,
-        "k_slice": plan.k_slice,
-        "waves": plan.waves,
-        "column_shift": plan.column_shift,
-        "slice_shift": plan.slice_shift,
-    }
-
-    def through_view() -> LaunchResult:
-        with held.open() as view:
-            return operation.session.launch(
-                plan.full_kernel,
-                args={**args, "b": view.address},
-                label=f"{operation.name}: {plan.full_kernel}",
-                dynamic_lds_bytes=plan.lds_bytes,
-            )
-
-    operation.add(through_view)
