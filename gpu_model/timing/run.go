@@ -262,8 +262,8 @@ func (g *GPU) translate(r *run, to uint64) {
 	g.mmu.replies = g.mmu.replies[:0]
 }
 
-// crowdedBacklog is how far a bank's directory is behind when its queues are full: they hold 64 requests, which take some four cycles each
-// when most wait for the lines of those before (source: transpose_naive_256x256).
+// crowdedBacklog is how far a bank's directory is behind when its queues are full: they hold 64 requests. The four cycles for each are fitted to
+// transpose_naive_256x256 (of 4, 8, 16 and 64 they come nearest), the one case that reports a figure and depends on them.
 const crowdedBacklog = 64 * 4
 
 // runBank carries out the requests that reach a bank before to.

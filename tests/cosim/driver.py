@@ -1,4 +1,4 @@
-"""A driver that runs the job over and over until it is killed; it tells its children first."""
+"""A driver that runs the job over and over until it is killed; it names its children first."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SLOW = {UnitKind.MONITOR: "SlowMonitor", UnitKind.COMPACTION: "SlowEngine", Unit
 FILE = Path(__file__).with_name("units_for_tests.py")
 
 if __name__ == "__main__":
-    while True:
-        choices = [UnitChoice(kind, f"{FILE}:{name}", max_batch_events=1) for kind, name in SLOW.items()]
-        with CoSimulation(units=choices) as session:
-            told = {"pids": list(session.process_ids().values()), "folder": str(session._directory)}
-            print(json.dumps(told), flush=True)  # noqa: T201 - for the test
-            run(session)
+    choices = [UnitChoice(kind, f"{FILE}:{name}", max_batch_events=1) for kind, name in SLOW.items()]
+    with CoSimulation(units=choices) as session:
+        told = {"pids": list(session.process_ids().values()), "folder": str(session._directory)}
+        print(json.dumps(told), flush=True)  # noqa: T201 - for the test
+        while True:
+            run(session, detach=False)

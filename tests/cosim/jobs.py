@@ -32,18 +32,18 @@ def sparse(rng: np.random.Generator, shape: tuple[int, ...], density: float) -> 
     return np.where(rng.random(shape) < density, values, np.float32(0))
 
 
-def run(session: CoSimulation, seed: int = 5) -> Outcome:
+def run(session: CoSimulation, seed: int = 5, *, shape: ConvolutionShape = SHAPE, detach: bool = True) -> Outcome:
     """A ReLU under watch, then the forward pass of a convolution on its output through a compacted view.
 
-    Asserts that both equal numpy.
+    Asserts that both equal numpy. Detaches the units at the end, unless the session is to run it again.
     """
     rng = np.random.default_rng(seed)
-    before = sparse(rng, SHAPE.input_shape, 0.9)
-    w = rng.standard_normal(SHAPE.filter_shape).astype(np.float32)
+    before = sparse(rng, shape.input_shape, 0.9)
+    w = rng.standard_normal(shape.filter_shape).astype(np.float32)
     source = session.array(before, name="before")
-    x = session.array(np.ones(SHAPE.input_shape, np.float32), name="x")
-    pixels = SHAPE.height * SHAPE.width
-    matrix = Matrix(x, SHAPE.channels, pixels, pixels, 1)
+    x = session.array(np.ones(shape.input_shape, np.float32), name="x")
+    pixels = shape.height * shape.width
+    matrix = Matrix(x, shape.channels, pixels, pixels, 1)
     cycles = []
     with session.layer("relu"), session.watch(matrix) as watched:
         launch = session.launch("relu_forward", args={"x": source, "y": x, "n": x.size})
@@ -53,20 +53,20 @@ def run(session: CoSimulation, seed: int = 5) -> Outcome:
     assert np.array_equal(x.numpy(), after)
     zeros = int(np.count_nonzero(after == 0))
     assert counts.zeros == zeros
-    layouts = FilterLayouts(session, SHAPE, session.array(w, name="w"), "conv")
+    layouts = FilterLayouts(session, shape, session.array(w, name="w"), "conv")
     with (
         session.layer("conv forward"),
-        spartan("forward", session, "conv", SHAPE, x=x, layouts=layouts, dy=None, bias=None) as operation,
+        spartan("forward", session, "conv", shape, x=x, layouts=layouts, dy=None, bias=None) as operation,
     ):
         measured = operation.run()
         result = operation.output.numpy()
-    within, error = compare(result, expected("forward", SHAPE, x=after, w=w))
+    within, error = compare(result, expected("forward", shape, x=after, w=w))
     assert within, error
     cycles.append(measured.cycles)
     statistics = session.statistics()
     counters = tuple(
         (kind.value, tuple(sorted(session.detach(kind).items())))
-        for kind in sorted(session.units, key=lambda k: k.value)
+        for kind in (sorted(session.units, key=lambda k: k.value) if detach else ())
     )
     return Outcome(
         cycles=tuple(cycles),

@@ -71,7 +71,7 @@ def started(choices: list[UnitChoice], pids: list[int], spoil: Callable[[CoSimul
         begin = time.monotonic()
         try:
             while time.monotonic() - begin < SLACK_S:
-                run(session)
+                run(session, detach=False)
         finally:
             assert time.monotonic() - begin < DEADLINE_S + SLACK_S
 

@@ -59,11 +59,11 @@ def test_every_batch_and_event_of_every_unit_is_there(traced):
 
 def test_stores_and_tiles_lie_within_the_kernels_that_make_them(traced):
     spans, _ = traced
-    kernels = [k for k in spans["GPU"]["kernels"] if k["args"].get("kernel") in ("relu_forward", "im2col")]
-    assert len(kernels) == 2
+    kernels = [k for k in spans["GPU"]["kernels"] if k["args"].get("kernel") == "relu_forward"]
+    assert len(kernels) == 1
     stores = [s for s in of_unit(spans["units"], UnitKind.MONITOR) if s["args"]["event"] == "store"]
     tiles = [s for s in of_unit(spans["units"], UnitKind.COMPACTION) if s["args"]["event"] == "compact_tile"]
-    assert len(stores) >= 2
+    assert stores
     for store in stores:
         assert any(k["ts"] <= store["ts"] and store["ts"] + store["dur"] <= k["ts"] + k["dur"] + 1e-9 for k in kernels)
     (layer,) = [span for span in spans["GPU"]["layers"] if span["name"] == "conv forward"]
