@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn, Protocol
 
-__all__ = ["StoppedError", "check", "install", "register", "uninterrupted"]
+__all__ = ["StoppedError", "check", "ignore", "install", "register", "uninterrupted"]
 
 _PATIENCE_S = 5.0
 """From the signal to the forced end."""
@@ -70,6 +70,15 @@ def install() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
     threading.Thread(target=_watch, args=(reader,), name="stop", daemon=True).start()
+
+
+def ignore() -> None:
+    """Let no further signal end the process: it is ending, and says with which status.
+
+    Python puts the default action back in place of its own handlers before it ends, but leaves ignored signals ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def register(session: Stoppable) -> None:

@@ -52,6 +52,7 @@ def main() -> None:
     except SpartanError as error:
         _end(str(error), error.exit_code)
     except _stop.StoppedError as stopped:
+        _stop.ignore()
         _end(str(stopped), stopped.exit_code)
     except BrokenPipeError:
         # The reader of our output is gone; what Python would flush at exit has no place to go.
