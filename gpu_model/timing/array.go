@@ -87,9 +87,12 @@ type shaderArray struct {
 	taken            uint64     // how many there were
 	crowded          bool       // fetches in the compute units' ports have found none
 	admitting        bool
-	l1iTaken         uint64 // cycle in which it took the latest fetch in
-	l1iCount         int    // fetches taken in then
-	l1iSent          int    // answers that left the reorder buffer in the cycle of the latest one
+	l1iTaken         uint64              // cycle in which it took the latest fetch in
+	l1iCount         int                 // fetches taken in then
+	l1iSent          int                 // answers that left the reorder buffer in the cycle of the latest one
+	l1iLeft          [reorderPort]uint64 // cycles from which the places in its port are free
+	l1iAnswers       uint64              // answers that went through it
+	l1iLatest        uint64              // cycle at which the latest one left it
 	transactions     transactions
 	misses           []miss
 	freeMisses       []int32

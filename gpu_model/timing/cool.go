@@ -17,6 +17,7 @@ func (a *shaderArray) cool() {
 	a.connection, a.sending, a.crowded, a.inPorts = ticks{}, false, false, 0
 	a.moveAt, a.roomAt, a.taken = never, [32]uint64{}, 0
 	a.l1sTaken, a.l1iTaken, a.l1iCount, a.l1iSent = 0, 0, 0, 0
+	a.l1iLeft, a.l1iAnswers, a.l1iLatest = [reorderPort]uint64{}, 0, 0
 	a.transactions.all, a.transactions.free = a.transactions.all[:0], a.transactions.free[:0]
 	a.misses, a.freeMisses = a.misses[:0], a.freeMisses[:0]
 	a.mailbox.clear()

@@ -6,6 +6,7 @@ import "math/bits"
 const (
 	instructionPort = 4  // a compute unit's port, each way
 	sharedPorts     = 20 // the ports between a compute unit's and the instruction cache
+	reorderPort     = 8  // the port through which the reorder buffer answers
 )
 
 // fetchRequest is a fetch in its compute unit's port.
@@ -265,19 +266,25 @@ func (a *shaderArray) drainFetch() {
 	}
 }
 
-// returnFetch sends an answer that the instruction cache gives at cycle at, through the reorder buffer, to its wavefront; nil if that has ended.
+// returnFetch sends an answer that the instruction cache gives at cycle at, through the reorder buffer and its port, to its wavefront; nil if that
+// has ended. While a compute unit's full port holds up those behind its answer, the reorder buffer goes on filling its own, and what has gathered
+// there leaves in one cycle (source: vadd_dep_256x256, answers 165 to 175 of a shader array).
 func (a *shaderArray) returnFetch(at uint64, u *computeUnit, slot int, w *wave) {
 	r := &a.l1iOrder
-	at = max(at, r.last)
+	oldest := &a.l1iLeft[a.l1iAnswers%reorderPort]
+	at = max(at, r.last, *oldest)
 	if at == r.last && a.l1iSent >= a.spec.L1I.ReorderPerCycle {
 		at++
-	}
-	if w != nil && w.emu != nil {
-		at = u.answerFetch(slot, w, at)
 	}
 	if at == r.last {
 		a.l1iSent++
 	} else {
 		r.last, a.l1iSent = at, 1
 	}
+	at = max(at, a.l1iLatest)
+	if w != nil && w.emu != nil {
+		at = u.answerFetch(slot, w, at)
+	}
+	*oldest, a.l1iLatest = at+1, at
+	a.l1iAnswers++
 }
