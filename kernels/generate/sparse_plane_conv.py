@@ -15,14 +15,18 @@ A visit of a row of n non-zeros enters unrolled code at the n-th pair from the e
 have the counts of the words around the tile's row counts, which are 0: pad_h is at most 1, and height is not within
 ``rows`` of the next multiple of 16.
 
-Work-groups have four wavefronts, which share out the group's channels evenly and add their sums through the LDS (4,096
-bytes each, dynamic), 16 accumulators at a time. What each group does stands in a table, 8 dwords a group: first row of
-outputs, first filter, its first tile, first channel, number of channels, number of its partial result. A partial result
-is [accumulators / 4][64 lanes][4]; sum_plane_slices adds those of an output and puts them into place. Grid: groups ·
-256.
+Work-groups have four wavefronts, which take channels in turn and add their sums through the LDS (4,096 bytes each,
+dynamic), 16 accumulators at a time. The n work-groups of a block of outputs deal its channels out one by one: wavefront
+w of work-group i takes 4·i + w and every 4·n-th after it. So all blocks, whatever their n, are at about one channel
+at the same time, and its filters come from DRAM once for all of them.
 
-Per output the sum runs over channels ascending, filter rows ascending, pixels of a row from right to left, with one
-rounding per product and one per sum; wavefronts are added in ascending order.
+What each group does stands in a table, 8 dwords a group: first row of outputs, first filter, the tile and the channel
+that its first wavefront begins with, how many channels this one takes, number of the group's partial result, channels
+from one to the next, how many wavefronts take as many as the first (the others take one less). A partial result is
+[accumulators / 4][64 lanes][4]; sum_plane_slices adds those of an output and puts them into place. Grid: groups · 256.
+
+Per output the sum runs over a wavefront's channels ascending, filter rows ascending, pixels of a row from right to
+left, with one rounding per product and one per sum; wavefronts are added in ascending order.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ A_TILES, A_B, A_PARTIAL, A_WORK, A_F, A_CHANNELS, A_HEIGHT, A_PAD, A_SLOT, A_FLI
     44,
     45,
 )
-W_ROW, W_FILTER, W_TILE, W_CHANNEL, W_COUNT, W_SLOT = range(48, 54)
+W_ROW, W_FILTER, W_TILE, W_CHANNEL, W_COUNT, W_SLOT, W_STEP, W_FULL = range(48, 56)
 T = 64
 
 
@@ -136,21 +140,19 @@ class PlaneConvolution:
         k(f"s_addc_u32 {s(A_PARTIAL + 1)}, {s(A_PARTIAL + 1)}, 0")
         for i in range(2):
             k(f"v_writelane_b32 {kept}, {s(A_PARTIAL + i)}, {KEPT_OUT + i}")
-        k.comment("the wavefront's share of the channels")
-        k(f"s_mul_i32 {s(T)}, {s(W_COUNT)}, s5")
-        k(f"s_add_u32 {s(T + 1)}, {s(T)}, {s(W_COUNT)}")
-        k(f"s_lshr_b32 {s(T)}, {s(T)}, 2")
-        k(f"s_lshr_b32 {s(T + 1)}, {s(T + 1)}, 2")
-        k(f"s_sub_u32 {s(LEFT)}, {s(T + 1)}, {s(T)}")
-        k(f"s_sub_u32 {s(LEFT)}, {s(LEFT)}, 1")
+        k.comment("the wavefront's share of the channels: how many come after its first")
+        k(f"s_cmp_ge_u32 s5, {s(W_FULL)}")
+        k(f"s_subb_u32 {s(LEFT)}, {s(W_COUNT)}, 1")
         k(f"s_cbranch_scc1 {k.local('summed')}")
-        k(f"s_add_u32 {s(W_TILE)}, {s(W_TILE)}, {s(T)}")
+        k(f"s_add_u32 {s(W_TILE)}, {s(W_TILE)}, s5")
         k(f"s_mul_i32 {s(W_TILE)}, {s(W_TILE)}, {SLOT}")
+        k(f"s_mul_i32 {SLOT}, {SLOT}, {s(W_STEP)}")
         k(f"s_add_u32 {s(NEXT)}, {s(A_TILES)}, {s(W_TILE)}")
         k(f"s_addc_u32 {s(NEXT + 1)}, {s(A_TILES + 1)}, 0")
         k.comment("filters: the first channel's place, and the lane's at each tap, last tap first when flipped")
-        k(f"s_add_u32 {s(W_CHANNEL)}, {s(W_CHANNEL)}, {s(T)}")
+        k(f"s_add_u32 {s(W_CHANNEL)}, {s(W_CHANNEL)}, s5")
         k(f"s_mul_i32 {B_OFFSET}, {s(W_CHANNEL)}, {B_STEP}")
+        k(f"s_mul_i32 {B_STEP}, {B_STEP}, {s(W_STEP)}")
         k(f"s_lshl_b32 {s(T + 2)}, {s(A_F)}, 2")
         k(f"s_mul_i32 {s(T + 3)}, {s(T + 2)}, {self.window - 1}")
         k(f"s_sub_u32 {s(T + 4)}, 0, {s(T + 2)}")

@@ -91,21 +91,19 @@ sparse_plane_conv3_7x4:
   s_addc_u32 s37, s37, 0
   v_writelane_b32 v63, s36, 0
   v_writelane_b32 v63, s37, 1
-  ; the wavefront's share of the channels
-  s_mul_i32 s64, s52, s5
-  s_add_u32 s65, s64, s52
-  s_lshr_b32 s64, s64, 2
-  s_lshr_b32 s65, s65, 2
-  s_sub_u32 s31, s65, s64
-  s_sub_u32 s31, s31, 1
+  ; the wavefront's share of the channels: how many come after its first
+  s_cmp_ge_u32 s5, s55
+  s_subb_u32 s31, s52, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_7x4_summed
-  s_add_u32 s50, s50, s64
+  s_add_u32 s50, s50, s5
   s_mul_i32 s50, s50, s98
+  s_mul_i32 s98, s98, s54
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
-  s_add_u32 s51, s51, s64
+  s_add_u32 s51, s51, s5
   s_mul_i32 s96, s51, s97
+  s_mul_i32 s97, s97, s54
   s_lshl_b32 s66, s40, 2
   s_mul_i32 s67, s66, 8
   s_sub_u32 s68, 0, s66
@@ -1289,21 +1287,19 @@ sparse_plane_conv3_7x7:
   s_addc_u32 s37, s37, 0
   v_writelane_b32 v91, s36, 0
   v_writelane_b32 v91, s37, 1
-  ; the wavefront's share of the channels
-  s_mul_i32 s64, s52, s5
-  s_add_u32 s65, s64, s52
-  s_lshr_b32 s64, s64, 2
-  s_lshr_b32 s65, s65, 2
-  s_sub_u32 s31, s65, s64
-  s_sub_u32 s31, s31, 1
+  ; the wavefront's share of the channels: how many come after its first
+  s_cmp_ge_u32 s5, s55
+  s_subb_u32 s31, s52, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_7x7_summed
-  s_add_u32 s50, s50, s64
+  s_add_u32 s50, s50, s5
   s_mul_i32 s50, s50, s98
+  s_mul_i32 s98, s98, s54
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
-  s_add_u32 s51, s51, s64
+  s_add_u32 s51, s51, s5
   s_mul_i32 s96, s51, s97
+  s_mul_i32 s97, s97, s54
   s_lshl_b32 s66, s40, 2
   s_mul_i32 s67, s66, 8
   s_sub_u32 s68, 0, s66
@@ -3118,21 +3114,19 @@ sparse_plane_conv3_8x4:
   s_addc_u32 s37, s37, 0
   v_writelane_b32 v67, s36, 0
   v_writelane_b32 v67, s37, 1
-  ; the wavefront's share of the channels
-  s_mul_i32 s64, s52, s5
-  s_add_u32 s65, s64, s52
-  s_lshr_b32 s64, s64, 2
-  s_lshr_b32 s65, s65, 2
-  s_sub_u32 s31, s65, s64
-  s_sub_u32 s31, s31, 1
+  ; the wavefront's share of the channels: how many come after its first
+  s_cmp_ge_u32 s5, s55
+  s_subb_u32 s31, s52, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_8x4_summed
-  s_add_u32 s50, s50, s64
+  s_add_u32 s50, s50, s5
   s_mul_i32 s50, s50, s98
+  s_mul_i32 s98, s98, s54
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
-  s_add_u32 s51, s51, s64
+  s_add_u32 s51, s51, s5
   s_mul_i32 s96, s51, s97
+  s_mul_i32 s97, s97, s54
   s_lshl_b32 s66, s40, 2
   s_mul_i32 s67, s66, 8
   s_sub_u32 s68, 0, s66
@@ -4391,21 +4385,19 @@ sparse_plane_conv3_14x2:
   s_addc_u32 s37, s37, 0
   v_writelane_b32 v59, s36, 0
   v_writelane_b32 v59, s37, 1
-  ; the wavefront's share of the channels
-  s_mul_i32 s64, s52, s5
-  s_add_u32 s65, s64, s52
-  s_lshr_b32 s64, s64, 2
-  s_lshr_b32 s65, s65, 2
-  s_sub_u32 s31, s65, s64
-  s_sub_u32 s31, s31, 1
+  ; the wavefront's share of the channels: how many come after its first
+  s_cmp_ge_u32 s5, s55
+  s_subb_u32 s31, s52, 1
   s_cbranch_scc1 .Lsparse_plane_conv3_14x2_summed
-  s_add_u32 s50, s50, s64
+  s_add_u32 s50, s50, s5
   s_mul_i32 s50, s50, s98
+  s_mul_i32 s98, s98, s54
   s_add_u32 s22, s32, s50
   s_addc_u32 s23, s33, 0
   ; filters: the first channel's place, and the lane's at each tap, last tap first when flipped
-  s_add_u32 s51, s51, s64
+  s_add_u32 s51, s51, s5
   s_mul_i32 s96, s51, s97
+  s_mul_i32 s97, s97, s54
   s_lshl_b32 s66, s40, 2
   s_mul_i32 s67, s66, 8
   s_sub_u32 s68, 0, s66

@@ -13,9 +13,12 @@ from bridge.layers.operation import Operation
 from bridge.reference.convolution import expected
 
 
-@pytest.mark.parametrize("size", [(7, 7), (8, 7), (9, 6), (13, 7), (14, 7), (11, 8), (9, 13)])
-def test_every_plan(size):
-    shape = ConvolutionShape(1, 8, *size, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1)
+@pytest.mark.parametrize(
+    ("size", "channels"),  # numbers of channels that wavefronts do not share out evenly, too
+    [((7, 7), 8), ((8, 7), 8), ((9, 6), 29), ((13, 7), 8), ((14, 7), 13), ((11, 8), 8), ((9, 13), 37)],
+)
+def test_every_plan(size, channels):
+    shape = ConvolutionShape(1, channels, *size, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1)
     problem = problem_of("forward", shape)
     assert problem is not None
     rng = np.random.default_rng(0)

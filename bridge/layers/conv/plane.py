@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import heapq
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,14 +180,13 @@ def _work(problem: DirectProblem, plan: PlanePlan) -> _Work:
     image_tiles = problem.groups * problem.channels
     for block, count in zip(blocks, counts, strict=True):
         sums.append((len(groups), count, block.row, block.filter + (block.image << 16)))
-        ends = [problem.channels * i // count for i in range(count + 1)]
-        for first, end in itertools.pairwise(ends):
-            tile = block.image * image_tiles + first
-            groups.append((block.row, block.filter, tile, first, end - first, len(groups), 0, 0))
-            shares = [(end - first) * wave // _WAVES for wave in range(_WAVES + 1)]
-            own = [range(shares[wave], shares[wave + 1]) for wave in range(_WAVES)]
-            longest = max(len(share) for share in own)
-            tiles.append([tile + share[i] for i in range(longest) for share in own if i < len(share)])
+        step, image_tile = _WAVES * count, block.image * image_tiles
+        for first in range(0, step, _WAVES):
+            own = [range(first + wave, problem.channels, step) for wave in range(_WAVES)]
+            longest = len(own[0])
+            full = sum(len(share) == longest for share in own)
+            groups.append((block.row, block.filter, image_tile + first, first, longest, len(groups), step, full))
+            tiles.append([image_tile + share[i] for i in range(longest) for share in own if i < len(share)])
     table = np.full((len(tiles), max(len(listed) for listed in tiles)), NO_TILE, np.uint32)
     for i, listed in enumerate(tiles):
         table[i, : len(listed)] = listed
