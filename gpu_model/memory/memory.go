@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/internal/hugepages"
 )
 
 // PageBytes is the size of a page, the granularity of allocation and of flags.
@@ -69,6 +71,7 @@ func New(bytes uint64) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
+	hugepages.Advise(near.data)
 	return &Memory{near: *near}, nil
 }
 

@@ -29,7 +29,7 @@ type arrayHead struct {
 	inNext uint64 // earliest translation or arrival in the in-boxes
 	steps  int32  // steps of compute units in the latest window
 	has    outbox
-	_      [35]byte
+	_      [43]byte
 	marks  workMarks // cycles in which it sends something to the L2
 }
 

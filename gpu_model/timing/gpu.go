@@ -6,6 +6,7 @@ import (
 
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/emu"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/gpuconfig"
+	"github.com/spartan-cosim/spartan-cosim/gpu_model/internal/hugepages"
 	"github.com/spartan-cosim/spartan-cosim/gpu_model/memory"
 )
 
@@ -41,11 +42,16 @@ type GPU struct {
 	bankMask            uint64
 }
 
+// largePages makes room for the state of a GPU with all its wavefronts on large pages of the host, which it is swept through in every window:
+// 16 MiB of vector registers, some 10 MiB of everything else, and what else the process allocates meanwhile.
+var largePages = sync.OnceFunc(func() { hugepages.Heap(48 << 20) })
+
 // New makes a cold GPU at cycle 0.
 func New(spec gpuconfig.Spec, mem *memory.Memory) (*GPU, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
+	largePages()
 	g := &GPU{spec: spec, mem: mem, lat: newLatencies(&spec), picoseconds: 1_000_000_000_000 / spec.ClockHz}
 	g.bankShift = log2(spec.L2.InterleaveBytes / lineBytes)
 	g.bankMask = uint64(spec.L2.Banks - 1)

@@ -64,6 +64,7 @@ type computeUnit struct {
 
 	freeSlots uint64
 	room      room
+	_         [8]byte // whole cache lines of the host's
 }
 
 func (u *computeUnit) init(a *shaderArray, index int) {
@@ -95,13 +96,14 @@ const (
 	waitPort              // room for the lines of a vector memory instruction
 )
 
-// wave is a wavefront slot.
+// wave is a wavefront slot: whole cache lines of the host's, vm and smem at the beginning of one.
 type wave struct {
 	waveState
+	_    [16]byte
 	vm   completions // vector memory
 	lds  completions // counted by lgkmcnt, like
 	smem completions // scalar memory
-	_    [56]byte    // whole cache lines of the host's
+	_    [32]byte
 }
 
 // begin gives the slot to a wavefront.
