@@ -20,6 +20,7 @@ from bridge.layers.conv.direct import (
 )
 from bridge.layers.conv.direct_gradient import add_direct_gradient, gradient_problem, plan_gradient
 from bridge.layers.conv.intersection import add_intersection, takes_intersection
+from bridge.layers.conv.patch_gradient import add_patch_gradient, plan_patch_gradient
 from bridge.layers.conv.pieces import (
     FilterLayouts,
     col2im,
@@ -94,6 +95,8 @@ def spartan(
     elif phase == "filter_gradient":
         gradient = gradient_problem(shape, sparse_operand)
     skips_x = phase == "filter_gradient" and sparse_operand == "x"
+    skips_dy = phase == "filter_gradient" and sparse_operand == "dy"
+    patches = plan_patch_gradient(shape) if skips_dy and not session.portable else None
     strided = strided_gradient_view(shape) if skips_x and engine and not session.portable else None
     add, whole, direct = None, problem_of(phase, shape), direct_problem(phase, shape, engine=engine)
     if algorithm in ("best", "plane") and whole is not None and (plan := plan_plane(whole)) is not None:
@@ -121,6 +124,10 @@ def spartan(
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
         add_direct_gradient(operation, gradient, plan_gradient(gradient), x, dy)
+    elif patches is not None and algorithm in ("best", "direct"):
+        assert dy is not None
+        operation.output = operation.empty(shape.filter_shape, "dw")
+        add_patch_gradient(operation, shape, patches, x, dy)
     elif strided is not None and (algorithm == "direct" or (algorithm == "best" and pays_off(shape))):
         assert dy is not None
         operation.output = operation.empty(shape.filter_shape, "dw")
