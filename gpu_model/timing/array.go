@@ -75,17 +75,19 @@ type shaderArray struct {
 	scalarSlots      [scalarRoom]uint64 // scalar cache: when each of the requests it can hold is answered
 	l1sHeld          []int32            // requests that wait for room there, oldest first
 	l1sTaken         uint64             // cycle in which it took the latest one in
+	scalarConnection ticks              // cycles in which the connection between the compute units and the scalar path works
+	loads            []scalarRequest    // not sent yet
+	loadAt           uint64             // next cycle in which one is, never if none
 	l1sTLB, l1iTLB   tlb
 	l1sOrder         reorderBuffer
 	l1iOrder         reorderBuffer
-	fetchSlots       []uint64   // instruction cache: when each of the fetches it can hold is answered
-	inPorts          uint64     // compute units with fetches in their ports
-	connection       ticks      // cycles in which the connection between the compute units and the instruction path works
-	sending          bool       // a compute unit has put a fetch into its port in this cycle
-	moveAt           uint64     // next cycle in which fetches that found no room may find some, never if not known
-	roomAt           [32]uint64 // when the latest fetches that the instruction cache took in had left their room to others
-	taken            uint64     // how many there were
-	crowded          bool       // fetches in the compute units' ports have found none
+	fetchSlots       []uint64 // instruction cache: when each of the fetches it can hold is answered
+	inPorts          uint64   // compute units with fetches in their ports
+	connection       ticks    // cycles in which the connection between the compute units and the instruction path works
+	sending          bool     // a compute unit has put a fetch into its port in this cycle
+	moveAt           uint64   // next cycle in which fetches that found no room may find some, never if not known
+	path             fetchPath
+	crowded          bool // fetches in the compute units' ports have found none
 	admitting        bool
 	l1iTaken         uint64              // cycle in which it took the latest fetch in
 	l1iCount         int                 // fetches taken in then
@@ -145,7 +147,7 @@ func newShaderArray(g *GPU, index int) *shaderArray {
 	a := &shaderArray{gpu: g, spec: s, lat: &g.lat, index: index,
 		l1s: newTags(s.L1S.Bytes, s.L1S.Ways, 0), l1i: newTags(s.L1I.Bytes, s.L1I.Ways, 0),
 		l1sTLB: newTLB(s.L1STLB), l1iTLB: newTLB(s.L1ITLB),
-		arrayHead: arrayHead{next: never, inNext: never}, mailbox: newMailbox(s.L2.Banks), firstInstruction: never,
+		arrayHead: arrayHead{next: never, inNext: never}, mailbox: newMailbox(s.L2.Banks), firstInstruction: never, loadAt: never, path: newFetchPath(s.L1I.ReorderEntries),
 		fetchSlots: make([]uint64, s.L1I.MSHRs), units: make([]computeUnit, s.Core.UnitsPerArray)}
 	for i := range a.units {
 		a.units[i].init(a, i)
@@ -167,7 +169,7 @@ func (a *shaderArray) run(from, to uint64) {
 	a.receive(to)
 	units := a.units
 	for {
-		t := a.moveAt
+		t := min(a.moveAt, a.loadAt)
 		for i := range units {
 			if n := units[i].next; n < t {
 				t = n
@@ -187,6 +189,9 @@ func (a *shaderArray) run(from, to uint64) {
 		}
 		if a.sending || a.moveAt <= t {
 			a.moveFetches(t)
+		}
+		if a.loadAt <= t {
+			a.moveLoads(t)
 		}
 	}
 }

@@ -13,9 +13,10 @@ func (a *shaderArray) cool() {
 	a.l1iOrder.clear()
 	clear(a.fetchSlots)
 	clear(a.scalarSlots[:])
-	a.l1sHeld = a.l1sHeld[:0]
+	a.l1sHeld, a.loads, a.loadAt, a.scalarConnection = a.l1sHeld[:0], a.loads[:0], never, ticks{}
 	a.connection, a.sending, a.crowded, a.inPorts = ticks{}, false, false, 0
-	a.moveAt, a.roomAt, a.taken = never, [32]uint64{}, 0
+	a.moveAt = never
+	a.path.cool()
 	a.l1sTaken, a.l1iTaken, a.l1iCount, a.l1iSent = 0, 0, 0, 0
 	a.l1iLeft, a.l1iAnswers, a.l1iLatest = [reorderPort]uint64{}, 0, 0
 	a.transactions.all, a.transactions.free = a.transactions.all[:0], a.transactions.free[:0]

@@ -157,8 +157,7 @@ func (u *computeUnit) sendFetch(t uint64, slot int) {
 // answerFetch hands a fetch that the reorder buffer can send at cycle at to its wavefront, and returns when it is sent. A compute unit
 // takes one answer a cycle; its port holds those that wait for that, and a full port holds up the answers for everybody.
 func (u *computeUnit) answerFetch(slot int, w *wave, at uint64) uint64 {
-	const hop = 2 // from the port to the first issue
-	way := u.lat.fetchToIssue - hop
+	way := u.lat.fetchToIssue - fetchHop
 	oldest := &u.answers[u.answered%instructionPort]
 	sent := max(at, *oldest-min(*oldest, way))
 	taken := max(sent+way+1, u.lastAnswer+1)

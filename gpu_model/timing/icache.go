@@ -4,9 +4,9 @@ import "math/bits"
 
 // Places for fetches on their way to the instruction cache and for answers on their way back.
 const (
-	instructionPort = 4  // a compute unit's port, each way
-	sharedPorts     = 20 // the ports between a compute unit's and the instruction cache
-	reorderPort     = 8  // the port through which the reorder buffer answers
+	instructionPort = 4 // a compute unit's port, each way
+	reorderPort     = 8 // the port through which the reorder buffer answers
+	fetchHop        = 2 // cycles from an answer's arrival in a compute unit's port to the first issue
 )
 
 // fetchRequest is a fetch in its compute unit's port.
@@ -20,8 +20,8 @@ type fetchRequest struct {
 // that finds room, beginning with another one in every cycle in which it works.
 func (a *shaderArray) moveFetches(t uint64) {
 	a.sending, a.crowded = false, false
-	room := a.sharedRoom(t)
-	if a.moveAt <= t && a.sharedRoom(t-1) <= 0 {
+	room := a.path.room(t)
+	if a.moveAt <= t && a.path.room(t-1) <= 0 {
 		// Room in the full port behind wakes all compute units.
 		a.connection.markFrom(a.clock, t, 1)
 		for i := range a.units {
@@ -52,7 +52,7 @@ func (a *shaderArray) moveFetches(t uint64) {
 			if w.gen != f.gen {
 				w = nil
 			}
-			a.fetch(t+1, f.line, u, int(f.slot), w, f.gen)
+			a.fetch(t, f.line, u, int(f.slot), w, f.gen)
 		}
 		if n == 0 {
 			a.crowded = true
@@ -74,33 +74,19 @@ func (a *shaderArray) moveFetches(t uint64) {
 		a.connection.markFrom(a.clock, t, 2)
 	}
 	if a.crowded = a.crowded || room <= 0; a.crowded {
-		for i := range a.roomAt {
-			if at := a.roomAt[i]; at > t {
-				a.moveAt = min(a.moveAt, at)
-			}
-		}
+		a.moveAt = a.path.next(t)
 	}
 }
 
-// sharedRoom returns for how many fetches there is room behind the compute units' ports in cycle t: for as many as have left it a little after
-// the instruction cache took others in.
-func (a *shaderArray) sharedRoom(t uint64) int {
-	room := sharedPorts - int(a.l1iOrder.tail-a.l1iOrder.admitted)
-	for i := a.taken; room > 0; room-- {
-		if i--; a.roomAt[i%uint64(len(a.roomAt))] <= t {
-			break
-		}
-	}
-	return room
-}
-
-// fetch sends a compute unit's request for a line of code to the instruction cache, where it arrives at cycle t if nothing holds it up.
+// fetch sends a compute unit's request for a line of code, which leaves its port in cycle t, to the instruction cache.
 func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave, gen uint32) {
 	r := &a.l1iOrder
-	if r.empty() && a.roomAt[(a.taken-1)%uint64(len(a.roomAt))] <= t {
+	if a.path.idle() {
 		// What admitFetches and drainFetch come to for a hit while no other fetch waits.
+		arrival := a.path.pass(t, a.spec.L1I.ReorderPerCycle)
 		if e := a.l1i.find(line); e != nil && e.ready <= t {
-			room, at := a.fetchRoom(t)
+			room, at := a.fetchRoom(arrival)
+			a.path.enter(at + 1)
 			c := &a.countL1I
 			c.RequestsRead++
 			c.ReadHit++
@@ -112,9 +98,11 @@ func (a *shaderArray) fetch(t, line uint64, u *computeUnit, slot int, w *wave, g
 			a.returnFetch(at, u, slot, w)
 			return
 		}
+	} else {
+		a.path.push(t)
 	}
 	tx := a.transactions.get()
-	a.transactions.all[tx] = transaction{ready: never, enter: t, next: -1, gen: gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine, line: line}
+	a.transactions.all[tx] = transaction{ready: never, next: -1, gen: gen, unit: uint8(u.index), slot: uint8(slot), kind: readLine, line: line}
 	r.push(tx)
 	a.admitFetches()
 	a.drainFetch()
@@ -157,10 +145,11 @@ func (a *shaderArray) admitFetches() {
 	a.admitting = true
 	defer func() { a.admitting = false }()
 	r := &a.l1iOrder
-	for r.admitted != r.tail && r.admitted-r.head < uint32(a.spec.L1I.ReorderEntries) {
+	a.advanceFetches()
+	for a.path.entered != a.path.passed {
 		tx := r.ring[r.admitted&uint32(len(r.ring)-1)]
 		x := &a.transactions.all[tx]
-		room, at := a.fetchRoom(x.enter)
+		room, at := a.fetchRoom(a.path.passedAt[pathIndex(a.path.entered)])
 		if at == never {
 			return
 		}
@@ -168,12 +157,15 @@ func (a *shaderArray) admitFetches() {
 		a.fetchSlots[room] = never
 		r.admitted++
 		a.lookupL1I(tx, at)
-		free := at + 2
-		a.roomAt[a.taken%uint64(len(a.roomAt))] = free
-		a.taken++
-		if a.crowded {
-			a.moveAt = min(a.moveAt, max(free, a.clock))
-		}
+		a.path.enter(at + 1)
+		a.advanceFetches()
+	}
+}
+
+// advanceFetches lets fetches go on as far as it is known when they find room.
+func (a *shaderArray) advanceFetches() {
+	if free := a.path.advance(a.spec.L1I.ReorderPerCycle); a.crowded && free != never {
+		a.moveAt = min(a.moveAt, max(free, a.clock))
 	}
 }
 
@@ -244,14 +236,15 @@ func (a *shaderArray) missL1I(walker int32, at uint64) {
 // drainFetch hands fetched lines to the wavefronts, in the order of the requests of all four compute units.
 func (a *shaderArray) drainFetch() {
 	r := &a.l1iOrder
-	full := false
-	for !r.empty() && r.head != r.admitted {
+	for {
+		if r.head == r.admitted {
+			return
+		}
 		tx := r.front()
 		x := &a.transactions.all[tx]
 		if x.ready == never {
-			break
+			return
 		}
-		full = full || r.admitted-r.head >= uint32(a.spec.L1I.ReorderEntries)
 		r.head++
 		u := &a.units[x.unit]
 		w := &u.waves[x.slot&63]
@@ -260,9 +253,9 @@ func (a *shaderArray) drainFetch() {
 		}
 		a.returnFetch(x.ready, u, int(x.slot), w)
 		a.transactions.put(tx)
-	}
-	if full {
-		a.admitFetches()
+		if a.path.taken != a.path.moved {
+			a.admitFetches()
+		}
 	}
 }
 
@@ -281,6 +274,7 @@ func (a *shaderArray) returnFetch(at uint64, u *computeUnit, slot int, w *wave) 
 	} else {
 		r.last, a.l1iSent = at, 1
 	}
+	a.path.leave(at + a.lat.fetchToIssue - fetchHop)
 	at = max(at, a.l1iLatest)
 	if w != nil && w.emu != nil {
 		at = u.answerFetch(slot, w, at)

@@ -35,18 +35,62 @@ func (u *computeUnit) scalarMemory(t, start uint64, slot int, w *wave, op *emu.O
 		w.stored = a.window
 	}
 	first, last := x.Addr[0]>>lineShift, (x.Addr[0]+uint64(x.ScalarBytes)-1)>>lineShift
-	at := start + u.lat.scalarToL1
 	for line := first; line <= last; line++ {
 		tx := a.transactions.get()
 		n := &a.transactions.all[tx]
 		*n = transaction{ready: never, line: line, next: -1, gen: w.gen, unit: uint8(u.index), slot: uint8(slot), kind: kind,
 			mask: 0xF, last: line == last}
-		a.l1sOrder.push(tx)
-		if ready := a.translate(&a.l1sTLB, portL1S, at, line>>(pageShift-lineShift), tx); ready != never {
-			a.arriveL1S(tx, ready+a.lat.tlbToL1S)
+		a.loads = append(a.loads, scalarRequest{at: start, tx: tx, unit: uint8(u.index)})
+	}
+	a.loadAt = min(a.loadAt, start)
+}
+
+// scalarRequest is a transaction that a compute unit's scalar unit sends in cycle at.
+type scalarRequest struct {
+	at   uint64
+	tx   int32
+	unit uint8
+}
+
+// moveLoads lets the connection to the scalar path move what the compute units' scalar units send in cycle t: unit by unit, beginning with another
+// one in every cycle in which it works. The answers' side is a port too, the first (source: occ_vgpr24, the order of the first loads).
+func (a *shaderArray) moveLoads(t uint64) {
+	if len(a.loads) == 1 {
+		a.sendScalar(t, a.loads[0].tx)
+	} else {
+		a.scalarConnection.count(t)
+		unit := max(int(a.scalarConnection.n%uint64(len(a.units)+1)), 1) - 1
+		for range a.units {
+			for _, r := range a.loads {
+				if int(r.unit) == unit && r.at <= t {
+					a.sendScalar(t, r.tx)
+				}
+			}
+			if unit++; unit == len(a.units) {
+				unit = 0
+			}
 		}
 	}
+	a.scalarConnection.markFrom(a.clock, t, 2)
+	keep := a.loads[:0]
+	a.loadAt = never
+	for _, r := range a.loads {
+		if r.at > t {
+			keep = append(keep, r)
+			a.loadAt = min(a.loadAt, r.at)
+		}
+	}
+	a.loads = keep
 	a.drainScalar()
+}
+
+// sendScalar sends a transaction on its way to L1S in cycle t.
+func (a *shaderArray) sendScalar(t uint64, tx int32) {
+	a.l1sOrder.push(tx)
+	page := a.transactions.all[tx].line >> (pageShift - lineShift)
+	if ready := a.translate(&a.l1sTLB, portL1S, t+a.lat.scalarToL1, page, tx); ready != never {
+		a.arriveL1S(tx, ready+a.lat.tlbToL1S)
+	}
 }
 
 // scalarRoom is how many requests the scalar cache holds, from taking one in to answering it (source: vadd_dep_640x256, of whose first loads
@@ -151,6 +195,7 @@ func (a *shaderArray) drainScalar() {
 		r.head++
 		at := max(x.ready+a.lat.l1ToScalar, r.last)
 		r.last = at
+		a.scalarConnection.markFrom(a.clock, at-2, 2)
 		u := &a.units[x.unit]
 		at = max(at, u.lastScalar+1) // it takes one answer a cycle
 		u.lastScalar = at
