@@ -16,6 +16,7 @@ from bridge.layers import conv
 from bridge.layers.conv.direct import direct_candidates, problem_of
 from bridge.layers.conv.plane import plane_candidates
 from bridge.layers.conv.spartan import direct_problem
+from bridge.layers.conv.window import window_candidates
 from bridge.layers.gemm import gemm_candidates
 from bridge.layers.operation import Operation
 from bridge.layers.tuned import looked_up, read_table, trying
@@ -90,6 +91,8 @@ def _candidates(problem: str, case: Case) -> list[Any]:
         direct = problem_of(case.phase, case.shape) if plane else direct_problem(case.phase, case.shape, engine=True)
         assert direct is not None
         return list(direct_candidates(direct) if kernel == "sparse_conv" else plane_candidates(direct))
+    if kernel == "gemm_window":
+        return window_candidates(case.shape, case.phase)
     M, N, K = (int(extent) for extent in size.split("x"))
     return list(gemm_candidates(kernel, M, N, K))
 

@@ -20,6 +20,7 @@ from bridge.layers.conv.pieces import (
     tap_offsets,
 )
 from bridge.layers.conv.shape import ConvolutionShape
+from bridge.layers.conv.window import add_window, takes_window
 from bridge.layers.gemm import Layout, Target, add_dense_gemm, plan_dense
 from bridge.layers.operation import Operation
 from bridge.session import CoSimulation
@@ -65,6 +66,9 @@ def _forward(
     if F < _LEAST_ROWS or operation.session.portable:
         _narrow_forward(operation, shape, x, layouts, bias, y)
         return
+    if takes_window(shape, "forward"):
+        add_window(operation, shape, "forward", x, layouts, y, bias)
+        return
     bordered = bordered_input(operation, x, shape.pad_h, shape.pad_w, "bordered x")
     k_offsets = offset_table(operation, tap_offsets(shape, bordered), "tap offsets")
     n_offsets = offset_table(operation, pixel_offsets(shape, bordered), "pixel offsets")
@@ -104,6 +108,10 @@ def _narrow_forward(
 
 
 def _data_gradient(operation: Operation, shape: ConvolutionShape, dy: DeviceArray, layouts: FilterLayouts) -> None:
+    if takes_window(shape, "data_gradient") and not operation.session.portable:
+        dx = operation.output = operation.empty(shape.input_shape, "dx")
+        add_window(operation, shape, "data_gradient", dy, layouts, dx)
+        return
     border_h = shape.dilation_h * (shape.filter_height - 1) - shape.pad_h
     border_w = shape.dilation_w * (shape.filter_width - 1) - shape.pad_w
     strided = shape.stride_h > 1 or shape.stride_w > 1
