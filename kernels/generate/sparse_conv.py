@@ -5,7 +5,7 @@ of X as a matrix of channels (images · channels rows) × pixels (height · widt
 image row of ``width`` pixels, so tile (i, h) holds row h of 16 channels. A wavefront owns one row p of outputs and
 64·``columns`` filters (lane = filter): ``width`` + S − 1 accumulators per 64 filters. For each channel c and filter
 row r the S·``columns`` weight registers are loaded ahead, the non-zeros of the row arrive in SGPRs as (value, column)
-pairs, and a non-zero costs one scalar instruction, ``s_set_gpr_idx_idx``, for S·``columns`` ``v_mad_f32``: tap s adds
+pairs, and a non-zero costs one scalar instruction, ``s_set_gpr_idx_idx``, for S·``columns`` ``v_mac_f32``: tap s adds
 to the accumulator S − 1 − s behind the pixel's column. Compared with a GEMM over im2col, a non-zero is converted once
 instead of R·S times, and a scalar instruction serves S times as many multiply-adds.
 
@@ -107,7 +107,7 @@ class SparseConvolution(SliceSums):
         self.lane = self.weights + sum(self.per_row)  # byte offset of the lane's filter at each tap
         self.kept = self.lane + max(taps, 3)  # the end of the kernel takes three registers there
         self.k = Kernel(self._name(), self.arguments, sgprs=104, vgprs=max(self.kept + 1, self.weights + 8))
-        self.pair_bytes = [4 + 8 * registers for registers in self.per_row]
+        self.pair_bytes = [4 + 4 * registers for registers in self.per_row]
 
     def _name(self) -> str:
         return f"sparse_conv{self.taps}_{self.width}x{64 * self.columns}"
@@ -243,7 +243,7 @@ class SparseConvolution(SliceSums):
         k(f"s_load_dword {s(NEXT_PITCH)}, {s(SLOT, 2)}, 0x0")
         k(f"s_load_dwordx4 {s(COUNTS, 4)}, {s(SLOT, 2)}, 0x40")
         self._load_pairs(PAIRS[0])
-        k(f"s_set_gpr_idx_on {s(JUMP)}, 0xc  ; the third source and the destination are relative to M0")
+        k(f"s_set_gpr_idx_on {s(JUMP)}, 0xc  ; what v_mac adds to, as its third source and as its destination")
         k("s_waitcnt lgkmcnt(0)")
 
     def _filter_rows(self, p: int, first: int, last: int) -> None:
@@ -393,7 +393,7 @@ class SparseConvolution(SliceSums):
                 for c in range(self.columns):
                     accumulator = v(c * self.accumulators + self.reach - 1 - place)
                     weight = v(self.weights + parity * self.per_row[0] + place * self.columns + c)
-                    k(f"v_mad_f32 {accumulator}, {s(pair)}, {weight}, {accumulator}")
+                    k(f"v_mac_f32 {accumulator}, {s(pair)}, {weight}")
 
     @property
     def _chunk(self) -> int:

@@ -213,7 +213,7 @@ sparse_conv3_8x64:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_8x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -234,41 +234,41 @@ sparse_conv3_8x64:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_8x64_end_first0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -277,41 +277,41 @@ sparse_conv3_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_8x64_end_first1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -320,41 +320,41 @@ sparse_conv3_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_8x64_end_first2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -363,41 +363,41 @@ sparse_conv3_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_8x64_end_first3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -428,41 +428,41 @@ sparse_conv3_8x64:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_8x64_end_last0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -471,41 +471,41 @@ sparse_conv3_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_8x64_end_last1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -518,41 +518,41 @@ sparse_conv3_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_8x64_end_last2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -567,41 +567,41 @@ sparse_conv3_8x64:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_8x64_end_last3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -1111,7 +1111,7 @@ sparse_conv3_8x128:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_8x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -1132,65 +1132,65 @@ sparse_conv3_8x128:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_8x128_end_first0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -1202,65 +1202,65 @@ sparse_conv3_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_8x128_end_first1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -1272,65 +1272,65 @@ sparse_conv3_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_8x128_end_first2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -1342,65 +1342,65 @@ sparse_conv3_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_8x128_end_first3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -1434,65 +1434,65 @@ sparse_conv3_8x128:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_8x128_end_last0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -1504,65 +1504,65 @@ sparse_conv3_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_8x128_end_last1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -1578,65 +1578,65 @@ sparse_conv3_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_8x128_end_last2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -1654,65 +1654,65 @@ sparse_conv3_8x128:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_8x128_end_last3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -2414,7 +2414,7 @@ sparse_conv3_14x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_14x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -2436,73 +2436,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_14x64_end_first0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -2512,73 +2512,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_14x64_end_first1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -2588,73 +2588,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_14x64_end_first2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -2664,73 +2664,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_14x64_end_first3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -2762,73 +2762,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_14x64_end_last0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -2838,73 +2838,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_14x64_end_last1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -2918,73 +2918,73 @@ sparse_conv3_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_14x64_end_last2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -3000,73 +3000,73 @@ sparse_conv3_14x64:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_14x64_end_last3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -3577,7 +3577,7 @@ sparse_conv3_14x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_14x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -3599,121 +3599,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_14x128_end_first0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -3726,121 +3726,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_14x128_end_first1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -3853,121 +3853,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_14x128_end_first2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -3980,121 +3980,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_14x128_end_first3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -4129,121 +4129,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_14x128_end_last0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -4256,121 +4256,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_14x128_end_last1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -4387,121 +4387,121 @@ sparse_conv3_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_14x128_end_last2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -4520,121 +4520,121 @@ sparse_conv3_14x128:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_14x128_end_last3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -5352,7 +5352,7 @@ sparse_conv3_28x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_28x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -5375,80 +5375,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_28x64_end_first0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -5459,80 +5456,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_28x64_end_first1:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -5543,80 +5537,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_28x64_end_first2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -5627,80 +5618,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_28x64_end_first3:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -5733,80 +5721,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_28x64_end_last0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -5817,80 +5802,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_28x64_end_last1:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -5905,80 +5887,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_28x64_end_last2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -5995,80 +5974,77 @@ sparse_conv3_28x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_28x64_end_last3:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -6084,72 +6060,72 @@ sparse_conv3_28x64:
   s_branch .Lsparse_conv3_28x64_summed
 .Lsparse_conv3_28x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_28x64_half0
@@ -6158,78 +6134,78 @@ sparse_conv3_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_28x64_overflow0
 .Lsparse_conv3_28x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_28x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_28x64_half1
@@ -6238,7 +6214,7 @@ sparse_conv3_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_28x64_overflow1
 .Lsparse_conv3_28x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -7036,7 +7012,7 @@ sparse_conv3_28x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_28x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -7059,7 +7035,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_first0
@@ -7069,124 +7045,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_28x128_end_first0:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -7200,7 +7170,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_first1
@@ -7210,124 +7180,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_28x128_end_first1:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -7341,7 +7305,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_first2
@@ -7351,124 +7315,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_28x128_end_first2:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -7482,7 +7440,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_first3
@@ -7492,124 +7450,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_28x128_end_first3:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -7645,7 +7597,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_last0
@@ -7655,124 +7607,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_28x128_end_last0:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -7786,7 +7732,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_last1
@@ -7796,124 +7742,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_28x128_end_last1:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -7931,7 +7871,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_last2
@@ -7941,124 +7881,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_28x128_end_last2:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -8078,7 +8012,7 @@ sparse_conv3_28x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_28x128_more_last3
@@ -8088,124 +8022,118 @@ sparse_conv3_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_28x128_end_last3:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -8224,120 +8152,120 @@ sparse_conv3_28x128:
   s_branch .Lsparse_conv3_28x128_summed
 .Lsparse_conv3_28x128_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_28x128_half0
@@ -8346,126 +8274,126 @@ sparse_conv3_28x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_28x128_overflow0
 .Lsparse_conv3_28x128_half0:
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_28x128_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_28x128_half1
@@ -8474,7 +8402,7 @@ sparse_conv3_28x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_28x128_overflow1
 .Lsparse_conv3_28x128_half1:
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -9678,7 +9606,7 @@ sparse_conv3_56x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_56x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -9701,80 +9629,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_56x64_end_first0:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -9785,80 +9710,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_56x64_end_first1:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -9869,80 +9791,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_56x64_end_first2:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -9953,80 +9872,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_56x64_end_first3:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -10059,80 +9975,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_56x64_end_last0:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -10143,80 +10056,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_56x64_end_last1:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -10231,80 +10141,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_56x64_end_last2:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -10321,80 +10228,77 @@ sparse_conv3_56x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_56x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_56x64_end_last3:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -10410,72 +10314,72 @@ sparse_conv3_56x64:
   s_branch .Lsparse_conv3_56x64_summed
 .Lsparse_conv3_56x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_56x64_half0
@@ -10484,78 +10388,78 @@ sparse_conv3_56x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_56x64_overflow0
 .Lsparse_conv3_56x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_56x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_56x64_half1
@@ -10564,7 +10468,7 @@ sparse_conv3_56x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_56x64_overflow1
 .Lsparse_conv3_56x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -11783,7 +11687,7 @@ sparse_conv3_112x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_112x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -11806,80 +11710,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_112x64_end_first0:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -11890,80 +11791,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_112x64_end_first1:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -11974,80 +11872,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_112x64_end_first2:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -12058,80 +11953,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_112x64_end_first3:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -12164,80 +12056,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_112x64_end_last0:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -12248,80 +12137,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_112x64_end_last1:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -12336,80 +12222,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_112x64_end_last2:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -12426,80 +12309,77 @@ sparse_conv3_112x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_112x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_112x64_end_last3:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -12515,72 +12395,72 @@ sparse_conv3_112x64:
   s_branch .Lsparse_conv3_112x64_summed
 .Lsparse_conv3_112x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_112x64_half0
@@ -12589,78 +12469,78 @@ sparse_conv3_112x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_112x64_overflow0
 .Lsparse_conv3_112x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_112x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_112x64_half1
@@ -12669,7 +12549,7 @@ sparse_conv3_112x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_112x64_overflow1
 .Lsparse_conv3_112x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -14750,7 +14630,7 @@ sparse_conv3_224x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_224x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -14773,80 +14653,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v228, v2
-  v_mad_f32 v1, s62, v229, v1
-  v_mad_f32 v0, s62, v230, v0
+  v_mac_f32 v2, s62, v228
+  v_mac_f32 v1, s62, v229
+  v_mac_f32 v0, s62, v230
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v228, v2
-  v_mad_f32 v1, s60, v229, v1
-  v_mad_f32 v0, s60, v230, v0
+  v_mac_f32 v2, s60, v228
+  v_mac_f32 v1, s60, v229
+  v_mac_f32 v0, s60, v230
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v228, v2
-  v_mad_f32 v1, s58, v229, v1
-  v_mad_f32 v0, s58, v230, v0
+  v_mac_f32 v2, s58, v228
+  v_mac_f32 v1, s58, v229
+  v_mac_f32 v0, s58, v230
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v228, v2
-  v_mad_f32 v1, s56, v229, v1
-  v_mad_f32 v0, s56, v230, v0
+  v_mac_f32 v2, s56, v228
+  v_mac_f32 v1, s56, v229
+  v_mac_f32 v0, s56, v230
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v228, v2
-  v_mad_f32 v1, s54, v229, v1
-  v_mad_f32 v0, s54, v230, v0
+  v_mac_f32 v2, s54, v228
+  v_mac_f32 v1, s54, v229
+  v_mac_f32 v0, s54, v230
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v228, v2
-  v_mad_f32 v1, s52, v229, v1
-  v_mad_f32 v0, s52, v230, v0
+  v_mac_f32 v2, s52, v228
+  v_mac_f32 v1, s52, v229
+  v_mac_f32 v0, s52, v230
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v228, v2
-  v_mad_f32 v1, s50, v229, v1
-  v_mad_f32 v0, s50, v230, v0
+  v_mac_f32 v2, s50, v228
+  v_mac_f32 v1, s50, v229
+  v_mac_f32 v0, s50, v230
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v228, v2
-  v_mad_f32 v1, s48, v229, v1
-  v_mad_f32 v0, s48, v230, v0
+  v_mac_f32 v2, s48, v228
+  v_mac_f32 v1, s48, v229
+  v_mac_f32 v0, s48, v230
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v228, v2
-  v_mad_f32 v1, s46, v229, v1
-  v_mad_f32 v0, s46, v230, v0
+  v_mac_f32 v2, s46, v228
+  v_mac_f32 v1, s46, v229
+  v_mac_f32 v0, s46, v230
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v228, v2
-  v_mad_f32 v1, s44, v229, v1
-  v_mad_f32 v0, s44, v230, v0
+  v_mac_f32 v2, s44, v228
+  v_mac_f32 v1, s44, v229
+  v_mac_f32 v0, s44, v230
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v228, v2
-  v_mad_f32 v1, s42, v229, v1
-  v_mad_f32 v0, s42, v230, v0
+  v_mac_f32 v2, s42, v228
+  v_mac_f32 v1, s42, v229
+  v_mac_f32 v0, s42, v230
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v228, v2
-  v_mad_f32 v1, s40, v229, v1
-  v_mad_f32 v0, s40, v230, v0
+  v_mac_f32 v2, s40, v228
+  v_mac_f32 v1, s40, v229
+  v_mac_f32 v0, s40, v230
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v228, v2
-  v_mad_f32 v1, s38, v229, v1
-  v_mad_f32 v0, s38, v230, v0
+  v_mac_f32 v2, s38, v228
+  v_mac_f32 v1, s38, v229
+  v_mac_f32 v0, s38, v230
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v228, v2
-  v_mad_f32 v1, s36, v229, v1
-  v_mad_f32 v0, s36, v230, v0
+  v_mac_f32 v2, s36, v228
+  v_mac_f32 v1, s36, v229
+  v_mac_f32 v0, s36, v230
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v228, v2
-  v_mad_f32 v1, s34, v229, v1
-  v_mad_f32 v0, s34, v230, v0
+  v_mac_f32 v2, s34, v228
+  v_mac_f32 v1, s34, v229
+  v_mac_f32 v0, s34, v230
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v228, v2
-  v_mad_f32 v1, s32, v229, v1
-  v_mad_f32 v0, s32, v230, v0
+  v_mac_f32 v2, s32, v228
+  v_mac_f32 v1, s32, v229
+  v_mac_f32 v0, s32, v230
 .Lsparse_conv3_224x64_end_first0:
   buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
@@ -14857,80 +14734,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v231, v2
-  v_mad_f32 v1, s94, v232, v1
-  v_mad_f32 v0, s94, v233, v0
+  v_mac_f32 v2, s94, v231
+  v_mac_f32 v1, s94, v232
+  v_mac_f32 v0, s94, v233
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v231, v2
-  v_mad_f32 v1, s92, v232, v1
-  v_mad_f32 v0, s92, v233, v0
+  v_mac_f32 v2, s92, v231
+  v_mac_f32 v1, s92, v232
+  v_mac_f32 v0, s92, v233
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v231, v2
-  v_mad_f32 v1, s90, v232, v1
-  v_mad_f32 v0, s90, v233, v0
+  v_mac_f32 v2, s90, v231
+  v_mac_f32 v1, s90, v232
+  v_mac_f32 v0, s90, v233
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v231, v2
-  v_mad_f32 v1, s88, v232, v1
-  v_mad_f32 v0, s88, v233, v0
+  v_mac_f32 v2, s88, v231
+  v_mac_f32 v1, s88, v232
+  v_mac_f32 v0, s88, v233
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v231, v2
-  v_mad_f32 v1, s86, v232, v1
-  v_mad_f32 v0, s86, v233, v0
+  v_mac_f32 v2, s86, v231
+  v_mac_f32 v1, s86, v232
+  v_mac_f32 v0, s86, v233
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v231, v2
-  v_mad_f32 v1, s84, v232, v1
-  v_mad_f32 v0, s84, v233, v0
+  v_mac_f32 v2, s84, v231
+  v_mac_f32 v1, s84, v232
+  v_mac_f32 v0, s84, v233
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v231, v2
-  v_mad_f32 v1, s82, v232, v1
-  v_mad_f32 v0, s82, v233, v0
+  v_mac_f32 v2, s82, v231
+  v_mac_f32 v1, s82, v232
+  v_mac_f32 v0, s82, v233
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v231, v2
-  v_mad_f32 v1, s80, v232, v1
-  v_mad_f32 v0, s80, v233, v0
+  v_mac_f32 v2, s80, v231
+  v_mac_f32 v1, s80, v232
+  v_mac_f32 v0, s80, v233
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v231, v2
-  v_mad_f32 v1, s78, v232, v1
-  v_mad_f32 v0, s78, v233, v0
+  v_mac_f32 v2, s78, v231
+  v_mac_f32 v1, s78, v232
+  v_mac_f32 v0, s78, v233
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v231, v2
-  v_mad_f32 v1, s76, v232, v1
-  v_mad_f32 v0, s76, v233, v0
+  v_mac_f32 v2, s76, v231
+  v_mac_f32 v1, s76, v232
+  v_mac_f32 v0, s76, v233
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v231, v2
-  v_mad_f32 v1, s74, v232, v1
-  v_mad_f32 v0, s74, v233, v0
+  v_mac_f32 v2, s74, v231
+  v_mac_f32 v1, s74, v232
+  v_mac_f32 v0, s74, v233
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v231, v2
-  v_mad_f32 v1, s72, v232, v1
-  v_mad_f32 v0, s72, v233, v0
+  v_mac_f32 v2, s72, v231
+  v_mac_f32 v1, s72, v232
+  v_mac_f32 v0, s72, v233
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v231, v2
-  v_mad_f32 v1, s70, v232, v1
-  v_mad_f32 v0, s70, v233, v0
+  v_mac_f32 v2, s70, v231
+  v_mac_f32 v1, s70, v232
+  v_mac_f32 v0, s70, v233
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v231, v2
-  v_mad_f32 v1, s68, v232, v1
-  v_mad_f32 v0, s68, v233, v0
+  v_mac_f32 v2, s68, v231
+  v_mac_f32 v1, s68, v232
+  v_mac_f32 v0, s68, v233
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v231, v2
-  v_mad_f32 v1, s66, v232, v1
-  v_mad_f32 v0, s66, v233, v0
+  v_mac_f32 v2, s66, v231
+  v_mac_f32 v1, s66, v232
+  v_mac_f32 v0, s66, v233
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v231, v2
-  v_mad_f32 v1, s64, v232, v1
-  v_mad_f32 v0, s64, v233, v0
+  v_mac_f32 v2, s64, v231
+  v_mac_f32 v1, s64, v232
+  v_mac_f32 v0, s64, v233
 .Lsparse_conv3_224x64_end_first1:
   buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
@@ -14941,80 +14815,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v228, v2
-  v_mad_f32 v1, s62, v229, v1
-  v_mad_f32 v0, s62, v230, v0
+  v_mac_f32 v2, s62, v228
+  v_mac_f32 v1, s62, v229
+  v_mac_f32 v0, s62, v230
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v228, v2
-  v_mad_f32 v1, s60, v229, v1
-  v_mad_f32 v0, s60, v230, v0
+  v_mac_f32 v2, s60, v228
+  v_mac_f32 v1, s60, v229
+  v_mac_f32 v0, s60, v230
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v228, v2
-  v_mad_f32 v1, s58, v229, v1
-  v_mad_f32 v0, s58, v230, v0
+  v_mac_f32 v2, s58, v228
+  v_mac_f32 v1, s58, v229
+  v_mac_f32 v0, s58, v230
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v228, v2
-  v_mad_f32 v1, s56, v229, v1
-  v_mad_f32 v0, s56, v230, v0
+  v_mac_f32 v2, s56, v228
+  v_mac_f32 v1, s56, v229
+  v_mac_f32 v0, s56, v230
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v228, v2
-  v_mad_f32 v1, s54, v229, v1
-  v_mad_f32 v0, s54, v230, v0
+  v_mac_f32 v2, s54, v228
+  v_mac_f32 v1, s54, v229
+  v_mac_f32 v0, s54, v230
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v228, v2
-  v_mad_f32 v1, s52, v229, v1
-  v_mad_f32 v0, s52, v230, v0
+  v_mac_f32 v2, s52, v228
+  v_mac_f32 v1, s52, v229
+  v_mac_f32 v0, s52, v230
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v228, v2
-  v_mad_f32 v1, s50, v229, v1
-  v_mad_f32 v0, s50, v230, v0
+  v_mac_f32 v2, s50, v228
+  v_mac_f32 v1, s50, v229
+  v_mac_f32 v0, s50, v230
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v228, v2
-  v_mad_f32 v1, s48, v229, v1
-  v_mad_f32 v0, s48, v230, v0
+  v_mac_f32 v2, s48, v228
+  v_mac_f32 v1, s48, v229
+  v_mac_f32 v0, s48, v230
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v228, v2
-  v_mad_f32 v1, s46, v229, v1
-  v_mad_f32 v0, s46, v230, v0
+  v_mac_f32 v2, s46, v228
+  v_mac_f32 v1, s46, v229
+  v_mac_f32 v0, s46, v230
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v228, v2
-  v_mad_f32 v1, s44, v229, v1
-  v_mad_f32 v0, s44, v230, v0
+  v_mac_f32 v2, s44, v228
+  v_mac_f32 v1, s44, v229
+  v_mac_f32 v0, s44, v230
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v228, v2
-  v_mad_f32 v1, s42, v229, v1
-  v_mad_f32 v0, s42, v230, v0
+  v_mac_f32 v2, s42, v228
+  v_mac_f32 v1, s42, v229
+  v_mac_f32 v0, s42, v230
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v228, v2
-  v_mad_f32 v1, s40, v229, v1
-  v_mad_f32 v0, s40, v230, v0
+  v_mac_f32 v2, s40, v228
+  v_mac_f32 v1, s40, v229
+  v_mac_f32 v0, s40, v230
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v228, v2
-  v_mad_f32 v1, s38, v229, v1
-  v_mad_f32 v0, s38, v230, v0
+  v_mac_f32 v2, s38, v228
+  v_mac_f32 v1, s38, v229
+  v_mac_f32 v0, s38, v230
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v228, v2
-  v_mad_f32 v1, s36, v229, v1
-  v_mad_f32 v0, s36, v230, v0
+  v_mac_f32 v2, s36, v228
+  v_mac_f32 v1, s36, v229
+  v_mac_f32 v0, s36, v230
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v228, v2
-  v_mad_f32 v1, s34, v229, v1
-  v_mad_f32 v0, s34, v230, v0
+  v_mac_f32 v2, s34, v228
+  v_mac_f32 v1, s34, v229
+  v_mac_f32 v0, s34, v230
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v228, v2
-  v_mad_f32 v1, s32, v229, v1
-  v_mad_f32 v0, s32, v230, v0
+  v_mac_f32 v2, s32, v228
+  v_mac_f32 v1, s32, v229
+  v_mac_f32 v0, s32, v230
 .Lsparse_conv3_224x64_end_first2:
   buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
@@ -15025,80 +14896,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v231, v2
-  v_mad_f32 v1, s94, v232, v1
-  v_mad_f32 v0, s94, v233, v0
+  v_mac_f32 v2, s94, v231
+  v_mac_f32 v1, s94, v232
+  v_mac_f32 v0, s94, v233
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v231, v2
-  v_mad_f32 v1, s92, v232, v1
-  v_mad_f32 v0, s92, v233, v0
+  v_mac_f32 v2, s92, v231
+  v_mac_f32 v1, s92, v232
+  v_mac_f32 v0, s92, v233
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v231, v2
-  v_mad_f32 v1, s90, v232, v1
-  v_mad_f32 v0, s90, v233, v0
+  v_mac_f32 v2, s90, v231
+  v_mac_f32 v1, s90, v232
+  v_mac_f32 v0, s90, v233
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v231, v2
-  v_mad_f32 v1, s88, v232, v1
-  v_mad_f32 v0, s88, v233, v0
+  v_mac_f32 v2, s88, v231
+  v_mac_f32 v1, s88, v232
+  v_mac_f32 v0, s88, v233
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v231, v2
-  v_mad_f32 v1, s86, v232, v1
-  v_mad_f32 v0, s86, v233, v0
+  v_mac_f32 v2, s86, v231
+  v_mac_f32 v1, s86, v232
+  v_mac_f32 v0, s86, v233
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v231, v2
-  v_mad_f32 v1, s84, v232, v1
-  v_mad_f32 v0, s84, v233, v0
+  v_mac_f32 v2, s84, v231
+  v_mac_f32 v1, s84, v232
+  v_mac_f32 v0, s84, v233
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v231, v2
-  v_mad_f32 v1, s82, v232, v1
-  v_mad_f32 v0, s82, v233, v0
+  v_mac_f32 v2, s82, v231
+  v_mac_f32 v1, s82, v232
+  v_mac_f32 v0, s82, v233
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v231, v2
-  v_mad_f32 v1, s80, v232, v1
-  v_mad_f32 v0, s80, v233, v0
+  v_mac_f32 v2, s80, v231
+  v_mac_f32 v1, s80, v232
+  v_mac_f32 v0, s80, v233
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v231, v2
-  v_mad_f32 v1, s78, v232, v1
-  v_mad_f32 v0, s78, v233, v0
+  v_mac_f32 v2, s78, v231
+  v_mac_f32 v1, s78, v232
+  v_mac_f32 v0, s78, v233
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v231, v2
-  v_mad_f32 v1, s76, v232, v1
-  v_mad_f32 v0, s76, v233, v0
+  v_mac_f32 v2, s76, v231
+  v_mac_f32 v1, s76, v232
+  v_mac_f32 v0, s76, v233
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v231, v2
-  v_mad_f32 v1, s74, v232, v1
-  v_mad_f32 v0, s74, v233, v0
+  v_mac_f32 v2, s74, v231
+  v_mac_f32 v1, s74, v232
+  v_mac_f32 v0, s74, v233
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v231, v2
-  v_mad_f32 v1, s72, v232, v1
-  v_mad_f32 v0, s72, v233, v0
+  v_mac_f32 v2, s72, v231
+  v_mac_f32 v1, s72, v232
+  v_mac_f32 v0, s72, v233
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v231, v2
-  v_mad_f32 v1, s70, v232, v1
-  v_mad_f32 v0, s70, v233, v0
+  v_mac_f32 v2, s70, v231
+  v_mac_f32 v1, s70, v232
+  v_mac_f32 v0, s70, v233
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v231, v2
-  v_mad_f32 v1, s68, v232, v1
-  v_mad_f32 v0, s68, v233, v0
+  v_mac_f32 v2, s68, v231
+  v_mac_f32 v1, s68, v232
+  v_mac_f32 v0, s68, v233
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v231, v2
-  v_mad_f32 v1, s66, v232, v1
-  v_mad_f32 v0, s66, v233, v0
+  v_mac_f32 v2, s66, v231
+  v_mac_f32 v1, s66, v232
+  v_mac_f32 v0, s66, v233
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v231, v2
-  v_mad_f32 v1, s64, v232, v1
-  v_mad_f32 v0, s64, v233, v0
+  v_mac_f32 v2, s64, v231
+  v_mac_f32 v1, s64, v232
+  v_mac_f32 v0, s64, v233
 .Lsparse_conv3_224x64_end_first3:
   buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
@@ -15131,80 +14999,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v228, v2
-  v_mad_f32 v1, s62, v229, v1
-  v_mad_f32 v0, s62, v230, v0
+  v_mac_f32 v2, s62, v228
+  v_mac_f32 v1, s62, v229
+  v_mac_f32 v0, s62, v230
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v228, v2
-  v_mad_f32 v1, s60, v229, v1
-  v_mad_f32 v0, s60, v230, v0
+  v_mac_f32 v2, s60, v228
+  v_mac_f32 v1, s60, v229
+  v_mac_f32 v0, s60, v230
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v228, v2
-  v_mad_f32 v1, s58, v229, v1
-  v_mad_f32 v0, s58, v230, v0
+  v_mac_f32 v2, s58, v228
+  v_mac_f32 v1, s58, v229
+  v_mac_f32 v0, s58, v230
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v228, v2
-  v_mad_f32 v1, s56, v229, v1
-  v_mad_f32 v0, s56, v230, v0
+  v_mac_f32 v2, s56, v228
+  v_mac_f32 v1, s56, v229
+  v_mac_f32 v0, s56, v230
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v228, v2
-  v_mad_f32 v1, s54, v229, v1
-  v_mad_f32 v0, s54, v230, v0
+  v_mac_f32 v2, s54, v228
+  v_mac_f32 v1, s54, v229
+  v_mac_f32 v0, s54, v230
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v228, v2
-  v_mad_f32 v1, s52, v229, v1
-  v_mad_f32 v0, s52, v230, v0
+  v_mac_f32 v2, s52, v228
+  v_mac_f32 v1, s52, v229
+  v_mac_f32 v0, s52, v230
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v228, v2
-  v_mad_f32 v1, s50, v229, v1
-  v_mad_f32 v0, s50, v230, v0
+  v_mac_f32 v2, s50, v228
+  v_mac_f32 v1, s50, v229
+  v_mac_f32 v0, s50, v230
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v228, v2
-  v_mad_f32 v1, s48, v229, v1
-  v_mad_f32 v0, s48, v230, v0
+  v_mac_f32 v2, s48, v228
+  v_mac_f32 v1, s48, v229
+  v_mac_f32 v0, s48, v230
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v228, v2
-  v_mad_f32 v1, s46, v229, v1
-  v_mad_f32 v0, s46, v230, v0
+  v_mac_f32 v2, s46, v228
+  v_mac_f32 v1, s46, v229
+  v_mac_f32 v0, s46, v230
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v228, v2
-  v_mad_f32 v1, s44, v229, v1
-  v_mad_f32 v0, s44, v230, v0
+  v_mac_f32 v2, s44, v228
+  v_mac_f32 v1, s44, v229
+  v_mac_f32 v0, s44, v230
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v228, v2
-  v_mad_f32 v1, s42, v229, v1
-  v_mad_f32 v0, s42, v230, v0
+  v_mac_f32 v2, s42, v228
+  v_mac_f32 v1, s42, v229
+  v_mac_f32 v0, s42, v230
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v228, v2
-  v_mad_f32 v1, s40, v229, v1
-  v_mad_f32 v0, s40, v230, v0
+  v_mac_f32 v2, s40, v228
+  v_mac_f32 v1, s40, v229
+  v_mac_f32 v0, s40, v230
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v228, v2
-  v_mad_f32 v1, s38, v229, v1
-  v_mad_f32 v0, s38, v230, v0
+  v_mac_f32 v2, s38, v228
+  v_mac_f32 v1, s38, v229
+  v_mac_f32 v0, s38, v230
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v228, v2
-  v_mad_f32 v1, s36, v229, v1
-  v_mad_f32 v0, s36, v230, v0
+  v_mac_f32 v2, s36, v228
+  v_mac_f32 v1, s36, v229
+  v_mac_f32 v0, s36, v230
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v228, v2
-  v_mad_f32 v1, s34, v229, v1
-  v_mad_f32 v0, s34, v230, v0
+  v_mac_f32 v2, s34, v228
+  v_mac_f32 v1, s34, v229
+  v_mac_f32 v0, s34, v230
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v228, v2
-  v_mad_f32 v1, s32, v229, v1
-  v_mad_f32 v0, s32, v230, v0
+  v_mac_f32 v2, s32, v228
+  v_mac_f32 v1, s32, v229
+  v_mac_f32 v0, s32, v230
 .Lsparse_conv3_224x64_end_last0:
   buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
@@ -15215,80 +15080,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v231, v2
-  v_mad_f32 v1, s94, v232, v1
-  v_mad_f32 v0, s94, v233, v0
+  v_mac_f32 v2, s94, v231
+  v_mac_f32 v1, s94, v232
+  v_mac_f32 v0, s94, v233
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v231, v2
-  v_mad_f32 v1, s92, v232, v1
-  v_mad_f32 v0, s92, v233, v0
+  v_mac_f32 v2, s92, v231
+  v_mac_f32 v1, s92, v232
+  v_mac_f32 v0, s92, v233
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v231, v2
-  v_mad_f32 v1, s90, v232, v1
-  v_mad_f32 v0, s90, v233, v0
+  v_mac_f32 v2, s90, v231
+  v_mac_f32 v1, s90, v232
+  v_mac_f32 v0, s90, v233
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v231, v2
-  v_mad_f32 v1, s88, v232, v1
-  v_mad_f32 v0, s88, v233, v0
+  v_mac_f32 v2, s88, v231
+  v_mac_f32 v1, s88, v232
+  v_mac_f32 v0, s88, v233
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v231, v2
-  v_mad_f32 v1, s86, v232, v1
-  v_mad_f32 v0, s86, v233, v0
+  v_mac_f32 v2, s86, v231
+  v_mac_f32 v1, s86, v232
+  v_mac_f32 v0, s86, v233
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v231, v2
-  v_mad_f32 v1, s84, v232, v1
-  v_mad_f32 v0, s84, v233, v0
+  v_mac_f32 v2, s84, v231
+  v_mac_f32 v1, s84, v232
+  v_mac_f32 v0, s84, v233
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v231, v2
-  v_mad_f32 v1, s82, v232, v1
-  v_mad_f32 v0, s82, v233, v0
+  v_mac_f32 v2, s82, v231
+  v_mac_f32 v1, s82, v232
+  v_mac_f32 v0, s82, v233
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v231, v2
-  v_mad_f32 v1, s80, v232, v1
-  v_mad_f32 v0, s80, v233, v0
+  v_mac_f32 v2, s80, v231
+  v_mac_f32 v1, s80, v232
+  v_mac_f32 v0, s80, v233
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v231, v2
-  v_mad_f32 v1, s78, v232, v1
-  v_mad_f32 v0, s78, v233, v0
+  v_mac_f32 v2, s78, v231
+  v_mac_f32 v1, s78, v232
+  v_mac_f32 v0, s78, v233
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v231, v2
-  v_mad_f32 v1, s76, v232, v1
-  v_mad_f32 v0, s76, v233, v0
+  v_mac_f32 v2, s76, v231
+  v_mac_f32 v1, s76, v232
+  v_mac_f32 v0, s76, v233
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v231, v2
-  v_mad_f32 v1, s74, v232, v1
-  v_mad_f32 v0, s74, v233, v0
+  v_mac_f32 v2, s74, v231
+  v_mac_f32 v1, s74, v232
+  v_mac_f32 v0, s74, v233
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v231, v2
-  v_mad_f32 v1, s72, v232, v1
-  v_mad_f32 v0, s72, v233, v0
+  v_mac_f32 v2, s72, v231
+  v_mac_f32 v1, s72, v232
+  v_mac_f32 v0, s72, v233
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v231, v2
-  v_mad_f32 v1, s70, v232, v1
-  v_mad_f32 v0, s70, v233, v0
+  v_mac_f32 v2, s70, v231
+  v_mac_f32 v1, s70, v232
+  v_mac_f32 v0, s70, v233
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v231, v2
-  v_mad_f32 v1, s68, v232, v1
-  v_mad_f32 v0, s68, v233, v0
+  v_mac_f32 v2, s68, v231
+  v_mac_f32 v1, s68, v232
+  v_mac_f32 v0, s68, v233
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v231, v2
-  v_mad_f32 v1, s66, v232, v1
-  v_mad_f32 v0, s66, v233, v0
+  v_mac_f32 v2, s66, v231
+  v_mac_f32 v1, s66, v232
+  v_mac_f32 v0, s66, v233
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v231, v2
-  v_mad_f32 v1, s64, v232, v1
-  v_mad_f32 v0, s64, v233, v0
+  v_mac_f32 v2, s64, v231
+  v_mac_f32 v1, s64, v232
+  v_mac_f32 v0, s64, v233
 .Lsparse_conv3_224x64_end_last1:
   buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
@@ -15303,80 +15165,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v228, v2
-  v_mad_f32 v1, s62, v229, v1
-  v_mad_f32 v0, s62, v230, v0
+  v_mac_f32 v2, s62, v228
+  v_mac_f32 v1, s62, v229
+  v_mac_f32 v0, s62, v230
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v228, v2
-  v_mad_f32 v1, s60, v229, v1
-  v_mad_f32 v0, s60, v230, v0
+  v_mac_f32 v2, s60, v228
+  v_mac_f32 v1, s60, v229
+  v_mac_f32 v0, s60, v230
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v228, v2
-  v_mad_f32 v1, s58, v229, v1
-  v_mad_f32 v0, s58, v230, v0
+  v_mac_f32 v2, s58, v228
+  v_mac_f32 v1, s58, v229
+  v_mac_f32 v0, s58, v230
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v228, v2
-  v_mad_f32 v1, s56, v229, v1
-  v_mad_f32 v0, s56, v230, v0
+  v_mac_f32 v2, s56, v228
+  v_mac_f32 v1, s56, v229
+  v_mac_f32 v0, s56, v230
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v228, v2
-  v_mad_f32 v1, s54, v229, v1
-  v_mad_f32 v0, s54, v230, v0
+  v_mac_f32 v2, s54, v228
+  v_mac_f32 v1, s54, v229
+  v_mac_f32 v0, s54, v230
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v228, v2
-  v_mad_f32 v1, s52, v229, v1
-  v_mad_f32 v0, s52, v230, v0
+  v_mac_f32 v2, s52, v228
+  v_mac_f32 v1, s52, v229
+  v_mac_f32 v0, s52, v230
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v228, v2
-  v_mad_f32 v1, s50, v229, v1
-  v_mad_f32 v0, s50, v230, v0
+  v_mac_f32 v2, s50, v228
+  v_mac_f32 v1, s50, v229
+  v_mac_f32 v0, s50, v230
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v228, v2
-  v_mad_f32 v1, s48, v229, v1
-  v_mad_f32 v0, s48, v230, v0
+  v_mac_f32 v2, s48, v228
+  v_mac_f32 v1, s48, v229
+  v_mac_f32 v0, s48, v230
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v228, v2
-  v_mad_f32 v1, s46, v229, v1
-  v_mad_f32 v0, s46, v230, v0
+  v_mac_f32 v2, s46, v228
+  v_mac_f32 v1, s46, v229
+  v_mac_f32 v0, s46, v230
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v228, v2
-  v_mad_f32 v1, s44, v229, v1
-  v_mad_f32 v0, s44, v230, v0
+  v_mac_f32 v2, s44, v228
+  v_mac_f32 v1, s44, v229
+  v_mac_f32 v0, s44, v230
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v228, v2
-  v_mad_f32 v1, s42, v229, v1
-  v_mad_f32 v0, s42, v230, v0
+  v_mac_f32 v2, s42, v228
+  v_mac_f32 v1, s42, v229
+  v_mac_f32 v0, s42, v230
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v228, v2
-  v_mad_f32 v1, s40, v229, v1
-  v_mad_f32 v0, s40, v230, v0
+  v_mac_f32 v2, s40, v228
+  v_mac_f32 v1, s40, v229
+  v_mac_f32 v0, s40, v230
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v228, v2
-  v_mad_f32 v1, s38, v229, v1
-  v_mad_f32 v0, s38, v230, v0
+  v_mac_f32 v2, s38, v228
+  v_mac_f32 v1, s38, v229
+  v_mac_f32 v0, s38, v230
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v228, v2
-  v_mad_f32 v1, s36, v229, v1
-  v_mad_f32 v0, s36, v230, v0
+  v_mac_f32 v2, s36, v228
+  v_mac_f32 v1, s36, v229
+  v_mac_f32 v0, s36, v230
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v228, v2
-  v_mad_f32 v1, s34, v229, v1
-  v_mad_f32 v0, s34, v230, v0
+  v_mac_f32 v2, s34, v228
+  v_mac_f32 v1, s34, v229
+  v_mac_f32 v0, s34, v230
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v228, v2
-  v_mad_f32 v1, s32, v229, v1
-  v_mad_f32 v0, s32, v230, v0
+  v_mac_f32 v2, s32, v228
+  v_mac_f32 v1, s32, v229
+  v_mac_f32 v0, s32, v230
 .Lsparse_conv3_224x64_end_last2:
   buffer_load_dword v228, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v229, v235, s[12:15], s25 offen offset:0
@@ -15393,80 +15252,77 @@ sparse_conv3_224x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_224x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v231, v2
-  v_mad_f32 v1, s94, v232, v1
-  v_mad_f32 v0, s94, v233, v0
+  v_mac_f32 v2, s94, v231
+  v_mac_f32 v1, s94, v232
+  v_mac_f32 v0, s94, v233
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v231, v2
-  v_mad_f32 v1, s92, v232, v1
-  v_mad_f32 v0, s92, v233, v0
+  v_mac_f32 v2, s92, v231
+  v_mac_f32 v1, s92, v232
+  v_mac_f32 v0, s92, v233
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v231, v2
-  v_mad_f32 v1, s90, v232, v1
-  v_mad_f32 v0, s90, v233, v0
+  v_mac_f32 v2, s90, v231
+  v_mac_f32 v1, s90, v232
+  v_mac_f32 v0, s90, v233
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v231, v2
-  v_mad_f32 v1, s88, v232, v1
-  v_mad_f32 v0, s88, v233, v0
+  v_mac_f32 v2, s88, v231
+  v_mac_f32 v1, s88, v232
+  v_mac_f32 v0, s88, v233
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v231, v2
-  v_mad_f32 v1, s86, v232, v1
-  v_mad_f32 v0, s86, v233, v0
+  v_mac_f32 v2, s86, v231
+  v_mac_f32 v1, s86, v232
+  v_mac_f32 v0, s86, v233
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v231, v2
-  v_mad_f32 v1, s84, v232, v1
-  v_mad_f32 v0, s84, v233, v0
+  v_mac_f32 v2, s84, v231
+  v_mac_f32 v1, s84, v232
+  v_mac_f32 v0, s84, v233
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v231, v2
-  v_mad_f32 v1, s82, v232, v1
-  v_mad_f32 v0, s82, v233, v0
+  v_mac_f32 v2, s82, v231
+  v_mac_f32 v1, s82, v232
+  v_mac_f32 v0, s82, v233
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v231, v2
-  v_mad_f32 v1, s80, v232, v1
-  v_mad_f32 v0, s80, v233, v0
+  v_mac_f32 v2, s80, v231
+  v_mac_f32 v1, s80, v232
+  v_mac_f32 v0, s80, v233
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v231, v2
-  v_mad_f32 v1, s78, v232, v1
-  v_mad_f32 v0, s78, v233, v0
+  v_mac_f32 v2, s78, v231
+  v_mac_f32 v1, s78, v232
+  v_mac_f32 v0, s78, v233
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v231, v2
-  v_mad_f32 v1, s76, v232, v1
-  v_mad_f32 v0, s76, v233, v0
+  v_mac_f32 v2, s76, v231
+  v_mac_f32 v1, s76, v232
+  v_mac_f32 v0, s76, v233
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v231, v2
-  v_mad_f32 v1, s74, v232, v1
-  v_mad_f32 v0, s74, v233, v0
+  v_mac_f32 v2, s74, v231
+  v_mac_f32 v1, s74, v232
+  v_mac_f32 v0, s74, v233
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v231, v2
-  v_mad_f32 v1, s72, v232, v1
-  v_mad_f32 v0, s72, v233, v0
+  v_mac_f32 v2, s72, v231
+  v_mac_f32 v1, s72, v232
+  v_mac_f32 v0, s72, v233
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v231, v2
-  v_mad_f32 v1, s70, v232, v1
-  v_mad_f32 v0, s70, v233, v0
+  v_mac_f32 v2, s70, v231
+  v_mac_f32 v1, s70, v232
+  v_mac_f32 v0, s70, v233
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v231, v2
-  v_mad_f32 v1, s68, v232, v1
-  v_mad_f32 v0, s68, v233, v0
+  v_mac_f32 v2, s68, v231
+  v_mac_f32 v1, s68, v232
+  v_mac_f32 v0, s68, v233
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v231, v2
-  v_mad_f32 v1, s66, v232, v1
-  v_mad_f32 v0, s66, v233, v0
+  v_mac_f32 v2, s66, v231
+  v_mac_f32 v1, s66, v232
+  v_mac_f32 v0, s66, v233
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v231, v2
-  v_mad_f32 v1, s64, v232, v1
-  v_mad_f32 v0, s64, v233, v0
+  v_mac_f32 v2, s64, v231
+  v_mac_f32 v1, s64, v232
+  v_mac_f32 v0, s64, v233
 .Lsparse_conv3_224x64_end_last3:
   buffer_load_dword v231, v234, s[12:15], s25 offen offset:0
   buffer_load_dword v232, v235, s[12:15], s25 offen offset:0
@@ -15482,72 +15338,72 @@ sparse_conv3_224x64:
   s_branch .Lsparse_conv3_224x64_summed
 .Lsparse_conv3_224x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v228, v2
-  v_mad_f32 v1, s46, v229, v1
-  v_mad_f32 v0, s46, v230, v0
+  v_mac_f32 v2, s46, v228
+  v_mac_f32 v1, s46, v229
+  v_mac_f32 v0, s46, v230
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v228, v2
-  v_mad_f32 v1, s44, v229, v1
-  v_mad_f32 v0, s44, v230, v0
+  v_mac_f32 v2, s44, v228
+  v_mac_f32 v1, s44, v229
+  v_mac_f32 v0, s44, v230
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v228, v2
-  v_mad_f32 v1, s42, v229, v1
-  v_mad_f32 v0, s42, v230, v0
+  v_mac_f32 v2, s42, v228
+  v_mac_f32 v1, s42, v229
+  v_mac_f32 v0, s42, v230
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v228, v2
-  v_mad_f32 v1, s40, v229, v1
-  v_mad_f32 v0, s40, v230, v0
+  v_mac_f32 v2, s40, v228
+  v_mac_f32 v1, s40, v229
+  v_mac_f32 v0, s40, v230
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v228, v2
-  v_mad_f32 v1, s38, v229, v1
-  v_mad_f32 v0, s38, v230, v0
+  v_mac_f32 v2, s38, v228
+  v_mac_f32 v1, s38, v229
+  v_mac_f32 v0, s38, v230
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v228, v2
-  v_mad_f32 v1, s36, v229, v1
-  v_mad_f32 v0, s36, v230, v0
+  v_mac_f32 v2, s36, v228
+  v_mac_f32 v1, s36, v229
+  v_mac_f32 v0, s36, v230
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v228, v2
-  v_mad_f32 v1, s34, v229, v1
-  v_mad_f32 v0, s34, v230, v0
+  v_mac_f32 v2, s34, v228
+  v_mac_f32 v1, s34, v229
+  v_mac_f32 v0, s34, v230
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v228, v2
-  v_mad_f32 v1, s32, v229, v1
-  v_mad_f32 v0, s32, v230, v0
+  v_mac_f32 v2, s32, v228
+  v_mac_f32 v1, s32, v229
+  v_mac_f32 v0, s32, v230
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v228, v2
-  v_mad_f32 v1, s62, v229, v1
-  v_mad_f32 v0, s62, v230, v0
+  v_mac_f32 v2, s62, v228
+  v_mac_f32 v1, s62, v229
+  v_mac_f32 v0, s62, v230
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v228, v2
-  v_mad_f32 v1, s60, v229, v1
-  v_mad_f32 v0, s60, v230, v0
+  v_mac_f32 v2, s60, v228
+  v_mac_f32 v1, s60, v229
+  v_mac_f32 v0, s60, v230
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v228, v2
-  v_mad_f32 v1, s58, v229, v1
-  v_mad_f32 v0, s58, v230, v0
+  v_mac_f32 v2, s58, v228
+  v_mac_f32 v1, s58, v229
+  v_mac_f32 v0, s58, v230
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v228, v2
-  v_mad_f32 v1, s56, v229, v1
-  v_mad_f32 v0, s56, v230, v0
+  v_mac_f32 v2, s56, v228
+  v_mac_f32 v1, s56, v229
+  v_mac_f32 v0, s56, v230
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v228, v2
-  v_mad_f32 v1, s54, v229, v1
-  v_mad_f32 v0, s54, v230, v0
+  v_mac_f32 v2, s54, v228
+  v_mac_f32 v1, s54, v229
+  v_mac_f32 v0, s54, v230
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v228, v2
-  v_mad_f32 v1, s52, v229, v1
-  v_mad_f32 v0, s52, v230, v0
+  v_mac_f32 v2, s52, v228
+  v_mac_f32 v1, s52, v229
+  v_mac_f32 v0, s52, v230
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v228, v2
-  v_mad_f32 v1, s50, v229, v1
-  v_mad_f32 v0, s50, v230, v0
+  v_mac_f32 v2, s50, v228
+  v_mac_f32 v1, s50, v229
+  v_mac_f32 v0, s50, v230
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v228, v2
-  v_mad_f32 v1, s48, v229, v1
-  v_mad_f32 v0, s48, v230, v0
+  v_mac_f32 v2, s48, v228
+  v_mac_f32 v1, s48, v229
+  v_mac_f32 v0, s48, v230
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_224x64_half0
@@ -15556,78 +15412,78 @@ sparse_conv3_224x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_224x64_overflow0
 .Lsparse_conv3_224x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_224x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v231, v2
-  v_mad_f32 v1, s78, v232, v1
-  v_mad_f32 v0, s78, v233, v0
+  v_mac_f32 v2, s78, v231
+  v_mac_f32 v1, s78, v232
+  v_mac_f32 v0, s78, v233
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v231, v2
-  v_mad_f32 v1, s76, v232, v1
-  v_mad_f32 v0, s76, v233, v0
+  v_mac_f32 v2, s76, v231
+  v_mac_f32 v1, s76, v232
+  v_mac_f32 v0, s76, v233
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v231, v2
-  v_mad_f32 v1, s74, v232, v1
-  v_mad_f32 v0, s74, v233, v0
+  v_mac_f32 v2, s74, v231
+  v_mac_f32 v1, s74, v232
+  v_mac_f32 v0, s74, v233
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v231, v2
-  v_mad_f32 v1, s72, v232, v1
-  v_mad_f32 v0, s72, v233, v0
+  v_mac_f32 v2, s72, v231
+  v_mac_f32 v1, s72, v232
+  v_mac_f32 v0, s72, v233
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v231, v2
-  v_mad_f32 v1, s70, v232, v1
-  v_mad_f32 v0, s70, v233, v0
+  v_mac_f32 v2, s70, v231
+  v_mac_f32 v1, s70, v232
+  v_mac_f32 v0, s70, v233
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v231, v2
-  v_mad_f32 v1, s68, v232, v1
-  v_mad_f32 v0, s68, v233, v0
+  v_mac_f32 v2, s68, v231
+  v_mac_f32 v1, s68, v232
+  v_mac_f32 v0, s68, v233
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v231, v2
-  v_mad_f32 v1, s66, v232, v1
-  v_mad_f32 v0, s66, v233, v0
+  v_mac_f32 v2, s66, v231
+  v_mac_f32 v1, s66, v232
+  v_mac_f32 v0, s66, v233
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v231, v2
-  v_mad_f32 v1, s64, v232, v1
-  v_mad_f32 v0, s64, v233, v0
+  v_mac_f32 v2, s64, v231
+  v_mac_f32 v1, s64, v232
+  v_mac_f32 v0, s64, v233
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v231, v2
-  v_mad_f32 v1, s94, v232, v1
-  v_mad_f32 v0, s94, v233, v0
+  v_mac_f32 v2, s94, v231
+  v_mac_f32 v1, s94, v232
+  v_mac_f32 v0, s94, v233
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v231, v2
-  v_mad_f32 v1, s92, v232, v1
-  v_mad_f32 v0, s92, v233, v0
+  v_mac_f32 v2, s92, v231
+  v_mac_f32 v1, s92, v232
+  v_mac_f32 v0, s92, v233
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v231, v2
-  v_mad_f32 v1, s90, v232, v1
-  v_mad_f32 v0, s90, v233, v0
+  v_mac_f32 v2, s90, v231
+  v_mac_f32 v1, s90, v232
+  v_mac_f32 v0, s90, v233
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v231, v2
-  v_mad_f32 v1, s88, v232, v1
-  v_mad_f32 v0, s88, v233, v0
+  v_mac_f32 v2, s88, v231
+  v_mac_f32 v1, s88, v232
+  v_mac_f32 v0, s88, v233
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v231, v2
-  v_mad_f32 v1, s86, v232, v1
-  v_mad_f32 v0, s86, v233, v0
+  v_mac_f32 v2, s86, v231
+  v_mac_f32 v1, s86, v232
+  v_mac_f32 v0, s86, v233
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v231, v2
-  v_mad_f32 v1, s84, v232, v1
-  v_mad_f32 v0, s84, v233, v0
+  v_mac_f32 v2, s84, v231
+  v_mac_f32 v1, s84, v232
+  v_mac_f32 v0, s84, v233
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v231, v2
-  v_mad_f32 v1, s82, v232, v1
-  v_mad_f32 v0, s82, v233, v0
+  v_mac_f32 v2, s82, v231
+  v_mac_f32 v1, s82, v232
+  v_mac_f32 v0, s82, v233
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v231, v2
-  v_mad_f32 v1, s80, v232, v1
-  v_mad_f32 v0, s80, v233, v0
+  v_mac_f32 v2, s80, v231
+  v_mac_f32 v1, s80, v232
+  v_mac_f32 v0, s80, v233
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_224x64_half1
@@ -15636,7 +15492,7 @@ sparse_conv3_224x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_224x64_overflow1
 .Lsparse_conv3_224x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -18962,7 +18818,7 @@ sparse_conv5_28x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv5_28x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -18985,7 +18841,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_first0
@@ -18994,107 +18850,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v4, s62, v32, v4
-  v_mad_f32 v3, s62, v33, v3
-  v_mad_f32 v2, s62, v34, v2
-  v_mad_f32 v1, s62, v35, v1
-  v_mad_f32 v0, s62, v36, v0
+  v_mac_f32 v4, s62, v32
+  v_mac_f32 v3, s62, v33
+  v_mac_f32 v2, s62, v34
+  v_mac_f32 v1, s62, v35
+  v_mac_f32 v0, s62, v36
   s_set_gpr_idx_idx s61
-  v_mad_f32 v4, s60, v32, v4
-  v_mad_f32 v3, s60, v33, v3
-  v_mad_f32 v2, s60, v34, v2
-  v_mad_f32 v1, s60, v35, v1
-  v_mad_f32 v0, s60, v36, v0
+  v_mac_f32 v4, s60, v32
+  v_mac_f32 v3, s60, v33
+  v_mac_f32 v2, s60, v34
+  v_mac_f32 v1, s60, v35
+  v_mac_f32 v0, s60, v36
   s_set_gpr_idx_idx s59
-  v_mad_f32 v4, s58, v32, v4
-  v_mad_f32 v3, s58, v33, v3
-  v_mad_f32 v2, s58, v34, v2
-  v_mad_f32 v1, s58, v35, v1
-  v_mad_f32 v0, s58, v36, v0
+  v_mac_f32 v4, s58, v32
+  v_mac_f32 v3, s58, v33
+  v_mac_f32 v2, s58, v34
+  v_mac_f32 v1, s58, v35
+  v_mac_f32 v0, s58, v36
   s_set_gpr_idx_idx s57
-  v_mad_f32 v4, s56, v32, v4
-  v_mad_f32 v3, s56, v33, v3
-  v_mad_f32 v2, s56, v34, v2
-  v_mad_f32 v1, s56, v35, v1
-  v_mad_f32 v0, s56, v36, v0
+  v_mac_f32 v4, s56, v32
+  v_mac_f32 v3, s56, v33
+  v_mac_f32 v2, s56, v34
+  v_mac_f32 v1, s56, v35
+  v_mac_f32 v0, s56, v36
   s_set_gpr_idx_idx s55
-  v_mad_f32 v4, s54, v32, v4
-  v_mad_f32 v3, s54, v33, v3
-  v_mad_f32 v2, s54, v34, v2
-  v_mad_f32 v1, s54, v35, v1
-  v_mad_f32 v0, s54, v36, v0
+  v_mac_f32 v4, s54, v32
+  v_mac_f32 v3, s54, v33
+  v_mac_f32 v2, s54, v34
+  v_mac_f32 v1, s54, v35
+  v_mac_f32 v0, s54, v36
   s_set_gpr_idx_idx s53
-  v_mad_f32 v4, s52, v32, v4
-  v_mad_f32 v3, s52, v33, v3
-  v_mad_f32 v2, s52, v34, v2
-  v_mad_f32 v1, s52, v35, v1
-  v_mad_f32 v0, s52, v36, v0
+  v_mac_f32 v4, s52, v32
+  v_mac_f32 v3, s52, v33
+  v_mac_f32 v2, s52, v34
+  v_mac_f32 v1, s52, v35
+  v_mac_f32 v0, s52, v36
   s_set_gpr_idx_idx s51
-  v_mad_f32 v4, s50, v32, v4
-  v_mad_f32 v3, s50, v33, v3
-  v_mad_f32 v2, s50, v34, v2
-  v_mad_f32 v1, s50, v35, v1
-  v_mad_f32 v0, s50, v36, v0
+  v_mac_f32 v4, s50, v32
+  v_mac_f32 v3, s50, v33
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v1, s50, v35
+  v_mac_f32 v0, s50, v36
   s_set_gpr_idx_idx s49
-  v_mad_f32 v4, s48, v32, v4
-  v_mad_f32 v3, s48, v33, v3
-  v_mad_f32 v2, s48, v34, v2
-  v_mad_f32 v1, s48, v35, v1
-  v_mad_f32 v0, s48, v36, v0
+  v_mac_f32 v4, s48, v32
+  v_mac_f32 v3, s48, v33
+  v_mac_f32 v2, s48, v34
+  v_mac_f32 v1, s48, v35
+  v_mac_f32 v0, s48, v36
   s_set_gpr_idx_idx s47
-  v_mad_f32 v4, s46, v32, v4
-  v_mad_f32 v3, s46, v33, v3
-  v_mad_f32 v2, s46, v34, v2
-  v_mad_f32 v1, s46, v35, v1
-  v_mad_f32 v0, s46, v36, v0
+  v_mac_f32 v4, s46, v32
+  v_mac_f32 v3, s46, v33
+  v_mac_f32 v2, s46, v34
+  v_mac_f32 v1, s46, v35
+  v_mac_f32 v0, s46, v36
   s_set_gpr_idx_idx s45
-  v_mad_f32 v4, s44, v32, v4
-  v_mad_f32 v3, s44, v33, v3
-  v_mad_f32 v2, s44, v34, v2
-  v_mad_f32 v1, s44, v35, v1
-  v_mad_f32 v0, s44, v36, v0
+  v_mac_f32 v4, s44, v32
+  v_mac_f32 v3, s44, v33
+  v_mac_f32 v2, s44, v34
+  v_mac_f32 v1, s44, v35
+  v_mac_f32 v0, s44, v36
   s_set_gpr_idx_idx s43
-  v_mad_f32 v4, s42, v32, v4
-  v_mad_f32 v3, s42, v33, v3
-  v_mad_f32 v2, s42, v34, v2
-  v_mad_f32 v1, s42, v35, v1
-  v_mad_f32 v0, s42, v36, v0
+  v_mac_f32 v4, s42, v32
+  v_mac_f32 v3, s42, v33
+  v_mac_f32 v2, s42, v34
+  v_mac_f32 v1, s42, v35
+  v_mac_f32 v0, s42, v36
   s_set_gpr_idx_idx s41
-  v_mad_f32 v4, s40, v32, v4
-  v_mad_f32 v3, s40, v33, v3
-  v_mad_f32 v2, s40, v34, v2
-  v_mad_f32 v1, s40, v35, v1
-  v_mad_f32 v0, s40, v36, v0
+  v_mac_f32 v4, s40, v32
+  v_mac_f32 v3, s40, v33
+  v_mac_f32 v2, s40, v34
+  v_mac_f32 v1, s40, v35
+  v_mac_f32 v0, s40, v36
   s_set_gpr_idx_idx s39
-  v_mad_f32 v4, s38, v32, v4
-  v_mad_f32 v3, s38, v33, v3
-  v_mad_f32 v2, s38, v34, v2
-  v_mad_f32 v1, s38, v35, v1
-  v_mad_f32 v0, s38, v36, v0
+  v_mac_f32 v4, s38, v32
+  v_mac_f32 v3, s38, v33
+  v_mac_f32 v2, s38, v34
+  v_mac_f32 v1, s38, v35
+  v_mac_f32 v0, s38, v36
   s_set_gpr_idx_idx s37
-  v_mad_f32 v4, s36, v32, v4
-  v_mad_f32 v3, s36, v33, v3
-  v_mad_f32 v2, s36, v34, v2
-  v_mad_f32 v1, s36, v35, v1
-  v_mad_f32 v0, s36, v36, v0
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v3, s36, v33
+  v_mac_f32 v2, s36, v34
+  v_mac_f32 v1, s36, v35
+  v_mac_f32 v0, s36, v36
   s_set_gpr_idx_idx s35
-  v_mad_f32 v4, s34, v32, v4
-  v_mad_f32 v3, s34, v33, v3
-  v_mad_f32 v2, s34, v34, v2
-  v_mad_f32 v1, s34, v35, v1
-  v_mad_f32 v0, s34, v36, v0
+  v_mac_f32 v4, s34, v32
+  v_mac_f32 v3, s34, v33
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v1, s34, v35
+  v_mac_f32 v0, s34, v36
   s_set_gpr_idx_idx s33
-  v_mad_f32 v4, s32, v32, v4
-  v_mad_f32 v3, s32, v33, v3
-  v_mad_f32 v2, s32, v34, v2
-  v_mad_f32 v1, s32, v35, v1
-  v_mad_f32 v0, s32, v36, v0
+  v_mac_f32 v4, s32, v32
+  v_mac_f32 v3, s32, v33
+  v_mac_f32 v2, s32, v34
+  v_mac_f32 v1, s32, v35
+  v_mac_f32 v0, s32, v36
 .Lsparse_conv5_28x64_end_first0:
   buffer_load_dword v32, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v43, s[12:15], s25 offen offset:0
@@ -19107,7 +18958,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_first1
@@ -19116,107 +18967,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v4, s94, v37, v4
-  v_mad_f32 v3, s94, v38, v3
-  v_mad_f32 v2, s94, v39, v2
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v0, s94, v41, v0
+  v_mac_f32 v4, s94, v37
+  v_mac_f32 v3, s94, v38
+  v_mac_f32 v2, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v0, s94, v41
   s_set_gpr_idx_idx s93
-  v_mad_f32 v4, s92, v37, v4
-  v_mad_f32 v3, s92, v38, v3
-  v_mad_f32 v2, s92, v39, v2
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v0, s92, v41, v0
+  v_mac_f32 v4, s92, v37
+  v_mac_f32 v3, s92, v38
+  v_mac_f32 v2, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v0, s92, v41
   s_set_gpr_idx_idx s91
-  v_mad_f32 v4, s90, v37, v4
-  v_mad_f32 v3, s90, v38, v3
-  v_mad_f32 v2, s90, v39, v2
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v0, s90, v41, v0
+  v_mac_f32 v4, s90, v37
+  v_mac_f32 v3, s90, v38
+  v_mac_f32 v2, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v0, s90, v41
   s_set_gpr_idx_idx s89
-  v_mad_f32 v4, s88, v37, v4
-  v_mad_f32 v3, s88, v38, v3
-  v_mad_f32 v2, s88, v39, v2
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v0, s88, v41, v0
+  v_mac_f32 v4, s88, v37
+  v_mac_f32 v3, s88, v38
+  v_mac_f32 v2, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v0, s88, v41
   s_set_gpr_idx_idx s87
-  v_mad_f32 v4, s86, v37, v4
-  v_mad_f32 v3, s86, v38, v3
-  v_mad_f32 v2, s86, v39, v2
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v0, s86, v41, v0
+  v_mac_f32 v4, s86, v37
+  v_mac_f32 v3, s86, v38
+  v_mac_f32 v2, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v0, s86, v41
   s_set_gpr_idx_idx s85
-  v_mad_f32 v4, s84, v37, v4
-  v_mad_f32 v3, s84, v38, v3
-  v_mad_f32 v2, s84, v39, v2
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v0, s84, v41, v0
+  v_mac_f32 v4, s84, v37
+  v_mac_f32 v3, s84, v38
+  v_mac_f32 v2, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v0, s84, v41
   s_set_gpr_idx_idx s83
-  v_mad_f32 v4, s82, v37, v4
-  v_mad_f32 v3, s82, v38, v3
-  v_mad_f32 v2, s82, v39, v2
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v0, s82, v41, v0
+  v_mac_f32 v4, s82, v37
+  v_mac_f32 v3, s82, v38
+  v_mac_f32 v2, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v0, s82, v41
   s_set_gpr_idx_idx s81
-  v_mad_f32 v4, s80, v37, v4
-  v_mad_f32 v3, s80, v38, v3
-  v_mad_f32 v2, s80, v39, v2
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v0, s80, v41, v0
+  v_mac_f32 v4, s80, v37
+  v_mac_f32 v3, s80, v38
+  v_mac_f32 v2, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v0, s80, v41
   s_set_gpr_idx_idx s79
-  v_mad_f32 v4, s78, v37, v4
-  v_mad_f32 v3, s78, v38, v3
-  v_mad_f32 v2, s78, v39, v2
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v0, s78, v41, v0
+  v_mac_f32 v4, s78, v37
+  v_mac_f32 v3, s78, v38
+  v_mac_f32 v2, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v0, s78, v41
   s_set_gpr_idx_idx s77
-  v_mad_f32 v4, s76, v37, v4
-  v_mad_f32 v3, s76, v38, v3
-  v_mad_f32 v2, s76, v39, v2
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v0, s76, v41, v0
+  v_mac_f32 v4, s76, v37
+  v_mac_f32 v3, s76, v38
+  v_mac_f32 v2, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v0, s76, v41
   s_set_gpr_idx_idx s75
-  v_mad_f32 v4, s74, v37, v4
-  v_mad_f32 v3, s74, v38, v3
-  v_mad_f32 v2, s74, v39, v2
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v0, s74, v41, v0
+  v_mac_f32 v4, s74, v37
+  v_mac_f32 v3, s74, v38
+  v_mac_f32 v2, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v0, s74, v41
   s_set_gpr_idx_idx s73
-  v_mad_f32 v4, s72, v37, v4
-  v_mad_f32 v3, s72, v38, v3
-  v_mad_f32 v2, s72, v39, v2
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v0, s72, v41, v0
+  v_mac_f32 v4, s72, v37
+  v_mac_f32 v3, s72, v38
+  v_mac_f32 v2, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v0, s72, v41
   s_set_gpr_idx_idx s71
-  v_mad_f32 v4, s70, v37, v4
-  v_mad_f32 v3, s70, v38, v3
-  v_mad_f32 v2, s70, v39, v2
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v0, s70, v41, v0
+  v_mac_f32 v4, s70, v37
+  v_mac_f32 v3, s70, v38
+  v_mac_f32 v2, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v0, s70, v41
   s_set_gpr_idx_idx s69
-  v_mad_f32 v4, s68, v37, v4
-  v_mad_f32 v3, s68, v38, v3
-  v_mad_f32 v2, s68, v39, v2
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v0, s68, v41, v0
+  v_mac_f32 v4, s68, v37
+  v_mac_f32 v3, s68, v38
+  v_mac_f32 v2, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v0, s68, v41
   s_set_gpr_idx_idx s67
-  v_mad_f32 v4, s66, v37, v4
-  v_mad_f32 v3, s66, v38, v3
-  v_mad_f32 v2, s66, v39, v2
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v0, s66, v41, v0
+  v_mac_f32 v4, s66, v37
+  v_mac_f32 v3, s66, v38
+  v_mac_f32 v2, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v0, s66, v41
   s_set_gpr_idx_idx s65
-  v_mad_f32 v4, s64, v37, v4
-  v_mad_f32 v3, s64, v38, v3
-  v_mad_f32 v2, s64, v39, v2
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v0, s64, v41, v0
+  v_mac_f32 v4, s64, v37
+  v_mac_f32 v3, s64, v38
+  v_mac_f32 v2, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v0, s64, v41
 .Lsparse_conv5_28x64_end_first1:
   buffer_load_dword v37, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v38, v43, s[12:15], s25 offen offset:0
@@ -19229,7 +19075,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_first2
@@ -19238,107 +19084,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v4, s62, v32, v4
-  v_mad_f32 v3, s62, v33, v3
-  v_mad_f32 v2, s62, v34, v2
-  v_mad_f32 v1, s62, v35, v1
-  v_mad_f32 v0, s62, v36, v0
+  v_mac_f32 v4, s62, v32
+  v_mac_f32 v3, s62, v33
+  v_mac_f32 v2, s62, v34
+  v_mac_f32 v1, s62, v35
+  v_mac_f32 v0, s62, v36
   s_set_gpr_idx_idx s61
-  v_mad_f32 v4, s60, v32, v4
-  v_mad_f32 v3, s60, v33, v3
-  v_mad_f32 v2, s60, v34, v2
-  v_mad_f32 v1, s60, v35, v1
-  v_mad_f32 v0, s60, v36, v0
+  v_mac_f32 v4, s60, v32
+  v_mac_f32 v3, s60, v33
+  v_mac_f32 v2, s60, v34
+  v_mac_f32 v1, s60, v35
+  v_mac_f32 v0, s60, v36
   s_set_gpr_idx_idx s59
-  v_mad_f32 v4, s58, v32, v4
-  v_mad_f32 v3, s58, v33, v3
-  v_mad_f32 v2, s58, v34, v2
-  v_mad_f32 v1, s58, v35, v1
-  v_mad_f32 v0, s58, v36, v0
+  v_mac_f32 v4, s58, v32
+  v_mac_f32 v3, s58, v33
+  v_mac_f32 v2, s58, v34
+  v_mac_f32 v1, s58, v35
+  v_mac_f32 v0, s58, v36
   s_set_gpr_idx_idx s57
-  v_mad_f32 v4, s56, v32, v4
-  v_mad_f32 v3, s56, v33, v3
-  v_mad_f32 v2, s56, v34, v2
-  v_mad_f32 v1, s56, v35, v1
-  v_mad_f32 v0, s56, v36, v0
+  v_mac_f32 v4, s56, v32
+  v_mac_f32 v3, s56, v33
+  v_mac_f32 v2, s56, v34
+  v_mac_f32 v1, s56, v35
+  v_mac_f32 v0, s56, v36
   s_set_gpr_idx_idx s55
-  v_mad_f32 v4, s54, v32, v4
-  v_mad_f32 v3, s54, v33, v3
-  v_mad_f32 v2, s54, v34, v2
-  v_mad_f32 v1, s54, v35, v1
-  v_mad_f32 v0, s54, v36, v0
+  v_mac_f32 v4, s54, v32
+  v_mac_f32 v3, s54, v33
+  v_mac_f32 v2, s54, v34
+  v_mac_f32 v1, s54, v35
+  v_mac_f32 v0, s54, v36
   s_set_gpr_idx_idx s53
-  v_mad_f32 v4, s52, v32, v4
-  v_mad_f32 v3, s52, v33, v3
-  v_mad_f32 v2, s52, v34, v2
-  v_mad_f32 v1, s52, v35, v1
-  v_mad_f32 v0, s52, v36, v0
+  v_mac_f32 v4, s52, v32
+  v_mac_f32 v3, s52, v33
+  v_mac_f32 v2, s52, v34
+  v_mac_f32 v1, s52, v35
+  v_mac_f32 v0, s52, v36
   s_set_gpr_idx_idx s51
-  v_mad_f32 v4, s50, v32, v4
-  v_mad_f32 v3, s50, v33, v3
-  v_mad_f32 v2, s50, v34, v2
-  v_mad_f32 v1, s50, v35, v1
-  v_mad_f32 v0, s50, v36, v0
+  v_mac_f32 v4, s50, v32
+  v_mac_f32 v3, s50, v33
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v1, s50, v35
+  v_mac_f32 v0, s50, v36
   s_set_gpr_idx_idx s49
-  v_mad_f32 v4, s48, v32, v4
-  v_mad_f32 v3, s48, v33, v3
-  v_mad_f32 v2, s48, v34, v2
-  v_mad_f32 v1, s48, v35, v1
-  v_mad_f32 v0, s48, v36, v0
+  v_mac_f32 v4, s48, v32
+  v_mac_f32 v3, s48, v33
+  v_mac_f32 v2, s48, v34
+  v_mac_f32 v1, s48, v35
+  v_mac_f32 v0, s48, v36
   s_set_gpr_idx_idx s47
-  v_mad_f32 v4, s46, v32, v4
-  v_mad_f32 v3, s46, v33, v3
-  v_mad_f32 v2, s46, v34, v2
-  v_mad_f32 v1, s46, v35, v1
-  v_mad_f32 v0, s46, v36, v0
+  v_mac_f32 v4, s46, v32
+  v_mac_f32 v3, s46, v33
+  v_mac_f32 v2, s46, v34
+  v_mac_f32 v1, s46, v35
+  v_mac_f32 v0, s46, v36
   s_set_gpr_idx_idx s45
-  v_mad_f32 v4, s44, v32, v4
-  v_mad_f32 v3, s44, v33, v3
-  v_mad_f32 v2, s44, v34, v2
-  v_mad_f32 v1, s44, v35, v1
-  v_mad_f32 v0, s44, v36, v0
+  v_mac_f32 v4, s44, v32
+  v_mac_f32 v3, s44, v33
+  v_mac_f32 v2, s44, v34
+  v_mac_f32 v1, s44, v35
+  v_mac_f32 v0, s44, v36
   s_set_gpr_idx_idx s43
-  v_mad_f32 v4, s42, v32, v4
-  v_mad_f32 v3, s42, v33, v3
-  v_mad_f32 v2, s42, v34, v2
-  v_mad_f32 v1, s42, v35, v1
-  v_mad_f32 v0, s42, v36, v0
+  v_mac_f32 v4, s42, v32
+  v_mac_f32 v3, s42, v33
+  v_mac_f32 v2, s42, v34
+  v_mac_f32 v1, s42, v35
+  v_mac_f32 v0, s42, v36
   s_set_gpr_idx_idx s41
-  v_mad_f32 v4, s40, v32, v4
-  v_mad_f32 v3, s40, v33, v3
-  v_mad_f32 v2, s40, v34, v2
-  v_mad_f32 v1, s40, v35, v1
-  v_mad_f32 v0, s40, v36, v0
+  v_mac_f32 v4, s40, v32
+  v_mac_f32 v3, s40, v33
+  v_mac_f32 v2, s40, v34
+  v_mac_f32 v1, s40, v35
+  v_mac_f32 v0, s40, v36
   s_set_gpr_idx_idx s39
-  v_mad_f32 v4, s38, v32, v4
-  v_mad_f32 v3, s38, v33, v3
-  v_mad_f32 v2, s38, v34, v2
-  v_mad_f32 v1, s38, v35, v1
-  v_mad_f32 v0, s38, v36, v0
+  v_mac_f32 v4, s38, v32
+  v_mac_f32 v3, s38, v33
+  v_mac_f32 v2, s38, v34
+  v_mac_f32 v1, s38, v35
+  v_mac_f32 v0, s38, v36
   s_set_gpr_idx_idx s37
-  v_mad_f32 v4, s36, v32, v4
-  v_mad_f32 v3, s36, v33, v3
-  v_mad_f32 v2, s36, v34, v2
-  v_mad_f32 v1, s36, v35, v1
-  v_mad_f32 v0, s36, v36, v0
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v3, s36, v33
+  v_mac_f32 v2, s36, v34
+  v_mac_f32 v1, s36, v35
+  v_mac_f32 v0, s36, v36
   s_set_gpr_idx_idx s35
-  v_mad_f32 v4, s34, v32, v4
-  v_mad_f32 v3, s34, v33, v3
-  v_mad_f32 v2, s34, v34, v2
-  v_mad_f32 v1, s34, v35, v1
-  v_mad_f32 v0, s34, v36, v0
+  v_mac_f32 v4, s34, v32
+  v_mac_f32 v3, s34, v33
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v1, s34, v35
+  v_mac_f32 v0, s34, v36
   s_set_gpr_idx_idx s33
-  v_mad_f32 v4, s32, v32, v4
-  v_mad_f32 v3, s32, v33, v3
-  v_mad_f32 v2, s32, v34, v2
-  v_mad_f32 v1, s32, v35, v1
-  v_mad_f32 v0, s32, v36, v0
+  v_mac_f32 v4, s32, v32
+  v_mac_f32 v3, s32, v33
+  v_mac_f32 v2, s32, v34
+  v_mac_f32 v1, s32, v35
+  v_mac_f32 v0, s32, v36
 .Lsparse_conv5_28x64_end_first2:
   buffer_load_dword v32, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v43, s[12:15], s25 offen offset:0
@@ -19351,7 +19192,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_first3
@@ -19360,107 +19201,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v4, s94, v37, v4
-  v_mad_f32 v3, s94, v38, v3
-  v_mad_f32 v2, s94, v39, v2
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v0, s94, v41, v0
+  v_mac_f32 v4, s94, v37
+  v_mac_f32 v3, s94, v38
+  v_mac_f32 v2, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v0, s94, v41
   s_set_gpr_idx_idx s93
-  v_mad_f32 v4, s92, v37, v4
-  v_mad_f32 v3, s92, v38, v3
-  v_mad_f32 v2, s92, v39, v2
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v0, s92, v41, v0
+  v_mac_f32 v4, s92, v37
+  v_mac_f32 v3, s92, v38
+  v_mac_f32 v2, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v0, s92, v41
   s_set_gpr_idx_idx s91
-  v_mad_f32 v4, s90, v37, v4
-  v_mad_f32 v3, s90, v38, v3
-  v_mad_f32 v2, s90, v39, v2
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v0, s90, v41, v0
+  v_mac_f32 v4, s90, v37
+  v_mac_f32 v3, s90, v38
+  v_mac_f32 v2, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v0, s90, v41
   s_set_gpr_idx_idx s89
-  v_mad_f32 v4, s88, v37, v4
-  v_mad_f32 v3, s88, v38, v3
-  v_mad_f32 v2, s88, v39, v2
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v0, s88, v41, v0
+  v_mac_f32 v4, s88, v37
+  v_mac_f32 v3, s88, v38
+  v_mac_f32 v2, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v0, s88, v41
   s_set_gpr_idx_idx s87
-  v_mad_f32 v4, s86, v37, v4
-  v_mad_f32 v3, s86, v38, v3
-  v_mad_f32 v2, s86, v39, v2
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v0, s86, v41, v0
+  v_mac_f32 v4, s86, v37
+  v_mac_f32 v3, s86, v38
+  v_mac_f32 v2, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v0, s86, v41
   s_set_gpr_idx_idx s85
-  v_mad_f32 v4, s84, v37, v4
-  v_mad_f32 v3, s84, v38, v3
-  v_mad_f32 v2, s84, v39, v2
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v0, s84, v41, v0
+  v_mac_f32 v4, s84, v37
+  v_mac_f32 v3, s84, v38
+  v_mac_f32 v2, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v0, s84, v41
   s_set_gpr_idx_idx s83
-  v_mad_f32 v4, s82, v37, v4
-  v_mad_f32 v3, s82, v38, v3
-  v_mad_f32 v2, s82, v39, v2
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v0, s82, v41, v0
+  v_mac_f32 v4, s82, v37
+  v_mac_f32 v3, s82, v38
+  v_mac_f32 v2, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v0, s82, v41
   s_set_gpr_idx_idx s81
-  v_mad_f32 v4, s80, v37, v4
-  v_mad_f32 v3, s80, v38, v3
-  v_mad_f32 v2, s80, v39, v2
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v0, s80, v41, v0
+  v_mac_f32 v4, s80, v37
+  v_mac_f32 v3, s80, v38
+  v_mac_f32 v2, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v0, s80, v41
   s_set_gpr_idx_idx s79
-  v_mad_f32 v4, s78, v37, v4
-  v_mad_f32 v3, s78, v38, v3
-  v_mad_f32 v2, s78, v39, v2
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v0, s78, v41, v0
+  v_mac_f32 v4, s78, v37
+  v_mac_f32 v3, s78, v38
+  v_mac_f32 v2, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v0, s78, v41
   s_set_gpr_idx_idx s77
-  v_mad_f32 v4, s76, v37, v4
-  v_mad_f32 v3, s76, v38, v3
-  v_mad_f32 v2, s76, v39, v2
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v0, s76, v41, v0
+  v_mac_f32 v4, s76, v37
+  v_mac_f32 v3, s76, v38
+  v_mac_f32 v2, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v0, s76, v41
   s_set_gpr_idx_idx s75
-  v_mad_f32 v4, s74, v37, v4
-  v_mad_f32 v3, s74, v38, v3
-  v_mad_f32 v2, s74, v39, v2
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v0, s74, v41, v0
+  v_mac_f32 v4, s74, v37
+  v_mac_f32 v3, s74, v38
+  v_mac_f32 v2, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v0, s74, v41
   s_set_gpr_idx_idx s73
-  v_mad_f32 v4, s72, v37, v4
-  v_mad_f32 v3, s72, v38, v3
-  v_mad_f32 v2, s72, v39, v2
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v0, s72, v41, v0
+  v_mac_f32 v4, s72, v37
+  v_mac_f32 v3, s72, v38
+  v_mac_f32 v2, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v0, s72, v41
   s_set_gpr_idx_idx s71
-  v_mad_f32 v4, s70, v37, v4
-  v_mad_f32 v3, s70, v38, v3
-  v_mad_f32 v2, s70, v39, v2
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v0, s70, v41, v0
+  v_mac_f32 v4, s70, v37
+  v_mac_f32 v3, s70, v38
+  v_mac_f32 v2, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v0, s70, v41
   s_set_gpr_idx_idx s69
-  v_mad_f32 v4, s68, v37, v4
-  v_mad_f32 v3, s68, v38, v3
-  v_mad_f32 v2, s68, v39, v2
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v0, s68, v41, v0
+  v_mac_f32 v4, s68, v37
+  v_mac_f32 v3, s68, v38
+  v_mac_f32 v2, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v0, s68, v41
   s_set_gpr_idx_idx s67
-  v_mad_f32 v4, s66, v37, v4
-  v_mad_f32 v3, s66, v38, v3
-  v_mad_f32 v2, s66, v39, v2
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v0, s66, v41, v0
+  v_mac_f32 v4, s66, v37
+  v_mac_f32 v3, s66, v38
+  v_mac_f32 v2, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v0, s66, v41
   s_set_gpr_idx_idx s65
-  v_mad_f32 v4, s64, v37, v4
-  v_mad_f32 v3, s64, v38, v3
-  v_mad_f32 v2, s64, v39, v2
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v0, s64, v41, v0
+  v_mac_f32 v4, s64, v37
+  v_mac_f32 v3, s64, v38
+  v_mac_f32 v2, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v0, s64, v41
 .Lsparse_conv5_28x64_end_first3:
   buffer_load_dword v37, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v38, v43, s[12:15], s25 offen offset:0
@@ -19495,7 +19331,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_last0
@@ -19504,107 +19340,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v4, s62, v32, v4
-  v_mad_f32 v3, s62, v33, v3
-  v_mad_f32 v2, s62, v34, v2
-  v_mad_f32 v1, s62, v35, v1
-  v_mad_f32 v0, s62, v36, v0
+  v_mac_f32 v4, s62, v32
+  v_mac_f32 v3, s62, v33
+  v_mac_f32 v2, s62, v34
+  v_mac_f32 v1, s62, v35
+  v_mac_f32 v0, s62, v36
   s_set_gpr_idx_idx s61
-  v_mad_f32 v4, s60, v32, v4
-  v_mad_f32 v3, s60, v33, v3
-  v_mad_f32 v2, s60, v34, v2
-  v_mad_f32 v1, s60, v35, v1
-  v_mad_f32 v0, s60, v36, v0
+  v_mac_f32 v4, s60, v32
+  v_mac_f32 v3, s60, v33
+  v_mac_f32 v2, s60, v34
+  v_mac_f32 v1, s60, v35
+  v_mac_f32 v0, s60, v36
   s_set_gpr_idx_idx s59
-  v_mad_f32 v4, s58, v32, v4
-  v_mad_f32 v3, s58, v33, v3
-  v_mad_f32 v2, s58, v34, v2
-  v_mad_f32 v1, s58, v35, v1
-  v_mad_f32 v0, s58, v36, v0
+  v_mac_f32 v4, s58, v32
+  v_mac_f32 v3, s58, v33
+  v_mac_f32 v2, s58, v34
+  v_mac_f32 v1, s58, v35
+  v_mac_f32 v0, s58, v36
   s_set_gpr_idx_idx s57
-  v_mad_f32 v4, s56, v32, v4
-  v_mad_f32 v3, s56, v33, v3
-  v_mad_f32 v2, s56, v34, v2
-  v_mad_f32 v1, s56, v35, v1
-  v_mad_f32 v0, s56, v36, v0
+  v_mac_f32 v4, s56, v32
+  v_mac_f32 v3, s56, v33
+  v_mac_f32 v2, s56, v34
+  v_mac_f32 v1, s56, v35
+  v_mac_f32 v0, s56, v36
   s_set_gpr_idx_idx s55
-  v_mad_f32 v4, s54, v32, v4
-  v_mad_f32 v3, s54, v33, v3
-  v_mad_f32 v2, s54, v34, v2
-  v_mad_f32 v1, s54, v35, v1
-  v_mad_f32 v0, s54, v36, v0
+  v_mac_f32 v4, s54, v32
+  v_mac_f32 v3, s54, v33
+  v_mac_f32 v2, s54, v34
+  v_mac_f32 v1, s54, v35
+  v_mac_f32 v0, s54, v36
   s_set_gpr_idx_idx s53
-  v_mad_f32 v4, s52, v32, v4
-  v_mad_f32 v3, s52, v33, v3
-  v_mad_f32 v2, s52, v34, v2
-  v_mad_f32 v1, s52, v35, v1
-  v_mad_f32 v0, s52, v36, v0
+  v_mac_f32 v4, s52, v32
+  v_mac_f32 v3, s52, v33
+  v_mac_f32 v2, s52, v34
+  v_mac_f32 v1, s52, v35
+  v_mac_f32 v0, s52, v36
   s_set_gpr_idx_idx s51
-  v_mad_f32 v4, s50, v32, v4
-  v_mad_f32 v3, s50, v33, v3
-  v_mad_f32 v2, s50, v34, v2
-  v_mad_f32 v1, s50, v35, v1
-  v_mad_f32 v0, s50, v36, v0
+  v_mac_f32 v4, s50, v32
+  v_mac_f32 v3, s50, v33
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v1, s50, v35
+  v_mac_f32 v0, s50, v36
   s_set_gpr_idx_idx s49
-  v_mad_f32 v4, s48, v32, v4
-  v_mad_f32 v3, s48, v33, v3
-  v_mad_f32 v2, s48, v34, v2
-  v_mad_f32 v1, s48, v35, v1
-  v_mad_f32 v0, s48, v36, v0
+  v_mac_f32 v4, s48, v32
+  v_mac_f32 v3, s48, v33
+  v_mac_f32 v2, s48, v34
+  v_mac_f32 v1, s48, v35
+  v_mac_f32 v0, s48, v36
   s_set_gpr_idx_idx s47
-  v_mad_f32 v4, s46, v32, v4
-  v_mad_f32 v3, s46, v33, v3
-  v_mad_f32 v2, s46, v34, v2
-  v_mad_f32 v1, s46, v35, v1
-  v_mad_f32 v0, s46, v36, v0
+  v_mac_f32 v4, s46, v32
+  v_mac_f32 v3, s46, v33
+  v_mac_f32 v2, s46, v34
+  v_mac_f32 v1, s46, v35
+  v_mac_f32 v0, s46, v36
   s_set_gpr_idx_idx s45
-  v_mad_f32 v4, s44, v32, v4
-  v_mad_f32 v3, s44, v33, v3
-  v_mad_f32 v2, s44, v34, v2
-  v_mad_f32 v1, s44, v35, v1
-  v_mad_f32 v0, s44, v36, v0
+  v_mac_f32 v4, s44, v32
+  v_mac_f32 v3, s44, v33
+  v_mac_f32 v2, s44, v34
+  v_mac_f32 v1, s44, v35
+  v_mac_f32 v0, s44, v36
   s_set_gpr_idx_idx s43
-  v_mad_f32 v4, s42, v32, v4
-  v_mad_f32 v3, s42, v33, v3
-  v_mad_f32 v2, s42, v34, v2
-  v_mad_f32 v1, s42, v35, v1
-  v_mad_f32 v0, s42, v36, v0
+  v_mac_f32 v4, s42, v32
+  v_mac_f32 v3, s42, v33
+  v_mac_f32 v2, s42, v34
+  v_mac_f32 v1, s42, v35
+  v_mac_f32 v0, s42, v36
   s_set_gpr_idx_idx s41
-  v_mad_f32 v4, s40, v32, v4
-  v_mad_f32 v3, s40, v33, v3
-  v_mad_f32 v2, s40, v34, v2
-  v_mad_f32 v1, s40, v35, v1
-  v_mad_f32 v0, s40, v36, v0
+  v_mac_f32 v4, s40, v32
+  v_mac_f32 v3, s40, v33
+  v_mac_f32 v2, s40, v34
+  v_mac_f32 v1, s40, v35
+  v_mac_f32 v0, s40, v36
   s_set_gpr_idx_idx s39
-  v_mad_f32 v4, s38, v32, v4
-  v_mad_f32 v3, s38, v33, v3
-  v_mad_f32 v2, s38, v34, v2
-  v_mad_f32 v1, s38, v35, v1
-  v_mad_f32 v0, s38, v36, v0
+  v_mac_f32 v4, s38, v32
+  v_mac_f32 v3, s38, v33
+  v_mac_f32 v2, s38, v34
+  v_mac_f32 v1, s38, v35
+  v_mac_f32 v0, s38, v36
   s_set_gpr_idx_idx s37
-  v_mad_f32 v4, s36, v32, v4
-  v_mad_f32 v3, s36, v33, v3
-  v_mad_f32 v2, s36, v34, v2
-  v_mad_f32 v1, s36, v35, v1
-  v_mad_f32 v0, s36, v36, v0
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v3, s36, v33
+  v_mac_f32 v2, s36, v34
+  v_mac_f32 v1, s36, v35
+  v_mac_f32 v0, s36, v36
   s_set_gpr_idx_idx s35
-  v_mad_f32 v4, s34, v32, v4
-  v_mad_f32 v3, s34, v33, v3
-  v_mad_f32 v2, s34, v34, v2
-  v_mad_f32 v1, s34, v35, v1
-  v_mad_f32 v0, s34, v36, v0
+  v_mac_f32 v4, s34, v32
+  v_mac_f32 v3, s34, v33
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v1, s34, v35
+  v_mac_f32 v0, s34, v36
   s_set_gpr_idx_idx s33
-  v_mad_f32 v4, s32, v32, v4
-  v_mad_f32 v3, s32, v33, v3
-  v_mad_f32 v2, s32, v34, v2
-  v_mad_f32 v1, s32, v35, v1
-  v_mad_f32 v0, s32, v36, v0
+  v_mac_f32 v4, s32, v32
+  v_mac_f32 v3, s32, v33
+  v_mac_f32 v2, s32, v34
+  v_mac_f32 v1, s32, v35
+  v_mac_f32 v0, s32, v36
 .Lsparse_conv5_28x64_end_last0:
   buffer_load_dword v32, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v43, s[12:15], s25 offen offset:0
@@ -19617,7 +19448,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_last1
@@ -19626,107 +19457,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v4, s94, v37, v4
-  v_mad_f32 v3, s94, v38, v3
-  v_mad_f32 v2, s94, v39, v2
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v0, s94, v41, v0
+  v_mac_f32 v4, s94, v37
+  v_mac_f32 v3, s94, v38
+  v_mac_f32 v2, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v0, s94, v41
   s_set_gpr_idx_idx s93
-  v_mad_f32 v4, s92, v37, v4
-  v_mad_f32 v3, s92, v38, v3
-  v_mad_f32 v2, s92, v39, v2
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v0, s92, v41, v0
+  v_mac_f32 v4, s92, v37
+  v_mac_f32 v3, s92, v38
+  v_mac_f32 v2, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v0, s92, v41
   s_set_gpr_idx_idx s91
-  v_mad_f32 v4, s90, v37, v4
-  v_mad_f32 v3, s90, v38, v3
-  v_mad_f32 v2, s90, v39, v2
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v0, s90, v41, v0
+  v_mac_f32 v4, s90, v37
+  v_mac_f32 v3, s90, v38
+  v_mac_f32 v2, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v0, s90, v41
   s_set_gpr_idx_idx s89
-  v_mad_f32 v4, s88, v37, v4
-  v_mad_f32 v3, s88, v38, v3
-  v_mad_f32 v2, s88, v39, v2
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v0, s88, v41, v0
+  v_mac_f32 v4, s88, v37
+  v_mac_f32 v3, s88, v38
+  v_mac_f32 v2, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v0, s88, v41
   s_set_gpr_idx_idx s87
-  v_mad_f32 v4, s86, v37, v4
-  v_mad_f32 v3, s86, v38, v3
-  v_mad_f32 v2, s86, v39, v2
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v0, s86, v41, v0
+  v_mac_f32 v4, s86, v37
+  v_mac_f32 v3, s86, v38
+  v_mac_f32 v2, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v0, s86, v41
   s_set_gpr_idx_idx s85
-  v_mad_f32 v4, s84, v37, v4
-  v_mad_f32 v3, s84, v38, v3
-  v_mad_f32 v2, s84, v39, v2
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v0, s84, v41, v0
+  v_mac_f32 v4, s84, v37
+  v_mac_f32 v3, s84, v38
+  v_mac_f32 v2, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v0, s84, v41
   s_set_gpr_idx_idx s83
-  v_mad_f32 v4, s82, v37, v4
-  v_mad_f32 v3, s82, v38, v3
-  v_mad_f32 v2, s82, v39, v2
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v0, s82, v41, v0
+  v_mac_f32 v4, s82, v37
+  v_mac_f32 v3, s82, v38
+  v_mac_f32 v2, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v0, s82, v41
   s_set_gpr_idx_idx s81
-  v_mad_f32 v4, s80, v37, v4
-  v_mad_f32 v3, s80, v38, v3
-  v_mad_f32 v2, s80, v39, v2
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v0, s80, v41, v0
+  v_mac_f32 v4, s80, v37
+  v_mac_f32 v3, s80, v38
+  v_mac_f32 v2, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v0, s80, v41
   s_set_gpr_idx_idx s79
-  v_mad_f32 v4, s78, v37, v4
-  v_mad_f32 v3, s78, v38, v3
-  v_mad_f32 v2, s78, v39, v2
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v0, s78, v41, v0
+  v_mac_f32 v4, s78, v37
+  v_mac_f32 v3, s78, v38
+  v_mac_f32 v2, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v0, s78, v41
   s_set_gpr_idx_idx s77
-  v_mad_f32 v4, s76, v37, v4
-  v_mad_f32 v3, s76, v38, v3
-  v_mad_f32 v2, s76, v39, v2
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v0, s76, v41, v0
+  v_mac_f32 v4, s76, v37
+  v_mac_f32 v3, s76, v38
+  v_mac_f32 v2, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v0, s76, v41
   s_set_gpr_idx_idx s75
-  v_mad_f32 v4, s74, v37, v4
-  v_mad_f32 v3, s74, v38, v3
-  v_mad_f32 v2, s74, v39, v2
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v0, s74, v41, v0
+  v_mac_f32 v4, s74, v37
+  v_mac_f32 v3, s74, v38
+  v_mac_f32 v2, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v0, s74, v41
   s_set_gpr_idx_idx s73
-  v_mad_f32 v4, s72, v37, v4
-  v_mad_f32 v3, s72, v38, v3
-  v_mad_f32 v2, s72, v39, v2
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v0, s72, v41, v0
+  v_mac_f32 v4, s72, v37
+  v_mac_f32 v3, s72, v38
+  v_mac_f32 v2, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v0, s72, v41
   s_set_gpr_idx_idx s71
-  v_mad_f32 v4, s70, v37, v4
-  v_mad_f32 v3, s70, v38, v3
-  v_mad_f32 v2, s70, v39, v2
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v0, s70, v41, v0
+  v_mac_f32 v4, s70, v37
+  v_mac_f32 v3, s70, v38
+  v_mac_f32 v2, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v0, s70, v41
   s_set_gpr_idx_idx s69
-  v_mad_f32 v4, s68, v37, v4
-  v_mad_f32 v3, s68, v38, v3
-  v_mad_f32 v2, s68, v39, v2
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v0, s68, v41, v0
+  v_mac_f32 v4, s68, v37
+  v_mac_f32 v3, s68, v38
+  v_mac_f32 v2, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v0, s68, v41
   s_set_gpr_idx_idx s67
-  v_mad_f32 v4, s66, v37, v4
-  v_mad_f32 v3, s66, v38, v3
-  v_mad_f32 v2, s66, v39, v2
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v0, s66, v41, v0
+  v_mac_f32 v4, s66, v37
+  v_mac_f32 v3, s66, v38
+  v_mac_f32 v2, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v0, s66, v41
   s_set_gpr_idx_idx s65
-  v_mad_f32 v4, s64, v37, v4
-  v_mad_f32 v3, s64, v38, v3
-  v_mad_f32 v2, s64, v39, v2
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v0, s64, v41, v0
+  v_mac_f32 v4, s64, v37
+  v_mac_f32 v3, s64, v38
+  v_mac_f32 v2, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v0, s64, v41
 .Lsparse_conv5_28x64_end_last1:
   buffer_load_dword v37, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v38, v43, s[12:15], s25 offen offset:0
@@ -19743,7 +19569,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_last2
@@ -19752,107 +19578,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v4, s62, v32, v4
-  v_mad_f32 v3, s62, v33, v3
-  v_mad_f32 v2, s62, v34, v2
-  v_mad_f32 v1, s62, v35, v1
-  v_mad_f32 v0, s62, v36, v0
+  v_mac_f32 v4, s62, v32
+  v_mac_f32 v3, s62, v33
+  v_mac_f32 v2, s62, v34
+  v_mac_f32 v1, s62, v35
+  v_mac_f32 v0, s62, v36
   s_set_gpr_idx_idx s61
-  v_mad_f32 v4, s60, v32, v4
-  v_mad_f32 v3, s60, v33, v3
-  v_mad_f32 v2, s60, v34, v2
-  v_mad_f32 v1, s60, v35, v1
-  v_mad_f32 v0, s60, v36, v0
+  v_mac_f32 v4, s60, v32
+  v_mac_f32 v3, s60, v33
+  v_mac_f32 v2, s60, v34
+  v_mac_f32 v1, s60, v35
+  v_mac_f32 v0, s60, v36
   s_set_gpr_idx_idx s59
-  v_mad_f32 v4, s58, v32, v4
-  v_mad_f32 v3, s58, v33, v3
-  v_mad_f32 v2, s58, v34, v2
-  v_mad_f32 v1, s58, v35, v1
-  v_mad_f32 v0, s58, v36, v0
+  v_mac_f32 v4, s58, v32
+  v_mac_f32 v3, s58, v33
+  v_mac_f32 v2, s58, v34
+  v_mac_f32 v1, s58, v35
+  v_mac_f32 v0, s58, v36
   s_set_gpr_idx_idx s57
-  v_mad_f32 v4, s56, v32, v4
-  v_mad_f32 v3, s56, v33, v3
-  v_mad_f32 v2, s56, v34, v2
-  v_mad_f32 v1, s56, v35, v1
-  v_mad_f32 v0, s56, v36, v0
+  v_mac_f32 v4, s56, v32
+  v_mac_f32 v3, s56, v33
+  v_mac_f32 v2, s56, v34
+  v_mac_f32 v1, s56, v35
+  v_mac_f32 v0, s56, v36
   s_set_gpr_idx_idx s55
-  v_mad_f32 v4, s54, v32, v4
-  v_mad_f32 v3, s54, v33, v3
-  v_mad_f32 v2, s54, v34, v2
-  v_mad_f32 v1, s54, v35, v1
-  v_mad_f32 v0, s54, v36, v0
+  v_mac_f32 v4, s54, v32
+  v_mac_f32 v3, s54, v33
+  v_mac_f32 v2, s54, v34
+  v_mac_f32 v1, s54, v35
+  v_mac_f32 v0, s54, v36
   s_set_gpr_idx_idx s53
-  v_mad_f32 v4, s52, v32, v4
-  v_mad_f32 v3, s52, v33, v3
-  v_mad_f32 v2, s52, v34, v2
-  v_mad_f32 v1, s52, v35, v1
-  v_mad_f32 v0, s52, v36, v0
+  v_mac_f32 v4, s52, v32
+  v_mac_f32 v3, s52, v33
+  v_mac_f32 v2, s52, v34
+  v_mac_f32 v1, s52, v35
+  v_mac_f32 v0, s52, v36
   s_set_gpr_idx_idx s51
-  v_mad_f32 v4, s50, v32, v4
-  v_mad_f32 v3, s50, v33, v3
-  v_mad_f32 v2, s50, v34, v2
-  v_mad_f32 v1, s50, v35, v1
-  v_mad_f32 v0, s50, v36, v0
+  v_mac_f32 v4, s50, v32
+  v_mac_f32 v3, s50, v33
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v1, s50, v35
+  v_mac_f32 v0, s50, v36
   s_set_gpr_idx_idx s49
-  v_mad_f32 v4, s48, v32, v4
-  v_mad_f32 v3, s48, v33, v3
-  v_mad_f32 v2, s48, v34, v2
-  v_mad_f32 v1, s48, v35, v1
-  v_mad_f32 v0, s48, v36, v0
+  v_mac_f32 v4, s48, v32
+  v_mac_f32 v3, s48, v33
+  v_mac_f32 v2, s48, v34
+  v_mac_f32 v1, s48, v35
+  v_mac_f32 v0, s48, v36
   s_set_gpr_idx_idx s47
-  v_mad_f32 v4, s46, v32, v4
-  v_mad_f32 v3, s46, v33, v3
-  v_mad_f32 v2, s46, v34, v2
-  v_mad_f32 v1, s46, v35, v1
-  v_mad_f32 v0, s46, v36, v0
+  v_mac_f32 v4, s46, v32
+  v_mac_f32 v3, s46, v33
+  v_mac_f32 v2, s46, v34
+  v_mac_f32 v1, s46, v35
+  v_mac_f32 v0, s46, v36
   s_set_gpr_idx_idx s45
-  v_mad_f32 v4, s44, v32, v4
-  v_mad_f32 v3, s44, v33, v3
-  v_mad_f32 v2, s44, v34, v2
-  v_mad_f32 v1, s44, v35, v1
-  v_mad_f32 v0, s44, v36, v0
+  v_mac_f32 v4, s44, v32
+  v_mac_f32 v3, s44, v33
+  v_mac_f32 v2, s44, v34
+  v_mac_f32 v1, s44, v35
+  v_mac_f32 v0, s44, v36
   s_set_gpr_idx_idx s43
-  v_mad_f32 v4, s42, v32, v4
-  v_mad_f32 v3, s42, v33, v3
-  v_mad_f32 v2, s42, v34, v2
-  v_mad_f32 v1, s42, v35, v1
-  v_mad_f32 v0, s42, v36, v0
+  v_mac_f32 v4, s42, v32
+  v_mac_f32 v3, s42, v33
+  v_mac_f32 v2, s42, v34
+  v_mac_f32 v1, s42, v35
+  v_mac_f32 v0, s42, v36
   s_set_gpr_idx_idx s41
-  v_mad_f32 v4, s40, v32, v4
-  v_mad_f32 v3, s40, v33, v3
-  v_mad_f32 v2, s40, v34, v2
-  v_mad_f32 v1, s40, v35, v1
-  v_mad_f32 v0, s40, v36, v0
+  v_mac_f32 v4, s40, v32
+  v_mac_f32 v3, s40, v33
+  v_mac_f32 v2, s40, v34
+  v_mac_f32 v1, s40, v35
+  v_mac_f32 v0, s40, v36
   s_set_gpr_idx_idx s39
-  v_mad_f32 v4, s38, v32, v4
-  v_mad_f32 v3, s38, v33, v3
-  v_mad_f32 v2, s38, v34, v2
-  v_mad_f32 v1, s38, v35, v1
-  v_mad_f32 v0, s38, v36, v0
+  v_mac_f32 v4, s38, v32
+  v_mac_f32 v3, s38, v33
+  v_mac_f32 v2, s38, v34
+  v_mac_f32 v1, s38, v35
+  v_mac_f32 v0, s38, v36
   s_set_gpr_idx_idx s37
-  v_mad_f32 v4, s36, v32, v4
-  v_mad_f32 v3, s36, v33, v3
-  v_mad_f32 v2, s36, v34, v2
-  v_mad_f32 v1, s36, v35, v1
-  v_mad_f32 v0, s36, v36, v0
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v3, s36, v33
+  v_mac_f32 v2, s36, v34
+  v_mac_f32 v1, s36, v35
+  v_mac_f32 v0, s36, v36
   s_set_gpr_idx_idx s35
-  v_mad_f32 v4, s34, v32, v4
-  v_mad_f32 v3, s34, v33, v3
-  v_mad_f32 v2, s34, v34, v2
-  v_mad_f32 v1, s34, v35, v1
-  v_mad_f32 v0, s34, v36, v0
+  v_mac_f32 v4, s34, v32
+  v_mac_f32 v3, s34, v33
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v1, s34, v35
+  v_mac_f32 v0, s34, v36
   s_set_gpr_idx_idx s33
-  v_mad_f32 v4, s32, v32, v4
-  v_mad_f32 v3, s32, v33, v3
-  v_mad_f32 v2, s32, v34, v2
-  v_mad_f32 v1, s32, v35, v1
-  v_mad_f32 v0, s32, v36, v0
+  v_mac_f32 v4, s32, v32
+  v_mac_f32 v3, s32, v33
+  v_mac_f32 v2, s32, v34
+  v_mac_f32 v1, s32, v35
+  v_mac_f32 v0, s32, v36
 .Lsparse_conv5_28x64_end_last2:
   buffer_load_dword v32, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v43, s[12:15], s25 offen offset:0
@@ -19871,7 +19692,7 @@ sparse_conv5_28x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 44
+  s_mul_i32 s4, s4, 24
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv5_28x64_more_last3
@@ -19880,107 +19701,102 @@ sparse_conv5_28x64:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v4, s94, v37, v4
-  v_mad_f32 v3, s94, v38, v3
-  v_mad_f32 v2, s94, v39, v2
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v0, s94, v41, v0
+  v_mac_f32 v4, s94, v37
+  v_mac_f32 v3, s94, v38
+  v_mac_f32 v2, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v0, s94, v41
   s_set_gpr_idx_idx s93
-  v_mad_f32 v4, s92, v37, v4
-  v_mad_f32 v3, s92, v38, v3
-  v_mad_f32 v2, s92, v39, v2
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v0, s92, v41, v0
+  v_mac_f32 v4, s92, v37
+  v_mac_f32 v3, s92, v38
+  v_mac_f32 v2, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v0, s92, v41
   s_set_gpr_idx_idx s91
-  v_mad_f32 v4, s90, v37, v4
-  v_mad_f32 v3, s90, v38, v3
-  v_mad_f32 v2, s90, v39, v2
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v0, s90, v41, v0
+  v_mac_f32 v4, s90, v37
+  v_mac_f32 v3, s90, v38
+  v_mac_f32 v2, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v0, s90, v41
   s_set_gpr_idx_idx s89
-  v_mad_f32 v4, s88, v37, v4
-  v_mad_f32 v3, s88, v38, v3
-  v_mad_f32 v2, s88, v39, v2
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v0, s88, v41, v0
+  v_mac_f32 v4, s88, v37
+  v_mac_f32 v3, s88, v38
+  v_mac_f32 v2, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v0, s88, v41
   s_set_gpr_idx_idx s87
-  v_mad_f32 v4, s86, v37, v4
-  v_mad_f32 v3, s86, v38, v3
-  v_mad_f32 v2, s86, v39, v2
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v0, s86, v41, v0
+  v_mac_f32 v4, s86, v37
+  v_mac_f32 v3, s86, v38
+  v_mac_f32 v2, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v0, s86, v41
   s_set_gpr_idx_idx s85
-  v_mad_f32 v4, s84, v37, v4
-  v_mad_f32 v3, s84, v38, v3
-  v_mad_f32 v2, s84, v39, v2
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v0, s84, v41, v0
+  v_mac_f32 v4, s84, v37
+  v_mac_f32 v3, s84, v38
+  v_mac_f32 v2, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v0, s84, v41
   s_set_gpr_idx_idx s83
-  v_mad_f32 v4, s82, v37, v4
-  v_mad_f32 v3, s82, v38, v3
-  v_mad_f32 v2, s82, v39, v2
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v0, s82, v41, v0
+  v_mac_f32 v4, s82, v37
+  v_mac_f32 v3, s82, v38
+  v_mac_f32 v2, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v0, s82, v41
   s_set_gpr_idx_idx s81
-  v_mad_f32 v4, s80, v37, v4
-  v_mad_f32 v3, s80, v38, v3
-  v_mad_f32 v2, s80, v39, v2
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v0, s80, v41, v0
+  v_mac_f32 v4, s80, v37
+  v_mac_f32 v3, s80, v38
+  v_mac_f32 v2, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v0, s80, v41
   s_set_gpr_idx_idx s79
-  v_mad_f32 v4, s78, v37, v4
-  v_mad_f32 v3, s78, v38, v3
-  v_mad_f32 v2, s78, v39, v2
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v0, s78, v41, v0
+  v_mac_f32 v4, s78, v37
+  v_mac_f32 v3, s78, v38
+  v_mac_f32 v2, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v0, s78, v41
   s_set_gpr_idx_idx s77
-  v_mad_f32 v4, s76, v37, v4
-  v_mad_f32 v3, s76, v38, v3
-  v_mad_f32 v2, s76, v39, v2
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v0, s76, v41, v0
+  v_mac_f32 v4, s76, v37
+  v_mac_f32 v3, s76, v38
+  v_mac_f32 v2, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v0, s76, v41
   s_set_gpr_idx_idx s75
-  v_mad_f32 v4, s74, v37, v4
-  v_mad_f32 v3, s74, v38, v3
-  v_mad_f32 v2, s74, v39, v2
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v0, s74, v41, v0
+  v_mac_f32 v4, s74, v37
+  v_mac_f32 v3, s74, v38
+  v_mac_f32 v2, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v0, s74, v41
   s_set_gpr_idx_idx s73
-  v_mad_f32 v4, s72, v37, v4
-  v_mad_f32 v3, s72, v38, v3
-  v_mad_f32 v2, s72, v39, v2
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v0, s72, v41, v0
+  v_mac_f32 v4, s72, v37
+  v_mac_f32 v3, s72, v38
+  v_mac_f32 v2, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v0, s72, v41
   s_set_gpr_idx_idx s71
-  v_mad_f32 v4, s70, v37, v4
-  v_mad_f32 v3, s70, v38, v3
-  v_mad_f32 v2, s70, v39, v2
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v0, s70, v41, v0
+  v_mac_f32 v4, s70, v37
+  v_mac_f32 v3, s70, v38
+  v_mac_f32 v2, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v0, s70, v41
   s_set_gpr_idx_idx s69
-  v_mad_f32 v4, s68, v37, v4
-  v_mad_f32 v3, s68, v38, v3
-  v_mad_f32 v2, s68, v39, v2
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v0, s68, v41, v0
+  v_mac_f32 v4, s68, v37
+  v_mac_f32 v3, s68, v38
+  v_mac_f32 v2, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v0, s68, v41
   s_set_gpr_idx_idx s67
-  v_mad_f32 v4, s66, v37, v4
-  v_mad_f32 v3, s66, v38, v3
-  v_mad_f32 v2, s66, v39, v2
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v0, s66, v41, v0
+  v_mac_f32 v4, s66, v37
+  v_mac_f32 v3, s66, v38
+  v_mac_f32 v2, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v0, s66, v41
   s_set_gpr_idx_idx s65
-  v_mad_f32 v4, s64, v37, v4
-  v_mad_f32 v3, s64, v38, v3
-  v_mad_f32 v2, s64, v39, v2
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v0, s64, v41, v0
+  v_mac_f32 v4, s64, v37
+  v_mac_f32 v3, s64, v38
+  v_mac_f32 v2, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v0, s64, v41
 .Lsparse_conv5_28x64_end_last3:
   buffer_load_dword v37, v42, s[12:15], s25 offen offset:0
   buffer_load_dword v38, v43, s[12:15], s25 offen offset:0
@@ -19998,104 +19814,104 @@ sparse_conv5_28x64:
   s_branch .Lsparse_conv5_28x64_summed
 .Lsparse_conv5_28x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v4, s46, v32, v4
-  v_mad_f32 v3, s46, v33, v3
-  v_mad_f32 v2, s46, v34, v2
-  v_mad_f32 v1, s46, v35, v1
-  v_mad_f32 v0, s46, v36, v0
+  v_mac_f32 v4, s46, v32
+  v_mac_f32 v3, s46, v33
+  v_mac_f32 v2, s46, v34
+  v_mac_f32 v1, s46, v35
+  v_mac_f32 v0, s46, v36
   s_set_gpr_idx_idx s45
-  v_mad_f32 v4, s44, v32, v4
-  v_mad_f32 v3, s44, v33, v3
-  v_mad_f32 v2, s44, v34, v2
-  v_mad_f32 v1, s44, v35, v1
-  v_mad_f32 v0, s44, v36, v0
+  v_mac_f32 v4, s44, v32
+  v_mac_f32 v3, s44, v33
+  v_mac_f32 v2, s44, v34
+  v_mac_f32 v1, s44, v35
+  v_mac_f32 v0, s44, v36
   s_set_gpr_idx_idx s43
-  v_mad_f32 v4, s42, v32, v4
-  v_mad_f32 v3, s42, v33, v3
-  v_mad_f32 v2, s42, v34, v2
-  v_mad_f32 v1, s42, v35, v1
-  v_mad_f32 v0, s42, v36, v0
+  v_mac_f32 v4, s42, v32
+  v_mac_f32 v3, s42, v33
+  v_mac_f32 v2, s42, v34
+  v_mac_f32 v1, s42, v35
+  v_mac_f32 v0, s42, v36
   s_set_gpr_idx_idx s41
-  v_mad_f32 v4, s40, v32, v4
-  v_mad_f32 v3, s40, v33, v3
-  v_mad_f32 v2, s40, v34, v2
-  v_mad_f32 v1, s40, v35, v1
-  v_mad_f32 v0, s40, v36, v0
+  v_mac_f32 v4, s40, v32
+  v_mac_f32 v3, s40, v33
+  v_mac_f32 v2, s40, v34
+  v_mac_f32 v1, s40, v35
+  v_mac_f32 v0, s40, v36
   s_set_gpr_idx_idx s39
-  v_mad_f32 v4, s38, v32, v4
-  v_mad_f32 v3, s38, v33, v3
-  v_mad_f32 v2, s38, v34, v2
-  v_mad_f32 v1, s38, v35, v1
-  v_mad_f32 v0, s38, v36, v0
+  v_mac_f32 v4, s38, v32
+  v_mac_f32 v3, s38, v33
+  v_mac_f32 v2, s38, v34
+  v_mac_f32 v1, s38, v35
+  v_mac_f32 v0, s38, v36
   s_set_gpr_idx_idx s37
-  v_mad_f32 v4, s36, v32, v4
-  v_mad_f32 v3, s36, v33, v3
-  v_mad_f32 v2, s36, v34, v2
-  v_mad_f32 v1, s36, v35, v1
-  v_mad_f32 v0, s36, v36, v0
+  v_mac_f32 v4, s36, v32
+  v_mac_f32 v3, s36, v33
+  v_mac_f32 v2, s36, v34
+  v_mac_f32 v1, s36, v35
+  v_mac_f32 v0, s36, v36
   s_set_gpr_idx_idx s35
-  v_mad_f32 v4, s34, v32, v4
-  v_mad_f32 v3, s34, v33, v3
-  v_mad_f32 v2, s34, v34, v2
-  v_mad_f32 v1, s34, v35, v1
-  v_mad_f32 v0, s34, v36, v0
+  v_mac_f32 v4, s34, v32
+  v_mac_f32 v3, s34, v33
+  v_mac_f32 v2, s34, v34
+  v_mac_f32 v1, s34, v35
+  v_mac_f32 v0, s34, v36
   s_set_gpr_idx_idx s33
-  v_mad_f32 v4, s32, v32, v4
-  v_mad_f32 v3, s32, v33, v3
-  v_mad_f32 v2, s32, v34, v2
-  v_mad_f32 v1, s32, v35, v1
-  v_mad_f32 v0, s32, v36, v0
+  v_mac_f32 v4, s32, v32
+  v_mac_f32 v3, s32, v33
+  v_mac_f32 v2, s32, v34
+  v_mac_f32 v1, s32, v35
+  v_mac_f32 v0, s32, v36
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v4, s62, v32, v4
-  v_mad_f32 v3, s62, v33, v3
-  v_mad_f32 v2, s62, v34, v2
-  v_mad_f32 v1, s62, v35, v1
-  v_mad_f32 v0, s62, v36, v0
+  v_mac_f32 v4, s62, v32
+  v_mac_f32 v3, s62, v33
+  v_mac_f32 v2, s62, v34
+  v_mac_f32 v1, s62, v35
+  v_mac_f32 v0, s62, v36
   s_set_gpr_idx_idx s61
-  v_mad_f32 v4, s60, v32, v4
-  v_mad_f32 v3, s60, v33, v3
-  v_mad_f32 v2, s60, v34, v2
-  v_mad_f32 v1, s60, v35, v1
-  v_mad_f32 v0, s60, v36, v0
+  v_mac_f32 v4, s60, v32
+  v_mac_f32 v3, s60, v33
+  v_mac_f32 v2, s60, v34
+  v_mac_f32 v1, s60, v35
+  v_mac_f32 v0, s60, v36
   s_set_gpr_idx_idx s59
-  v_mad_f32 v4, s58, v32, v4
-  v_mad_f32 v3, s58, v33, v3
-  v_mad_f32 v2, s58, v34, v2
-  v_mad_f32 v1, s58, v35, v1
-  v_mad_f32 v0, s58, v36, v0
+  v_mac_f32 v4, s58, v32
+  v_mac_f32 v3, s58, v33
+  v_mac_f32 v2, s58, v34
+  v_mac_f32 v1, s58, v35
+  v_mac_f32 v0, s58, v36
   s_set_gpr_idx_idx s57
-  v_mad_f32 v4, s56, v32, v4
-  v_mad_f32 v3, s56, v33, v3
-  v_mad_f32 v2, s56, v34, v2
-  v_mad_f32 v1, s56, v35, v1
-  v_mad_f32 v0, s56, v36, v0
+  v_mac_f32 v4, s56, v32
+  v_mac_f32 v3, s56, v33
+  v_mac_f32 v2, s56, v34
+  v_mac_f32 v1, s56, v35
+  v_mac_f32 v0, s56, v36
   s_set_gpr_idx_idx s55
-  v_mad_f32 v4, s54, v32, v4
-  v_mad_f32 v3, s54, v33, v3
-  v_mad_f32 v2, s54, v34, v2
-  v_mad_f32 v1, s54, v35, v1
-  v_mad_f32 v0, s54, v36, v0
+  v_mac_f32 v4, s54, v32
+  v_mac_f32 v3, s54, v33
+  v_mac_f32 v2, s54, v34
+  v_mac_f32 v1, s54, v35
+  v_mac_f32 v0, s54, v36
   s_set_gpr_idx_idx s53
-  v_mad_f32 v4, s52, v32, v4
-  v_mad_f32 v3, s52, v33, v3
-  v_mad_f32 v2, s52, v34, v2
-  v_mad_f32 v1, s52, v35, v1
-  v_mad_f32 v0, s52, v36, v0
+  v_mac_f32 v4, s52, v32
+  v_mac_f32 v3, s52, v33
+  v_mac_f32 v2, s52, v34
+  v_mac_f32 v1, s52, v35
+  v_mac_f32 v0, s52, v36
   s_set_gpr_idx_idx s51
-  v_mad_f32 v4, s50, v32, v4
-  v_mad_f32 v3, s50, v33, v3
-  v_mad_f32 v2, s50, v34, v2
-  v_mad_f32 v1, s50, v35, v1
-  v_mad_f32 v0, s50, v36, v0
+  v_mac_f32 v4, s50, v32
+  v_mac_f32 v3, s50, v33
+  v_mac_f32 v2, s50, v34
+  v_mac_f32 v1, s50, v35
+  v_mac_f32 v0, s50, v36
   s_set_gpr_idx_idx s49
-  v_mad_f32 v4, s48, v32, v4
-  v_mad_f32 v3, s48, v33, v3
-  v_mad_f32 v2, s48, v34, v2
-  v_mad_f32 v1, s48, v35, v1
-  v_mad_f32 v0, s48, v36, v0
+  v_mac_f32 v4, s48, v32
+  v_mac_f32 v3, s48, v33
+  v_mac_f32 v2, s48, v34
+  v_mac_f32 v1, s48, v35
+  v_mac_f32 v0, s48, v36
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv5_28x64_half0
@@ -20104,110 +19920,110 @@ sparse_conv5_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv5_28x64_overflow0
 .Lsparse_conv5_28x64_half0:
-  s_mul_i32 s4, s0, 44
+  s_mul_i32 s4, s0, 24
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv5_28x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v4, s78, v37, v4
-  v_mad_f32 v3, s78, v38, v3
-  v_mad_f32 v2, s78, v39, v2
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v0, s78, v41, v0
+  v_mac_f32 v4, s78, v37
+  v_mac_f32 v3, s78, v38
+  v_mac_f32 v2, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v0, s78, v41
   s_set_gpr_idx_idx s77
-  v_mad_f32 v4, s76, v37, v4
-  v_mad_f32 v3, s76, v38, v3
-  v_mad_f32 v2, s76, v39, v2
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v0, s76, v41, v0
+  v_mac_f32 v4, s76, v37
+  v_mac_f32 v3, s76, v38
+  v_mac_f32 v2, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v0, s76, v41
   s_set_gpr_idx_idx s75
-  v_mad_f32 v4, s74, v37, v4
-  v_mad_f32 v3, s74, v38, v3
-  v_mad_f32 v2, s74, v39, v2
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v0, s74, v41, v0
+  v_mac_f32 v4, s74, v37
+  v_mac_f32 v3, s74, v38
+  v_mac_f32 v2, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v0, s74, v41
   s_set_gpr_idx_idx s73
-  v_mad_f32 v4, s72, v37, v4
-  v_mad_f32 v3, s72, v38, v3
-  v_mad_f32 v2, s72, v39, v2
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v0, s72, v41, v0
+  v_mac_f32 v4, s72, v37
+  v_mac_f32 v3, s72, v38
+  v_mac_f32 v2, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v0, s72, v41
   s_set_gpr_idx_idx s71
-  v_mad_f32 v4, s70, v37, v4
-  v_mad_f32 v3, s70, v38, v3
-  v_mad_f32 v2, s70, v39, v2
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v0, s70, v41, v0
+  v_mac_f32 v4, s70, v37
+  v_mac_f32 v3, s70, v38
+  v_mac_f32 v2, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v0, s70, v41
   s_set_gpr_idx_idx s69
-  v_mad_f32 v4, s68, v37, v4
-  v_mad_f32 v3, s68, v38, v3
-  v_mad_f32 v2, s68, v39, v2
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v0, s68, v41, v0
+  v_mac_f32 v4, s68, v37
+  v_mac_f32 v3, s68, v38
+  v_mac_f32 v2, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v0, s68, v41
   s_set_gpr_idx_idx s67
-  v_mad_f32 v4, s66, v37, v4
-  v_mad_f32 v3, s66, v38, v3
-  v_mad_f32 v2, s66, v39, v2
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v0, s66, v41, v0
+  v_mac_f32 v4, s66, v37
+  v_mac_f32 v3, s66, v38
+  v_mac_f32 v2, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v0, s66, v41
   s_set_gpr_idx_idx s65
-  v_mad_f32 v4, s64, v37, v4
-  v_mad_f32 v3, s64, v38, v3
-  v_mad_f32 v2, s64, v39, v2
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v0, s64, v41, v0
+  v_mac_f32 v4, s64, v37
+  v_mac_f32 v3, s64, v38
+  v_mac_f32 v2, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v0, s64, v41
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v4, s94, v37, v4
-  v_mad_f32 v3, s94, v38, v3
-  v_mad_f32 v2, s94, v39, v2
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v0, s94, v41, v0
+  v_mac_f32 v4, s94, v37
+  v_mac_f32 v3, s94, v38
+  v_mac_f32 v2, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v0, s94, v41
   s_set_gpr_idx_idx s93
-  v_mad_f32 v4, s92, v37, v4
-  v_mad_f32 v3, s92, v38, v3
-  v_mad_f32 v2, s92, v39, v2
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v0, s92, v41, v0
+  v_mac_f32 v4, s92, v37
+  v_mac_f32 v3, s92, v38
+  v_mac_f32 v2, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v0, s92, v41
   s_set_gpr_idx_idx s91
-  v_mad_f32 v4, s90, v37, v4
-  v_mad_f32 v3, s90, v38, v3
-  v_mad_f32 v2, s90, v39, v2
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v0, s90, v41, v0
+  v_mac_f32 v4, s90, v37
+  v_mac_f32 v3, s90, v38
+  v_mac_f32 v2, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v0, s90, v41
   s_set_gpr_idx_idx s89
-  v_mad_f32 v4, s88, v37, v4
-  v_mad_f32 v3, s88, v38, v3
-  v_mad_f32 v2, s88, v39, v2
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v0, s88, v41, v0
+  v_mac_f32 v4, s88, v37
+  v_mac_f32 v3, s88, v38
+  v_mac_f32 v2, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v0, s88, v41
   s_set_gpr_idx_idx s87
-  v_mad_f32 v4, s86, v37, v4
-  v_mad_f32 v3, s86, v38, v3
-  v_mad_f32 v2, s86, v39, v2
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v0, s86, v41, v0
+  v_mac_f32 v4, s86, v37
+  v_mac_f32 v3, s86, v38
+  v_mac_f32 v2, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v0, s86, v41
   s_set_gpr_idx_idx s85
-  v_mad_f32 v4, s84, v37, v4
-  v_mad_f32 v3, s84, v38, v3
-  v_mad_f32 v2, s84, v39, v2
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v0, s84, v41, v0
+  v_mac_f32 v4, s84, v37
+  v_mac_f32 v3, s84, v38
+  v_mac_f32 v2, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v0, s84, v41
   s_set_gpr_idx_idx s83
-  v_mad_f32 v4, s82, v37, v4
-  v_mad_f32 v3, s82, v38, v3
-  v_mad_f32 v2, s82, v39, v2
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v0, s82, v41, v0
+  v_mac_f32 v4, s82, v37
+  v_mac_f32 v3, s82, v38
+  v_mac_f32 v2, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v0, s82, v41
   s_set_gpr_idx_idx s81
-  v_mad_f32 v4, s80, v37, v4
-  v_mad_f32 v3, s80, v38, v3
-  v_mad_f32 v2, s80, v39, v2
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v0, s80, v41, v0
+  v_mac_f32 v4, s80, v37
+  v_mac_f32 v3, s80, v38
+  v_mac_f32 v2, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v0, s80, v41
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv5_28x64_half1
@@ -20216,7 +20032,7 @@ sparse_conv5_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv5_28x64_overflow1
 .Lsparse_conv5_28x64_half1:
-  s_mul_i32 s4, s0, 44
+  s_mul_i32 s4, s0, 24
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]

@@ -224,7 +224,7 @@ sparse_conv3_by2_8x64:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_8x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -245,116 +245,116 @@ sparse_conv3_by2_8x64:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_8x64_end_first0:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_8x64_end_first1:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_8x64_end_first2:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_8x64_end_first3:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -383,58 +383,58 @@ sparse_conv3_by2_8x64:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_8x64_end_last0:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_8x64_end_last1:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -445,33 +445,33 @@ sparse_conv3_by2_8x64:
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_8x64_end_last2:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
@@ -484,25 +484,25 @@ sparse_conv3_by2_8x64:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_8x64_end_last3:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -1020,7 +1020,7 @@ sparse_conv3_by2_8x128:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_8x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -1041,49 +1041,49 @@ sparse_conv3_by2_8x128:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 36
+  s_mul_i32 s4, s0, 20
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_8x128_end_first0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -1092,33 +1092,33 @@ sparse_conv3_by2_8x128:
   s_waitcnt vmcnt(4) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_8x128_end_first1:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -1126,49 +1126,49 @@ sparse_conv3_by2_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 36
+  s_mul_i32 s4, s2, 20
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_8x128_end_first2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -1177,33 +1177,33 @@ sparse_conv3_by2_8x128:
   s_waitcnt vmcnt(4) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_8x128_end_first3:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -1233,49 +1233,49 @@ sparse_conv3_by2_8x128:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 36
+  s_mul_i32 s4, s0, 20
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_8x128_end_last0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -1284,33 +1284,33 @@ sparse_conv3_by2_8x128:
   s_waitcnt vmcnt(4) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_8x128_end_last1:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -1322,49 +1322,49 @@ sparse_conv3_by2_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 36
+  s_mul_i32 s4, s2, 20
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_8x128_end_last2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -1379,33 +1379,33 @@ sparse_conv3_by2_8x128:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_8x128_end_last3:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -2116,7 +2116,7 @@ sparse_conv3_by2_15x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_15x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -2138,57 +2138,57 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v16, v1
-  v_mad_f32 v0, s62, v17, v0
+  v_mac_f32 v1, s62, v16
+  v_mac_f32 v0, s62, v17
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v16, v1
-  v_mad_f32 v0, s60, v17, v0
+  v_mac_f32 v1, s60, v16
+  v_mac_f32 v0, s60, v17
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v16, v1
-  v_mad_f32 v0, s58, v17, v0
+  v_mac_f32 v1, s58, v16
+  v_mac_f32 v0, s58, v17
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v16, v1
-  v_mad_f32 v0, s56, v17, v0
+  v_mac_f32 v1, s56, v16
+  v_mac_f32 v0, s56, v17
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v16, v1
-  v_mad_f32 v0, s54, v17, v0
+  v_mac_f32 v1, s54, v16
+  v_mac_f32 v0, s54, v17
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v16, v1
-  v_mad_f32 v0, s52, v17, v0
+  v_mac_f32 v1, s52, v16
+  v_mac_f32 v0, s52, v17
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v16, v1
-  v_mad_f32 v0, s50, v17, v0
+  v_mac_f32 v1, s50, v16
+  v_mac_f32 v0, s50, v17
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v16, v1
-  v_mad_f32 v0, s48, v17, v0
+  v_mac_f32 v1, s48, v16
+  v_mac_f32 v0, s48, v17
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_15x64_end_first0:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
@@ -2196,41 +2196,41 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v18, v1
+  v_mac_f32 v1, s94, v18
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v18, v1
+  v_mac_f32 v1, s92, v18
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v18, v1
+  v_mac_f32 v1, s90, v18
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v18, v1
+  v_mac_f32 v1, s88, v18
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v18, v1
+  v_mac_f32 v1, s86, v18
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v18, v1
+  v_mac_f32 v1, s84, v18
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v18, v1
+  v_mac_f32 v1, s82, v18
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v18, v1
+  v_mac_f32 v1, s80, v18
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_15x64_end_first1:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -2238,57 +2238,57 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v16, v1
-  v_mad_f32 v0, s62, v17, v0
+  v_mac_f32 v1, s62, v16
+  v_mac_f32 v0, s62, v17
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v16, v1
-  v_mad_f32 v0, s60, v17, v0
+  v_mac_f32 v1, s60, v16
+  v_mac_f32 v0, s60, v17
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v16, v1
-  v_mad_f32 v0, s58, v17, v0
+  v_mac_f32 v1, s58, v16
+  v_mac_f32 v0, s58, v17
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v16, v1
-  v_mad_f32 v0, s56, v17, v0
+  v_mac_f32 v1, s56, v16
+  v_mac_f32 v0, s56, v17
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v16, v1
-  v_mad_f32 v0, s54, v17, v0
+  v_mac_f32 v1, s54, v16
+  v_mac_f32 v0, s54, v17
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v16, v1
-  v_mad_f32 v0, s52, v17, v0
+  v_mac_f32 v1, s52, v16
+  v_mac_f32 v0, s52, v17
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v16, v1
-  v_mad_f32 v0, s50, v17, v0
+  v_mac_f32 v1, s50, v16
+  v_mac_f32 v0, s50, v17
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v16, v1
-  v_mad_f32 v0, s48, v17, v0
+  v_mac_f32 v1, s48, v16
+  v_mac_f32 v0, s48, v17
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_15x64_end_first2:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
@@ -2296,41 +2296,41 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v18, v1
+  v_mac_f32 v1, s94, v18
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v18, v1
+  v_mac_f32 v1, s92, v18
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v18, v1
+  v_mac_f32 v1, s90, v18
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v18, v1
+  v_mac_f32 v1, s88, v18
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v18, v1
+  v_mac_f32 v1, s86, v18
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v18, v1
+  v_mac_f32 v1, s84, v18
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v18, v1
+  v_mac_f32 v1, s82, v18
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v18, v1
+  v_mac_f32 v1, s80, v18
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_15x64_end_first3:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -2360,57 +2360,57 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v16, v1
-  v_mad_f32 v0, s62, v17, v0
+  v_mac_f32 v1, s62, v16
+  v_mac_f32 v0, s62, v17
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v16, v1
-  v_mad_f32 v0, s60, v17, v0
+  v_mac_f32 v1, s60, v16
+  v_mac_f32 v0, s60, v17
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v16, v1
-  v_mad_f32 v0, s58, v17, v0
+  v_mac_f32 v1, s58, v16
+  v_mac_f32 v0, s58, v17
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v16, v1
-  v_mad_f32 v0, s56, v17, v0
+  v_mac_f32 v1, s56, v16
+  v_mac_f32 v0, s56, v17
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v16, v1
-  v_mad_f32 v0, s54, v17, v0
+  v_mac_f32 v1, s54, v16
+  v_mac_f32 v0, s54, v17
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v16, v1
-  v_mad_f32 v0, s52, v17, v0
+  v_mac_f32 v1, s52, v16
+  v_mac_f32 v0, s52, v17
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v16, v1
-  v_mad_f32 v0, s50, v17, v0
+  v_mac_f32 v1, s50, v16
+  v_mac_f32 v0, s50, v17
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v16, v1
-  v_mad_f32 v0, s48, v17, v0
+  v_mac_f32 v1, s48, v16
+  v_mac_f32 v0, s48, v17
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_15x64_end_last0:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
@@ -2418,41 +2418,41 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v18, v1
+  v_mac_f32 v1, s94, v18
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v18, v1
+  v_mac_f32 v1, s92, v18
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v18, v1
+  v_mac_f32 v1, s90, v18
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v18, v1
+  v_mac_f32 v1, s88, v18
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v18, v1
+  v_mac_f32 v1, s86, v18
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v18, v1
+  v_mac_f32 v1, s84, v18
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v18, v1
+  v_mac_f32 v1, s82, v18
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v18, v1
+  v_mac_f32 v1, s80, v18
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_15x64_end_last1:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -2464,57 +2464,57 @@ sparse_conv3_by2_15x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v16, v1
-  v_mad_f32 v0, s62, v17, v0
+  v_mac_f32 v1, s62, v16
+  v_mac_f32 v0, s62, v17
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v16, v1
-  v_mad_f32 v0, s60, v17, v0
+  v_mac_f32 v1, s60, v16
+  v_mac_f32 v0, s60, v17
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v16, v1
-  v_mad_f32 v0, s58, v17, v0
+  v_mac_f32 v1, s58, v16
+  v_mac_f32 v0, s58, v17
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v16, v1
-  v_mad_f32 v0, s56, v17, v0
+  v_mac_f32 v1, s56, v16
+  v_mac_f32 v0, s56, v17
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v16, v1
-  v_mad_f32 v0, s54, v17, v0
+  v_mac_f32 v1, s54, v16
+  v_mac_f32 v0, s54, v17
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v16, v1
-  v_mad_f32 v0, s52, v17, v0
+  v_mac_f32 v1, s52, v16
+  v_mac_f32 v0, s52, v17
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v16, v1
-  v_mad_f32 v0, s50, v17, v0
+  v_mac_f32 v1, s50, v16
+  v_mac_f32 v0, s50, v17
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v16, v1
-  v_mad_f32 v0, s48, v17, v0
+  v_mac_f32 v1, s48, v16
+  v_mac_f32 v0, s48, v17
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v16, v1
-  v_mad_f32 v0, s46, v17, v0
+  v_mac_f32 v1, s46, v16
+  v_mac_f32 v0, s46, v17
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v16, v1
-  v_mad_f32 v0, s44, v17, v0
+  v_mac_f32 v1, s44, v16
+  v_mac_f32 v0, s44, v17
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v16, v1
-  v_mad_f32 v0, s42, v17, v0
+  v_mac_f32 v1, s42, v16
+  v_mac_f32 v0, s42, v17
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v16, v1
-  v_mad_f32 v0, s40, v17, v0
+  v_mac_f32 v1, s40, v16
+  v_mac_f32 v0, s40, v17
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v16, v1
-  v_mad_f32 v0, s38, v17, v0
+  v_mac_f32 v1, s38, v16
+  v_mac_f32 v0, s38, v17
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v16, v1
-  v_mad_f32 v0, s36, v17, v0
+  v_mac_f32 v1, s36, v16
+  v_mac_f32 v0, s36, v17
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v16, v1
-  v_mad_f32 v0, s34, v17, v0
+  v_mac_f32 v1, s34, v16
+  v_mac_f32 v0, s34, v17
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v16, v1
-  v_mad_f32 v0, s32, v17, v0
+  v_mac_f32 v1, s32, v16
+  v_mac_f32 v0, s32, v17
 .Lsparse_conv3_by2_15x64_end_last2:
   buffer_load_dword v16, v19, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v21, s[12:15], s25 offen offset:0
@@ -2528,41 +2528,41 @@ sparse_conv3_by2_15x64:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v18, v1
+  v_mac_f32 v1, s94, v18
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v18, v1
+  v_mac_f32 v1, s92, v18
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v18, v1
+  v_mac_f32 v1, s90, v18
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v18, v1
+  v_mac_f32 v1, s88, v18
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v18, v1
+  v_mac_f32 v1, s86, v18
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v18, v1
+  v_mac_f32 v1, s84, v18
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v18, v1
+  v_mac_f32 v1, s82, v18
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v18, v1
+  v_mac_f32 v1, s80, v18
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v18, v1
+  v_mac_f32 v1, s78, v18
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v18, v1
+  v_mac_f32 v1, s76, v18
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v18, v1
+  v_mac_f32 v1, s74, v18
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v18, v1
+  v_mac_f32 v1, s72, v18
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v18, v1
+  v_mac_f32 v1, s70, v18
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v18, v1
+  v_mac_f32 v1, s68, v18
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v18, v1
+  v_mac_f32 v1, s66, v18
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v18, v1
+  v_mac_f32 v1, s64, v18
 .Lsparse_conv3_by2_15x64_end_last3:
   buffer_load_dword v18, v20, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -3081,7 +3081,7 @@ sparse_conv3_by2_15x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_15x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -3103,89 +3103,89 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 36
+  s_mul_i32 s4, s0, 20
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v17, s62, v33, v17
-  v_mad_f32 v0, s62, v34, v0
-  v_mad_f32 v16, s62, v35, v16
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v17, s62, v33
+  v_mac_f32 v0, s62, v34
+  v_mac_f32 v16, s62, v35
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v17, s60, v33, v17
-  v_mad_f32 v0, s60, v34, v0
-  v_mad_f32 v16, s60, v35, v16
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v17, s60, v33
+  v_mac_f32 v0, s60, v34
+  v_mac_f32 v16, s60, v35
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v17, s58, v33, v17
-  v_mad_f32 v0, s58, v34, v0
-  v_mad_f32 v16, s58, v35, v16
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v17, s58, v33
+  v_mac_f32 v0, s58, v34
+  v_mac_f32 v16, s58, v35
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v17, s56, v33, v17
-  v_mad_f32 v0, s56, v34, v0
-  v_mad_f32 v16, s56, v35, v16
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v17, s56, v33
+  v_mac_f32 v0, s56, v34
+  v_mac_f32 v16, s56, v35
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v17, s54, v33, v17
-  v_mad_f32 v0, s54, v34, v0
-  v_mad_f32 v16, s54, v35, v16
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v17, s54, v33
+  v_mac_f32 v0, s54, v34
+  v_mac_f32 v16, s54, v35
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v17, s52, v33, v17
-  v_mad_f32 v0, s52, v34, v0
-  v_mad_f32 v16, s52, v35, v16
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v17, s52, v33
+  v_mac_f32 v0, s52, v34
+  v_mac_f32 v16, s52, v35
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v17, s50, v33, v17
-  v_mad_f32 v0, s50, v34, v0
-  v_mad_f32 v16, s50, v35, v16
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v17, s50, v33
+  v_mac_f32 v0, s50, v34
+  v_mac_f32 v16, s50, v35
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v17, s48, v33, v17
-  v_mad_f32 v0, s48, v34, v0
-  v_mad_f32 v16, s48, v35, v16
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v17, s48, v33
+  v_mac_f32 v0, s48, v34
+  v_mac_f32 v16, s48, v35
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_15x128_end_first0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -3195,57 +3195,57 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v17, s94, v37, v17
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v17, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v17, s92, v37, v17
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v17, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v17, s90, v37, v17
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v17, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v17, s88, v37, v17
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v17, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v17, s86, v37, v17
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v17, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v17, s84, v37, v17
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v17, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v17, s82, v37, v17
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v17, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v17, s80, v37, v17
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v17, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_15x128_end_first1:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -3254,89 +3254,89 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 36
+  s_mul_i32 s4, s2, 20
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v17, s62, v33, v17
-  v_mad_f32 v0, s62, v34, v0
-  v_mad_f32 v16, s62, v35, v16
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v17, s62, v33
+  v_mac_f32 v0, s62, v34
+  v_mac_f32 v16, s62, v35
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v17, s60, v33, v17
-  v_mad_f32 v0, s60, v34, v0
-  v_mad_f32 v16, s60, v35, v16
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v17, s60, v33
+  v_mac_f32 v0, s60, v34
+  v_mac_f32 v16, s60, v35
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v17, s58, v33, v17
-  v_mad_f32 v0, s58, v34, v0
-  v_mad_f32 v16, s58, v35, v16
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v17, s58, v33
+  v_mac_f32 v0, s58, v34
+  v_mac_f32 v16, s58, v35
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v17, s56, v33, v17
-  v_mad_f32 v0, s56, v34, v0
-  v_mad_f32 v16, s56, v35, v16
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v17, s56, v33
+  v_mac_f32 v0, s56, v34
+  v_mac_f32 v16, s56, v35
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v17, s54, v33, v17
-  v_mad_f32 v0, s54, v34, v0
-  v_mad_f32 v16, s54, v35, v16
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v17, s54, v33
+  v_mac_f32 v0, s54, v34
+  v_mac_f32 v16, s54, v35
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v17, s52, v33, v17
-  v_mad_f32 v0, s52, v34, v0
-  v_mad_f32 v16, s52, v35, v16
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v17, s52, v33
+  v_mac_f32 v0, s52, v34
+  v_mac_f32 v16, s52, v35
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v17, s50, v33, v17
-  v_mad_f32 v0, s50, v34, v0
-  v_mad_f32 v16, s50, v35, v16
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v17, s50, v33
+  v_mac_f32 v0, s50, v34
+  v_mac_f32 v16, s50, v35
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v17, s48, v33, v17
-  v_mad_f32 v0, s48, v34, v0
-  v_mad_f32 v16, s48, v35, v16
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v17, s48, v33
+  v_mac_f32 v0, s48, v34
+  v_mac_f32 v16, s48, v35
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_15x128_end_first2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -3346,57 +3346,57 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v17, s94, v37, v17
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v17, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v17, s92, v37, v17
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v17, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v17, s90, v37, v17
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v17, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v17, s88, v37, v17
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v17, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v17, s86, v37, v17
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v17, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v17, s84, v37, v17
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v17, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v17, s82, v37, v17
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v17, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v17, s80, v37, v17
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v17, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_15x128_end_first3:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -3427,89 +3427,89 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 36
+  s_mul_i32 s4, s0, 20
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v17, s62, v33, v17
-  v_mad_f32 v0, s62, v34, v0
-  v_mad_f32 v16, s62, v35, v16
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v17, s62, v33
+  v_mac_f32 v0, s62, v34
+  v_mac_f32 v16, s62, v35
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v17, s60, v33, v17
-  v_mad_f32 v0, s60, v34, v0
-  v_mad_f32 v16, s60, v35, v16
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v17, s60, v33
+  v_mac_f32 v0, s60, v34
+  v_mac_f32 v16, s60, v35
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v17, s58, v33, v17
-  v_mad_f32 v0, s58, v34, v0
-  v_mad_f32 v16, s58, v35, v16
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v17, s58, v33
+  v_mac_f32 v0, s58, v34
+  v_mac_f32 v16, s58, v35
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v17, s56, v33, v17
-  v_mad_f32 v0, s56, v34, v0
-  v_mad_f32 v16, s56, v35, v16
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v17, s56, v33
+  v_mac_f32 v0, s56, v34
+  v_mac_f32 v16, s56, v35
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v17, s54, v33, v17
-  v_mad_f32 v0, s54, v34, v0
-  v_mad_f32 v16, s54, v35, v16
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v17, s54, v33
+  v_mac_f32 v0, s54, v34
+  v_mac_f32 v16, s54, v35
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v17, s52, v33, v17
-  v_mad_f32 v0, s52, v34, v0
-  v_mad_f32 v16, s52, v35, v16
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v17, s52, v33
+  v_mac_f32 v0, s52, v34
+  v_mac_f32 v16, s52, v35
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v17, s50, v33, v17
-  v_mad_f32 v0, s50, v34, v0
-  v_mad_f32 v16, s50, v35, v16
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v17, s50, v33
+  v_mac_f32 v0, s50, v34
+  v_mac_f32 v16, s50, v35
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v17, s48, v33, v17
-  v_mad_f32 v0, s48, v34, v0
-  v_mad_f32 v16, s48, v35, v16
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v17, s48, v33
+  v_mac_f32 v0, s48, v34
+  v_mac_f32 v16, s48, v35
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_15x128_end_last0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -3519,57 +3519,57 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v17, s94, v37, v17
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v17, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v17, s92, v37, v17
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v17, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v17, s90, v37, v17
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v17, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v17, s88, v37, v17
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v17, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v17, s86, v37, v17
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v17, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v17, s84, v37, v17
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v17, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v17, s82, v37, v17
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v17, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v17, s80, v37, v17
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v17, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_15x128_end_last1:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -3582,89 +3582,89 @@ sparse_conv3_by2_15x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 36
+  s_mul_i32 s4, s2, 20
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v17, s62, v33, v17
-  v_mad_f32 v0, s62, v34, v0
-  v_mad_f32 v16, s62, v35, v16
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v17, s62, v33
+  v_mac_f32 v0, s62, v34
+  v_mac_f32 v16, s62, v35
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v17, s60, v33, v17
-  v_mad_f32 v0, s60, v34, v0
-  v_mad_f32 v16, s60, v35, v16
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v17, s60, v33
+  v_mac_f32 v0, s60, v34
+  v_mac_f32 v16, s60, v35
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v17, s58, v33, v17
-  v_mad_f32 v0, s58, v34, v0
-  v_mad_f32 v16, s58, v35, v16
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v17, s58, v33
+  v_mac_f32 v0, s58, v34
+  v_mac_f32 v16, s58, v35
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v17, s56, v33, v17
-  v_mad_f32 v0, s56, v34, v0
-  v_mad_f32 v16, s56, v35, v16
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v17, s56, v33
+  v_mac_f32 v0, s56, v34
+  v_mac_f32 v16, s56, v35
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v17, s54, v33, v17
-  v_mad_f32 v0, s54, v34, v0
-  v_mad_f32 v16, s54, v35, v16
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v17, s54, v33
+  v_mac_f32 v0, s54, v34
+  v_mac_f32 v16, s54, v35
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v17, s52, v33, v17
-  v_mad_f32 v0, s52, v34, v0
-  v_mad_f32 v16, s52, v35, v16
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v17, s52, v33
+  v_mac_f32 v0, s52, v34
+  v_mac_f32 v16, s52, v35
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v17, s50, v33, v17
-  v_mad_f32 v0, s50, v34, v0
-  v_mad_f32 v16, s50, v35, v16
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v17, s50, v33
+  v_mac_f32 v0, s50, v34
+  v_mac_f32 v16, s50, v35
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v17, s48, v33, v17
-  v_mad_f32 v0, s48, v34, v0
-  v_mad_f32 v16, s48, v35, v16
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v17, s48, v33
+  v_mac_f32 v0, s48, v34
+  v_mac_f32 v16, s48, v35
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v17, s46, v33, v17
-  v_mad_f32 v0, s46, v34, v0
-  v_mad_f32 v16, s46, v35, v16
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v17, s46, v33
+  v_mac_f32 v0, s46, v34
+  v_mac_f32 v16, s46, v35
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v17, s44, v33, v17
-  v_mad_f32 v0, s44, v34, v0
-  v_mad_f32 v16, s44, v35, v16
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v17, s44, v33
+  v_mac_f32 v0, s44, v34
+  v_mac_f32 v16, s44, v35
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v17, s42, v33, v17
-  v_mad_f32 v0, s42, v34, v0
-  v_mad_f32 v16, s42, v35, v16
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v17, s42, v33
+  v_mac_f32 v0, s42, v34
+  v_mac_f32 v16, s42, v35
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v17, s40, v33, v17
-  v_mad_f32 v0, s40, v34, v0
-  v_mad_f32 v16, s40, v35, v16
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v17, s40, v33
+  v_mac_f32 v0, s40, v34
+  v_mac_f32 v16, s40, v35
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v17, s38, v33, v17
-  v_mad_f32 v0, s38, v34, v0
-  v_mad_f32 v16, s38, v35, v16
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v17, s38, v33
+  v_mac_f32 v0, s38, v34
+  v_mac_f32 v16, s38, v35
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v17, s36, v33, v17
-  v_mad_f32 v0, s36, v34, v0
-  v_mad_f32 v16, s36, v35, v16
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v17, s36, v33
+  v_mac_f32 v0, s36, v34
+  v_mac_f32 v16, s36, v35
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v17, s34, v33, v17
-  v_mad_f32 v0, s34, v34, v0
-  v_mad_f32 v16, s34, v35, v16
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v17, s34, v33
+  v_mac_f32 v0, s34, v34
+  v_mac_f32 v16, s34, v35
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v17, s32, v33, v17
-  v_mad_f32 v0, s32, v34, v0
-  v_mad_f32 v16, s32, v35, v16
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v17, s32, v33
+  v_mac_f32 v0, s32, v34
+  v_mac_f32 v16, s32, v35
 .Lsparse_conv3_by2_15x128_end_last2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v38, s[12:15], s25 offen offset:256
@@ -3680,57 +3680,57 @@ sparse_conv3_by2_15x128:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v17, s94, v37, v17
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v17, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v17, s92, v37, v17
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v17, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v17, s90, v37, v17
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v17, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v17, s88, v37, v17
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v17, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v17, s86, v37, v17
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v17, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v17, s84, v37, v17
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v17, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v17, s82, v37, v17
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v17, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v17, s80, v37, v17
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v17, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v17, s78, v37, v17
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v17, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v17, s76, v37, v17
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v17, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v17, s74, v37, v17
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v17, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v17, s72, v37, v17
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v17, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v17, s70, v37, v17
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v17, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v17, s68, v37, v17
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v17, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v17, s66, v37, v17
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v17, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v17, s64, v37, v17
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v17, s64, v37
 .Lsparse_conv3_by2_15x128_end_last3:
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
   buffer_load_dword v37, v39, s[12:15], s25 offen offset:256
@@ -4457,7 +4457,7 @@ sparse_conv3_by2_29x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_29x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -4480,62 +4480,60 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_first0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v0, s62, v33, v0
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v0, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v0, s60, v33, v0
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v0, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v0, s58, v33, v0
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v0, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v0, s56, v33, v0
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v0, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v0, s54, v33, v0
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v0, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v0, s52, v33, v0
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v0, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v0, s50, v33, v0
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v0, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v0, s48, v33, v0
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v0, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v0, s46, v33, v0
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v0, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v0, s44, v33, v0
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v0, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v0, s42, v33, v0
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v0, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v0, s40, v33, v0
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v0, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v0, s38, v33, v0
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v0, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v0, s36, v33, v0
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v0, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v0, s34, v33, v0
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v0, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v0, s32, v33, v0
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v0, s32, v33
 .Lsparse_conv3_by2_29x64_end_first0:
   buffer_load_dword v32, v35, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v37, s[12:15], s25 offen offset:0
@@ -4544,44 +4542,43 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_first1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v34, v1
+  v_mac_f32 v1, s94, v34
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v34, v1
+  v_mac_f32 v1, s92, v34
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v34, v1
+  v_mac_f32 v1, s90, v34
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v34, v1
+  v_mac_f32 v1, s88, v34
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v34, v1
+  v_mac_f32 v1, s86, v34
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v34, v1
+  v_mac_f32 v1, s84, v34
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v34, v1
+  v_mac_f32 v1, s82, v34
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v34, v1
+  v_mac_f32 v1, s80, v34
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v34, v1
+  v_mac_f32 v1, s78, v34
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v34, v1
+  v_mac_f32 v1, s76, v34
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v34, v1
+  v_mac_f32 v1, s74, v34
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v34, v1
+  v_mac_f32 v1, s72, v34
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v34, v1
+  v_mac_f32 v1, s70, v34
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v34, v1
+  v_mac_f32 v1, s68, v34
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v34, v1
+  v_mac_f32 v1, s66, v34
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v34, v1
+  v_mac_f32 v1, s64, v34
 .Lsparse_conv3_by2_29x64_end_first1:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -4590,62 +4587,60 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_first2
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v0, s62, v33, v0
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v0, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v0, s60, v33, v0
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v0, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v0, s58, v33, v0
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v0, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v0, s56, v33, v0
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v0, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v0, s54, v33, v0
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v0, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v0, s52, v33, v0
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v0, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v0, s50, v33, v0
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v0, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v0, s48, v33, v0
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v0, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v0, s46, v33, v0
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v0, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v0, s44, v33, v0
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v0, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v0, s42, v33, v0
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v0, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v0, s40, v33, v0
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v0, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v0, s38, v33, v0
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v0, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v0, s36, v33, v0
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v0, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v0, s34, v33, v0
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v0, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v0, s32, v33, v0
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v0, s32, v33
 .Lsparse_conv3_by2_29x64_end_first2:
   buffer_load_dword v32, v35, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v37, s[12:15], s25 offen offset:0
@@ -4654,44 +4649,43 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_first3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v34, v1
+  v_mac_f32 v1, s94, v34
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v34, v1
+  v_mac_f32 v1, s92, v34
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v34, v1
+  v_mac_f32 v1, s90, v34
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v34, v1
+  v_mac_f32 v1, s88, v34
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v34, v1
+  v_mac_f32 v1, s86, v34
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v34, v1
+  v_mac_f32 v1, s84, v34
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v34, v1
+  v_mac_f32 v1, s82, v34
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v34, v1
+  v_mac_f32 v1, s80, v34
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v34, v1
+  v_mac_f32 v1, s78, v34
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v34, v1
+  v_mac_f32 v1, s76, v34
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v34, v1
+  v_mac_f32 v1, s74, v34
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v34, v1
+  v_mac_f32 v1, s72, v34
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v34, v1
+  v_mac_f32 v1, s70, v34
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v34, v1
+  v_mac_f32 v1, s68, v34
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v34, v1
+  v_mac_f32 v1, s66, v34
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v34, v1
+  v_mac_f32 v1, s64, v34
 .Lsparse_conv3_by2_29x64_end_first3:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -4722,62 +4716,60 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_last0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v0, s62, v33, v0
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v0, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v0, s60, v33, v0
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v0, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v0, s58, v33, v0
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v0, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v0, s56, v33, v0
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v0, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v0, s54, v33, v0
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v0, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v0, s52, v33, v0
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v0, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v0, s50, v33, v0
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v0, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v0, s48, v33, v0
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v0, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v0, s46, v33, v0
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v0, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v0, s44, v33, v0
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v0, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v0, s42, v33, v0
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v0, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v0, s40, v33, v0
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v0, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v0, s38, v33, v0
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v0, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v0, s36, v33, v0
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v0, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v0, s34, v33, v0
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v0, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v0, s32, v33, v0
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v0, s32, v33
 .Lsparse_conv3_by2_29x64_end_last0:
   buffer_load_dword v32, v35, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v37, s[12:15], s25 offen offset:0
@@ -4786,44 +4778,43 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_last1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v34, v1
+  v_mac_f32 v1, s94, v34
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v34, v1
+  v_mac_f32 v1, s92, v34
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v34, v1
+  v_mac_f32 v1, s90, v34
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v34, v1
+  v_mac_f32 v1, s88, v34
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v34, v1
+  v_mac_f32 v1, s86, v34
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v34, v1
+  v_mac_f32 v1, s84, v34
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v34, v1
+  v_mac_f32 v1, s82, v34
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v34, v1
+  v_mac_f32 v1, s80, v34
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v34, v1
+  v_mac_f32 v1, s78, v34
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v34, v1
+  v_mac_f32 v1, s76, v34
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v34, v1
+  v_mac_f32 v1, s74, v34
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v34, v1
+  v_mac_f32 v1, s72, v34
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v34, v1
+  v_mac_f32 v1, s70, v34
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v34, v1
+  v_mac_f32 v1, s68, v34
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v34, v1
+  v_mac_f32 v1, s66, v34
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v34, v1
+  v_mac_f32 v1, s64, v34
 .Lsparse_conv3_by2_29x64_end_last1:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -4836,62 +4827,60 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_last2
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v0, s62, v33, v0
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v0, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v0, s60, v33, v0
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v0, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v0, s58, v33, v0
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v0, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v0, s56, v33, v0
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v0, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v0, s54, v33, v0
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v0, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v0, s52, v33, v0
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v0, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v0, s50, v33, v0
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v0, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v0, s48, v33, v0
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v0, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v0, s46, v33, v0
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v0, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v0, s44, v33, v0
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v0, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v0, s42, v33, v0
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v0, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v0, s40, v33, v0
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v0, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v0, s38, v33, v0
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v0, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v0, s36, v33, v0
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v0, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v0, s34, v33, v0
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v0, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v0, s32, v33, v0
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v0, s32, v33
 .Lsparse_conv3_by2_29x64_end_last2:
   buffer_load_dword v32, v35, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v37, s[12:15], s25 offen offset:0
@@ -4906,44 +4895,43 @@ sparse_conv3_by2_29x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x64_more_last3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v34, v1
+  v_mac_f32 v1, s94, v34
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v34, v1
+  v_mac_f32 v1, s92, v34
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v34, v1
+  v_mac_f32 v1, s90, v34
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v34, v1
+  v_mac_f32 v1, s88, v34
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v34, v1
+  v_mac_f32 v1, s86, v34
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v34, v1
+  v_mac_f32 v1, s84, v34
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v34, v1
+  v_mac_f32 v1, s82, v34
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v34, v1
+  v_mac_f32 v1, s80, v34
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v34, v1
+  v_mac_f32 v1, s78, v34
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v34, v1
+  v_mac_f32 v1, s76, v34
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v34, v1
+  v_mac_f32 v1, s74, v34
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v34, v1
+  v_mac_f32 v1, s72, v34
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v34, v1
+  v_mac_f32 v1, s70, v34
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v34, v1
+  v_mac_f32 v1, s68, v34
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v34, v1
+  v_mac_f32 v1, s66, v34
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v34, v1
+  v_mac_f32 v1, s64, v34
 .Lsparse_conv3_by2_29x64_end_last3:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -4957,56 +4945,56 @@ sparse_conv3_by2_29x64:
   s_branch .Lsparse_conv3_by2_29x64_summed
 .Lsparse_conv3_by2_29x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v32, v1
-  v_mad_f32 v0, s46, v33, v0
+  v_mac_f32 v1, s46, v32
+  v_mac_f32 v0, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v32, v1
-  v_mad_f32 v0, s44, v33, v0
+  v_mac_f32 v1, s44, v32
+  v_mac_f32 v0, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v32, v1
-  v_mad_f32 v0, s42, v33, v0
+  v_mac_f32 v1, s42, v32
+  v_mac_f32 v0, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v32, v1
-  v_mad_f32 v0, s40, v33, v0
+  v_mac_f32 v1, s40, v32
+  v_mac_f32 v0, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v32, v1
-  v_mad_f32 v0, s38, v33, v0
+  v_mac_f32 v1, s38, v32
+  v_mac_f32 v0, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v32, v1
-  v_mad_f32 v0, s36, v33, v0
+  v_mac_f32 v1, s36, v32
+  v_mac_f32 v0, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v32, v1
-  v_mad_f32 v0, s34, v33, v0
+  v_mac_f32 v1, s34, v32
+  v_mac_f32 v0, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v32, v1
-  v_mad_f32 v0, s32, v33, v0
+  v_mac_f32 v1, s32, v32
+  v_mac_f32 v0, s32, v33
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v32, v1
-  v_mad_f32 v0, s62, v33, v0
+  v_mac_f32 v1, s62, v32
+  v_mac_f32 v0, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v32, v1
-  v_mad_f32 v0, s60, v33, v0
+  v_mac_f32 v1, s60, v32
+  v_mac_f32 v0, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v32, v1
-  v_mad_f32 v0, s58, v33, v0
+  v_mac_f32 v1, s58, v32
+  v_mac_f32 v0, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v32, v1
-  v_mad_f32 v0, s56, v33, v0
+  v_mac_f32 v1, s56, v32
+  v_mac_f32 v0, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v32, v1
-  v_mad_f32 v0, s54, v33, v0
+  v_mac_f32 v1, s54, v32
+  v_mac_f32 v0, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v32, v1
-  v_mad_f32 v0, s52, v33, v0
+  v_mac_f32 v1, s52, v32
+  v_mac_f32 v0, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v32, v1
-  v_mad_f32 v0, s50, v33, v0
+  v_mac_f32 v1, s50, v32
+  v_mac_f32 v0, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v32, v1
-  v_mad_f32 v0, s48, v33, v0
+  v_mac_f32 v1, s48, v32
+  v_mac_f32 v0, s48, v33
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_by2_29x64_half0
@@ -5015,46 +5003,46 @@ sparse_conv3_by2_29x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_by2_29x64_overflow0
 .Lsparse_conv3_by2_29x64_half0:
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_by2_29x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v34, v1
+  v_mac_f32 v1, s78, v34
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v34, v1
+  v_mac_f32 v1, s76, v34
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v34, v1
+  v_mac_f32 v1, s74, v34
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v34, v1
+  v_mac_f32 v1, s72, v34
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v34, v1
+  v_mac_f32 v1, s70, v34
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v34, v1
+  v_mac_f32 v1, s68, v34
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v34, v1
+  v_mac_f32 v1, s66, v34
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v34, v1
+  v_mac_f32 v1, s64, v34
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v34, v1
+  v_mac_f32 v1, s94, v34
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v34, v1
+  v_mac_f32 v1, s92, v34
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v34, v1
+  v_mac_f32 v1, s90, v34
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v34, v1
+  v_mac_f32 v1, s88, v34
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v34, v1
+  v_mac_f32 v1, s86, v34
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v34, v1
+  v_mac_f32 v1, s84, v34
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v34, v1
+  v_mac_f32 v1, s82, v34
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v34, v1
+  v_mac_f32 v1, s80, v34
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_by2_29x64_half1
@@ -5063,7 +5051,7 @@ sparse_conv3_by2_29x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_by2_29x64_overflow1
 .Lsparse_conv3_by2_29x64_half1:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -5871,7 +5859,7 @@ sparse_conv3_by2_29x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_29x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -5894,7 +5882,7 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 36
+  s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_first0
@@ -5902,90 +5890,86 @@ sparse_conv3_by2_29x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v64, v1
-  v_mad_f32 v33, s62, v65, v33
-  v_mad_f32 v0, s62, v66, v0
-  v_mad_f32 v32, s62, v67, v32
+  v_mac_f32 v1, s62, v64
+  v_mac_f32 v33, s62, v65
+  v_mac_f32 v0, s62, v66
+  v_mac_f32 v32, s62, v67
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v64, v1
-  v_mad_f32 v33, s60, v65, v33
-  v_mad_f32 v0, s60, v66, v0
-  v_mad_f32 v32, s60, v67, v32
+  v_mac_f32 v1, s60, v64
+  v_mac_f32 v33, s60, v65
+  v_mac_f32 v0, s60, v66
+  v_mac_f32 v32, s60, v67
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v64, v1
-  v_mad_f32 v33, s58, v65, v33
-  v_mad_f32 v0, s58, v66, v0
-  v_mad_f32 v32, s58, v67, v32
+  v_mac_f32 v1, s58, v64
+  v_mac_f32 v33, s58, v65
+  v_mac_f32 v0, s58, v66
+  v_mac_f32 v32, s58, v67
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v64, v1
-  v_mad_f32 v33, s56, v65, v33
-  v_mad_f32 v0, s56, v66, v0
-  v_mad_f32 v32, s56, v67, v32
+  v_mac_f32 v1, s56, v64
+  v_mac_f32 v33, s56, v65
+  v_mac_f32 v0, s56, v66
+  v_mac_f32 v32, s56, v67
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v64, v1
-  v_mad_f32 v33, s54, v65, v33
-  v_mad_f32 v0, s54, v66, v0
-  v_mad_f32 v32, s54, v67, v32
+  v_mac_f32 v1, s54, v64
+  v_mac_f32 v33, s54, v65
+  v_mac_f32 v0, s54, v66
+  v_mac_f32 v32, s54, v67
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v64, v1
-  v_mad_f32 v33, s52, v65, v33
-  v_mad_f32 v0, s52, v66, v0
-  v_mad_f32 v32, s52, v67, v32
+  v_mac_f32 v1, s52, v64
+  v_mac_f32 v33, s52, v65
+  v_mac_f32 v0, s52, v66
+  v_mac_f32 v32, s52, v67
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v64, v1
-  v_mad_f32 v33, s50, v65, v33
-  v_mad_f32 v0, s50, v66, v0
-  v_mad_f32 v32, s50, v67, v32
+  v_mac_f32 v1, s50, v64
+  v_mac_f32 v33, s50, v65
+  v_mac_f32 v0, s50, v66
+  v_mac_f32 v32, s50, v67
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v64, v1
-  v_mad_f32 v33, s48, v65, v33
-  v_mad_f32 v0, s48, v66, v0
-  v_mad_f32 v32, s48, v67, v32
+  v_mac_f32 v1, s48, v64
+  v_mac_f32 v33, s48, v65
+  v_mac_f32 v0, s48, v66
+  v_mac_f32 v32, s48, v67
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v64, v1
-  v_mad_f32 v33, s46, v65, v33
-  v_mad_f32 v0, s46, v66, v0
-  v_mad_f32 v32, s46, v67, v32
+  v_mac_f32 v1, s46, v64
+  v_mac_f32 v33, s46, v65
+  v_mac_f32 v0, s46, v66
+  v_mac_f32 v32, s46, v67
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v64, v1
-  v_mad_f32 v33, s44, v65, v33
-  v_mad_f32 v0, s44, v66, v0
-  v_mad_f32 v32, s44, v67, v32
+  v_mac_f32 v1, s44, v64
+  v_mac_f32 v33, s44, v65
+  v_mac_f32 v0, s44, v66
+  v_mac_f32 v32, s44, v67
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v64, v1
-  v_mad_f32 v33, s42, v65, v33
-  v_mad_f32 v0, s42, v66, v0
-  v_mad_f32 v32, s42, v67, v32
+  v_mac_f32 v1, s42, v64
+  v_mac_f32 v33, s42, v65
+  v_mac_f32 v0, s42, v66
+  v_mac_f32 v32, s42, v67
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v64, v1
-  v_mad_f32 v33, s40, v65, v33
-  v_mad_f32 v0, s40, v66, v0
-  v_mad_f32 v32, s40, v67, v32
+  v_mac_f32 v1, s40, v64
+  v_mac_f32 v33, s40, v65
+  v_mac_f32 v0, s40, v66
+  v_mac_f32 v32, s40, v67
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v64, v1
-  v_mad_f32 v33, s38, v65, v33
-  v_mad_f32 v0, s38, v66, v0
-  v_mad_f32 v32, s38, v67, v32
+  v_mac_f32 v1, s38, v64
+  v_mac_f32 v33, s38, v65
+  v_mac_f32 v0, s38, v66
+  v_mac_f32 v32, s38, v67
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v64, v1
-  v_mad_f32 v33, s36, v65, v33
-  v_mad_f32 v0, s36, v66, v0
-  v_mad_f32 v32, s36, v67, v32
+  v_mac_f32 v1, s36, v64
+  v_mac_f32 v33, s36, v65
+  v_mac_f32 v0, s36, v66
+  v_mac_f32 v32, s36, v67
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v64, v1
-  v_mad_f32 v33, s34, v65, v33
-  v_mad_f32 v0, s34, v66, v0
-  v_mad_f32 v32, s34, v67, v32
+  v_mac_f32 v1, s34, v64
+  v_mac_f32 v33, s34, v65
+  v_mac_f32 v0, s34, v66
+  v_mac_f32 v32, s34, v67
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v64, v1
-  v_mad_f32 v33, s32, v65, v33
-  v_mad_f32 v0, s32, v66, v0
-  v_mad_f32 v32, s32, v67, v32
+  v_mac_f32 v1, s32, v64
+  v_mac_f32 v33, s32, v65
+  v_mac_f32 v0, s32, v66
+  v_mac_f32 v32, s32, v67
 .Lsparse_conv3_by2_29x128_end_first0:
   buffer_load_dword v64, v70, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v70, s[12:15], s25 offen offset:256
@@ -5996,62 +5980,60 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_first1
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v68, v1
-  v_mad_f32 v33, s94, v69, v33
+  v_mac_f32 v1, s94, v68
+  v_mac_f32 v33, s94, v69
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v68, v1
-  v_mad_f32 v33, s92, v69, v33
+  v_mac_f32 v1, s92, v68
+  v_mac_f32 v33, s92, v69
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v68, v1
-  v_mad_f32 v33, s90, v69, v33
+  v_mac_f32 v1, s90, v68
+  v_mac_f32 v33, s90, v69
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v68, v1
-  v_mad_f32 v33, s88, v69, v33
+  v_mac_f32 v1, s88, v68
+  v_mac_f32 v33, s88, v69
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v68, v1
-  v_mad_f32 v33, s86, v69, v33
+  v_mac_f32 v1, s86, v68
+  v_mac_f32 v33, s86, v69
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v68, v1
-  v_mad_f32 v33, s84, v69, v33
+  v_mac_f32 v1, s84, v68
+  v_mac_f32 v33, s84, v69
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v68, v1
-  v_mad_f32 v33, s82, v69, v33
+  v_mac_f32 v1, s82, v68
+  v_mac_f32 v33, s82, v69
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v68, v1
-  v_mad_f32 v33, s80, v69, v33
+  v_mac_f32 v1, s80, v68
+  v_mac_f32 v33, s80, v69
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v68, v1
-  v_mad_f32 v33, s78, v69, v33
+  v_mac_f32 v1, s78, v68
+  v_mac_f32 v33, s78, v69
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v68, v1
-  v_mad_f32 v33, s76, v69, v33
+  v_mac_f32 v1, s76, v68
+  v_mac_f32 v33, s76, v69
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v68, v1
-  v_mad_f32 v33, s74, v69, v33
+  v_mac_f32 v1, s74, v68
+  v_mac_f32 v33, s74, v69
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v68, v1
-  v_mad_f32 v33, s72, v69, v33
+  v_mac_f32 v1, s72, v68
+  v_mac_f32 v33, s72, v69
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v68, v1
-  v_mad_f32 v33, s70, v69, v33
+  v_mac_f32 v1, s70, v68
+  v_mac_f32 v33, s70, v69
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v68, v1
-  v_mad_f32 v33, s68, v69, v33
+  v_mac_f32 v1, s68, v68
+  v_mac_f32 v33, s68, v69
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v68, v1
-  v_mad_f32 v33, s66, v69, v33
+  v_mac_f32 v1, s66, v68
+  v_mac_f32 v33, s66, v69
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v68, v1
-  v_mad_f32 v33, s64, v69, v33
+  v_mac_f32 v1, s64, v68
+  v_mac_f32 v33, s64, v69
 .Lsparse_conv3_by2_29x128_end_first1:
   buffer_load_dword v68, v71, s[12:15], s25 offen offset:0
   buffer_load_dword v69, v71, s[12:15], s25 offen offset:256
@@ -6061,7 +6043,7 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 36
+  s_mul_i32 s4, s4, 20
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_first2
@@ -6069,90 +6051,86 @@ sparse_conv3_by2_29x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v64, v1
-  v_mad_f32 v33, s62, v65, v33
-  v_mad_f32 v0, s62, v66, v0
-  v_mad_f32 v32, s62, v67, v32
+  v_mac_f32 v1, s62, v64
+  v_mac_f32 v33, s62, v65
+  v_mac_f32 v0, s62, v66
+  v_mac_f32 v32, s62, v67
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v64, v1
-  v_mad_f32 v33, s60, v65, v33
-  v_mad_f32 v0, s60, v66, v0
-  v_mad_f32 v32, s60, v67, v32
+  v_mac_f32 v1, s60, v64
+  v_mac_f32 v33, s60, v65
+  v_mac_f32 v0, s60, v66
+  v_mac_f32 v32, s60, v67
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v64, v1
-  v_mad_f32 v33, s58, v65, v33
-  v_mad_f32 v0, s58, v66, v0
-  v_mad_f32 v32, s58, v67, v32
+  v_mac_f32 v1, s58, v64
+  v_mac_f32 v33, s58, v65
+  v_mac_f32 v0, s58, v66
+  v_mac_f32 v32, s58, v67
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v64, v1
-  v_mad_f32 v33, s56, v65, v33
-  v_mad_f32 v0, s56, v66, v0
-  v_mad_f32 v32, s56, v67, v32
+  v_mac_f32 v1, s56, v64
+  v_mac_f32 v33, s56, v65
+  v_mac_f32 v0, s56, v66
+  v_mac_f32 v32, s56, v67
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v64, v1
-  v_mad_f32 v33, s54, v65, v33
-  v_mad_f32 v0, s54, v66, v0
-  v_mad_f32 v32, s54, v67, v32
+  v_mac_f32 v1, s54, v64
+  v_mac_f32 v33, s54, v65
+  v_mac_f32 v0, s54, v66
+  v_mac_f32 v32, s54, v67
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v64, v1
-  v_mad_f32 v33, s52, v65, v33
-  v_mad_f32 v0, s52, v66, v0
-  v_mad_f32 v32, s52, v67, v32
+  v_mac_f32 v1, s52, v64
+  v_mac_f32 v33, s52, v65
+  v_mac_f32 v0, s52, v66
+  v_mac_f32 v32, s52, v67
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v64, v1
-  v_mad_f32 v33, s50, v65, v33
-  v_mad_f32 v0, s50, v66, v0
-  v_mad_f32 v32, s50, v67, v32
+  v_mac_f32 v1, s50, v64
+  v_mac_f32 v33, s50, v65
+  v_mac_f32 v0, s50, v66
+  v_mac_f32 v32, s50, v67
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v64, v1
-  v_mad_f32 v33, s48, v65, v33
-  v_mad_f32 v0, s48, v66, v0
-  v_mad_f32 v32, s48, v67, v32
+  v_mac_f32 v1, s48, v64
+  v_mac_f32 v33, s48, v65
+  v_mac_f32 v0, s48, v66
+  v_mac_f32 v32, s48, v67
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v64, v1
-  v_mad_f32 v33, s46, v65, v33
-  v_mad_f32 v0, s46, v66, v0
-  v_mad_f32 v32, s46, v67, v32
+  v_mac_f32 v1, s46, v64
+  v_mac_f32 v33, s46, v65
+  v_mac_f32 v0, s46, v66
+  v_mac_f32 v32, s46, v67
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v64, v1
-  v_mad_f32 v33, s44, v65, v33
-  v_mad_f32 v0, s44, v66, v0
-  v_mad_f32 v32, s44, v67, v32
+  v_mac_f32 v1, s44, v64
+  v_mac_f32 v33, s44, v65
+  v_mac_f32 v0, s44, v66
+  v_mac_f32 v32, s44, v67
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v64, v1
-  v_mad_f32 v33, s42, v65, v33
-  v_mad_f32 v0, s42, v66, v0
-  v_mad_f32 v32, s42, v67, v32
+  v_mac_f32 v1, s42, v64
+  v_mac_f32 v33, s42, v65
+  v_mac_f32 v0, s42, v66
+  v_mac_f32 v32, s42, v67
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v64, v1
-  v_mad_f32 v33, s40, v65, v33
-  v_mad_f32 v0, s40, v66, v0
-  v_mad_f32 v32, s40, v67, v32
+  v_mac_f32 v1, s40, v64
+  v_mac_f32 v33, s40, v65
+  v_mac_f32 v0, s40, v66
+  v_mac_f32 v32, s40, v67
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v64, v1
-  v_mad_f32 v33, s38, v65, v33
-  v_mad_f32 v0, s38, v66, v0
-  v_mad_f32 v32, s38, v67, v32
+  v_mac_f32 v1, s38, v64
+  v_mac_f32 v33, s38, v65
+  v_mac_f32 v0, s38, v66
+  v_mac_f32 v32, s38, v67
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v64, v1
-  v_mad_f32 v33, s36, v65, v33
-  v_mad_f32 v0, s36, v66, v0
-  v_mad_f32 v32, s36, v67, v32
+  v_mac_f32 v1, s36, v64
+  v_mac_f32 v33, s36, v65
+  v_mac_f32 v0, s36, v66
+  v_mac_f32 v32, s36, v67
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v64, v1
-  v_mad_f32 v33, s34, v65, v33
-  v_mad_f32 v0, s34, v66, v0
-  v_mad_f32 v32, s34, v67, v32
+  v_mac_f32 v1, s34, v64
+  v_mac_f32 v33, s34, v65
+  v_mac_f32 v0, s34, v66
+  v_mac_f32 v32, s34, v67
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v64, v1
-  v_mad_f32 v33, s32, v65, v33
-  v_mad_f32 v0, s32, v66, v0
-  v_mad_f32 v32, s32, v67, v32
+  v_mac_f32 v1, s32, v64
+  v_mac_f32 v33, s32, v65
+  v_mac_f32 v0, s32, v66
+  v_mac_f32 v32, s32, v67
 .Lsparse_conv3_by2_29x128_end_first2:
   buffer_load_dword v64, v70, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v70, s[12:15], s25 offen offset:256
@@ -6163,62 +6141,60 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_first3
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v68, v1
-  v_mad_f32 v33, s94, v69, v33
+  v_mac_f32 v1, s94, v68
+  v_mac_f32 v33, s94, v69
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v68, v1
-  v_mad_f32 v33, s92, v69, v33
+  v_mac_f32 v1, s92, v68
+  v_mac_f32 v33, s92, v69
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v68, v1
-  v_mad_f32 v33, s90, v69, v33
+  v_mac_f32 v1, s90, v68
+  v_mac_f32 v33, s90, v69
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v68, v1
-  v_mad_f32 v33, s88, v69, v33
+  v_mac_f32 v1, s88, v68
+  v_mac_f32 v33, s88, v69
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v68, v1
-  v_mad_f32 v33, s86, v69, v33
+  v_mac_f32 v1, s86, v68
+  v_mac_f32 v33, s86, v69
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v68, v1
-  v_mad_f32 v33, s84, v69, v33
+  v_mac_f32 v1, s84, v68
+  v_mac_f32 v33, s84, v69
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v68, v1
-  v_mad_f32 v33, s82, v69, v33
+  v_mac_f32 v1, s82, v68
+  v_mac_f32 v33, s82, v69
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v68, v1
-  v_mad_f32 v33, s80, v69, v33
+  v_mac_f32 v1, s80, v68
+  v_mac_f32 v33, s80, v69
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v68, v1
-  v_mad_f32 v33, s78, v69, v33
+  v_mac_f32 v1, s78, v68
+  v_mac_f32 v33, s78, v69
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v68, v1
-  v_mad_f32 v33, s76, v69, v33
+  v_mac_f32 v1, s76, v68
+  v_mac_f32 v33, s76, v69
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v68, v1
-  v_mad_f32 v33, s74, v69, v33
+  v_mac_f32 v1, s74, v68
+  v_mac_f32 v33, s74, v69
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v68, v1
-  v_mad_f32 v33, s72, v69, v33
+  v_mac_f32 v1, s72, v68
+  v_mac_f32 v33, s72, v69
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v68, v1
-  v_mad_f32 v33, s70, v69, v33
+  v_mac_f32 v1, s70, v68
+  v_mac_f32 v33, s70, v69
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v68, v1
-  v_mad_f32 v33, s68, v69, v33
+  v_mac_f32 v1, s68, v68
+  v_mac_f32 v33, s68, v69
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v68, v1
-  v_mad_f32 v33, s66, v69, v33
+  v_mac_f32 v1, s66, v68
+  v_mac_f32 v33, s66, v69
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v68, v1
-  v_mad_f32 v33, s64, v69, v33
+  v_mac_f32 v1, s64, v68
+  v_mac_f32 v33, s64, v69
 .Lsparse_conv3_by2_29x128_end_first3:
   buffer_load_dword v68, v71, s[12:15], s25 offen offset:0
   buffer_load_dword v69, v71, s[12:15], s25 offen offset:256
@@ -6250,7 +6226,7 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 36
+  s_mul_i32 s4, s4, 20
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_last0
@@ -6258,90 +6234,86 @@ sparse_conv3_by2_29x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v64, v1
-  v_mad_f32 v33, s62, v65, v33
-  v_mad_f32 v0, s62, v66, v0
-  v_mad_f32 v32, s62, v67, v32
+  v_mac_f32 v1, s62, v64
+  v_mac_f32 v33, s62, v65
+  v_mac_f32 v0, s62, v66
+  v_mac_f32 v32, s62, v67
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v64, v1
-  v_mad_f32 v33, s60, v65, v33
-  v_mad_f32 v0, s60, v66, v0
-  v_mad_f32 v32, s60, v67, v32
+  v_mac_f32 v1, s60, v64
+  v_mac_f32 v33, s60, v65
+  v_mac_f32 v0, s60, v66
+  v_mac_f32 v32, s60, v67
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v64, v1
-  v_mad_f32 v33, s58, v65, v33
-  v_mad_f32 v0, s58, v66, v0
-  v_mad_f32 v32, s58, v67, v32
+  v_mac_f32 v1, s58, v64
+  v_mac_f32 v33, s58, v65
+  v_mac_f32 v0, s58, v66
+  v_mac_f32 v32, s58, v67
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v64, v1
-  v_mad_f32 v33, s56, v65, v33
-  v_mad_f32 v0, s56, v66, v0
-  v_mad_f32 v32, s56, v67, v32
+  v_mac_f32 v1, s56, v64
+  v_mac_f32 v33, s56, v65
+  v_mac_f32 v0, s56, v66
+  v_mac_f32 v32, s56, v67
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v64, v1
-  v_mad_f32 v33, s54, v65, v33
-  v_mad_f32 v0, s54, v66, v0
-  v_mad_f32 v32, s54, v67, v32
+  v_mac_f32 v1, s54, v64
+  v_mac_f32 v33, s54, v65
+  v_mac_f32 v0, s54, v66
+  v_mac_f32 v32, s54, v67
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v64, v1
-  v_mad_f32 v33, s52, v65, v33
-  v_mad_f32 v0, s52, v66, v0
-  v_mad_f32 v32, s52, v67, v32
+  v_mac_f32 v1, s52, v64
+  v_mac_f32 v33, s52, v65
+  v_mac_f32 v0, s52, v66
+  v_mac_f32 v32, s52, v67
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v64, v1
-  v_mad_f32 v33, s50, v65, v33
-  v_mad_f32 v0, s50, v66, v0
-  v_mad_f32 v32, s50, v67, v32
+  v_mac_f32 v1, s50, v64
+  v_mac_f32 v33, s50, v65
+  v_mac_f32 v0, s50, v66
+  v_mac_f32 v32, s50, v67
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v64, v1
-  v_mad_f32 v33, s48, v65, v33
-  v_mad_f32 v0, s48, v66, v0
-  v_mad_f32 v32, s48, v67, v32
+  v_mac_f32 v1, s48, v64
+  v_mac_f32 v33, s48, v65
+  v_mac_f32 v0, s48, v66
+  v_mac_f32 v32, s48, v67
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v64, v1
-  v_mad_f32 v33, s46, v65, v33
-  v_mad_f32 v0, s46, v66, v0
-  v_mad_f32 v32, s46, v67, v32
+  v_mac_f32 v1, s46, v64
+  v_mac_f32 v33, s46, v65
+  v_mac_f32 v0, s46, v66
+  v_mac_f32 v32, s46, v67
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v64, v1
-  v_mad_f32 v33, s44, v65, v33
-  v_mad_f32 v0, s44, v66, v0
-  v_mad_f32 v32, s44, v67, v32
+  v_mac_f32 v1, s44, v64
+  v_mac_f32 v33, s44, v65
+  v_mac_f32 v0, s44, v66
+  v_mac_f32 v32, s44, v67
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v64, v1
-  v_mad_f32 v33, s42, v65, v33
-  v_mad_f32 v0, s42, v66, v0
-  v_mad_f32 v32, s42, v67, v32
+  v_mac_f32 v1, s42, v64
+  v_mac_f32 v33, s42, v65
+  v_mac_f32 v0, s42, v66
+  v_mac_f32 v32, s42, v67
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v64, v1
-  v_mad_f32 v33, s40, v65, v33
-  v_mad_f32 v0, s40, v66, v0
-  v_mad_f32 v32, s40, v67, v32
+  v_mac_f32 v1, s40, v64
+  v_mac_f32 v33, s40, v65
+  v_mac_f32 v0, s40, v66
+  v_mac_f32 v32, s40, v67
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v64, v1
-  v_mad_f32 v33, s38, v65, v33
-  v_mad_f32 v0, s38, v66, v0
-  v_mad_f32 v32, s38, v67, v32
+  v_mac_f32 v1, s38, v64
+  v_mac_f32 v33, s38, v65
+  v_mac_f32 v0, s38, v66
+  v_mac_f32 v32, s38, v67
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v64, v1
-  v_mad_f32 v33, s36, v65, v33
-  v_mad_f32 v0, s36, v66, v0
-  v_mad_f32 v32, s36, v67, v32
+  v_mac_f32 v1, s36, v64
+  v_mac_f32 v33, s36, v65
+  v_mac_f32 v0, s36, v66
+  v_mac_f32 v32, s36, v67
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v64, v1
-  v_mad_f32 v33, s34, v65, v33
-  v_mad_f32 v0, s34, v66, v0
-  v_mad_f32 v32, s34, v67, v32
+  v_mac_f32 v1, s34, v64
+  v_mac_f32 v33, s34, v65
+  v_mac_f32 v0, s34, v66
+  v_mac_f32 v32, s34, v67
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v64, v1
-  v_mad_f32 v33, s32, v65, v33
-  v_mad_f32 v0, s32, v66, v0
-  v_mad_f32 v32, s32, v67, v32
+  v_mac_f32 v1, s32, v64
+  v_mac_f32 v33, s32, v65
+  v_mac_f32 v0, s32, v66
+  v_mac_f32 v32, s32, v67
 .Lsparse_conv3_by2_29x128_end_last0:
   buffer_load_dword v64, v70, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v70, s[12:15], s25 offen offset:256
@@ -6352,62 +6324,60 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_last1
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v68, v1
-  v_mad_f32 v33, s94, v69, v33
+  v_mac_f32 v1, s94, v68
+  v_mac_f32 v33, s94, v69
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v68, v1
-  v_mad_f32 v33, s92, v69, v33
+  v_mac_f32 v1, s92, v68
+  v_mac_f32 v33, s92, v69
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v68, v1
-  v_mad_f32 v33, s90, v69, v33
+  v_mac_f32 v1, s90, v68
+  v_mac_f32 v33, s90, v69
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v68, v1
-  v_mad_f32 v33, s88, v69, v33
+  v_mac_f32 v1, s88, v68
+  v_mac_f32 v33, s88, v69
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v68, v1
-  v_mad_f32 v33, s86, v69, v33
+  v_mac_f32 v1, s86, v68
+  v_mac_f32 v33, s86, v69
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v68, v1
-  v_mad_f32 v33, s84, v69, v33
+  v_mac_f32 v1, s84, v68
+  v_mac_f32 v33, s84, v69
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v68, v1
-  v_mad_f32 v33, s82, v69, v33
+  v_mac_f32 v1, s82, v68
+  v_mac_f32 v33, s82, v69
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v68, v1
-  v_mad_f32 v33, s80, v69, v33
+  v_mac_f32 v1, s80, v68
+  v_mac_f32 v33, s80, v69
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v68, v1
-  v_mad_f32 v33, s78, v69, v33
+  v_mac_f32 v1, s78, v68
+  v_mac_f32 v33, s78, v69
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v68, v1
-  v_mad_f32 v33, s76, v69, v33
+  v_mac_f32 v1, s76, v68
+  v_mac_f32 v33, s76, v69
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v68, v1
-  v_mad_f32 v33, s74, v69, v33
+  v_mac_f32 v1, s74, v68
+  v_mac_f32 v33, s74, v69
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v68, v1
-  v_mad_f32 v33, s72, v69, v33
+  v_mac_f32 v1, s72, v68
+  v_mac_f32 v33, s72, v69
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v68, v1
-  v_mad_f32 v33, s70, v69, v33
+  v_mac_f32 v1, s70, v68
+  v_mac_f32 v33, s70, v69
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v68, v1
-  v_mad_f32 v33, s68, v69, v33
+  v_mac_f32 v1, s68, v68
+  v_mac_f32 v33, s68, v69
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v68, v1
-  v_mad_f32 v33, s66, v69, v33
+  v_mac_f32 v1, s66, v68
+  v_mac_f32 v33, s66, v69
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v68, v1
-  v_mad_f32 v33, s64, v69, v33
+  v_mac_f32 v1, s64, v68
+  v_mac_f32 v33, s64, v69
 .Lsparse_conv3_by2_29x128_end_last1:
   buffer_load_dword v68, v71, s[12:15], s25 offen offset:0
   buffer_load_dword v69, v71, s[12:15], s25 offen offset:256
@@ -6421,7 +6391,7 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 36
+  s_mul_i32 s4, s4, 20
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_last2
@@ -6429,90 +6399,86 @@ sparse_conv3_by2_29x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v64, v1
-  v_mad_f32 v33, s62, v65, v33
-  v_mad_f32 v0, s62, v66, v0
-  v_mad_f32 v32, s62, v67, v32
+  v_mac_f32 v1, s62, v64
+  v_mac_f32 v33, s62, v65
+  v_mac_f32 v0, s62, v66
+  v_mac_f32 v32, s62, v67
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v64, v1
-  v_mad_f32 v33, s60, v65, v33
-  v_mad_f32 v0, s60, v66, v0
-  v_mad_f32 v32, s60, v67, v32
+  v_mac_f32 v1, s60, v64
+  v_mac_f32 v33, s60, v65
+  v_mac_f32 v0, s60, v66
+  v_mac_f32 v32, s60, v67
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v64, v1
-  v_mad_f32 v33, s58, v65, v33
-  v_mad_f32 v0, s58, v66, v0
-  v_mad_f32 v32, s58, v67, v32
+  v_mac_f32 v1, s58, v64
+  v_mac_f32 v33, s58, v65
+  v_mac_f32 v0, s58, v66
+  v_mac_f32 v32, s58, v67
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v64, v1
-  v_mad_f32 v33, s56, v65, v33
-  v_mad_f32 v0, s56, v66, v0
-  v_mad_f32 v32, s56, v67, v32
+  v_mac_f32 v1, s56, v64
+  v_mac_f32 v33, s56, v65
+  v_mac_f32 v0, s56, v66
+  v_mac_f32 v32, s56, v67
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v64, v1
-  v_mad_f32 v33, s54, v65, v33
-  v_mad_f32 v0, s54, v66, v0
-  v_mad_f32 v32, s54, v67, v32
+  v_mac_f32 v1, s54, v64
+  v_mac_f32 v33, s54, v65
+  v_mac_f32 v0, s54, v66
+  v_mac_f32 v32, s54, v67
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v64, v1
-  v_mad_f32 v33, s52, v65, v33
-  v_mad_f32 v0, s52, v66, v0
-  v_mad_f32 v32, s52, v67, v32
+  v_mac_f32 v1, s52, v64
+  v_mac_f32 v33, s52, v65
+  v_mac_f32 v0, s52, v66
+  v_mac_f32 v32, s52, v67
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v64, v1
-  v_mad_f32 v33, s50, v65, v33
-  v_mad_f32 v0, s50, v66, v0
-  v_mad_f32 v32, s50, v67, v32
+  v_mac_f32 v1, s50, v64
+  v_mac_f32 v33, s50, v65
+  v_mac_f32 v0, s50, v66
+  v_mac_f32 v32, s50, v67
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v64, v1
-  v_mad_f32 v33, s48, v65, v33
-  v_mad_f32 v0, s48, v66, v0
-  v_mad_f32 v32, s48, v67, v32
+  v_mac_f32 v1, s48, v64
+  v_mac_f32 v33, s48, v65
+  v_mac_f32 v0, s48, v66
+  v_mac_f32 v32, s48, v67
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v64, v1
-  v_mad_f32 v33, s46, v65, v33
-  v_mad_f32 v0, s46, v66, v0
-  v_mad_f32 v32, s46, v67, v32
+  v_mac_f32 v1, s46, v64
+  v_mac_f32 v33, s46, v65
+  v_mac_f32 v0, s46, v66
+  v_mac_f32 v32, s46, v67
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v64, v1
-  v_mad_f32 v33, s44, v65, v33
-  v_mad_f32 v0, s44, v66, v0
-  v_mad_f32 v32, s44, v67, v32
+  v_mac_f32 v1, s44, v64
+  v_mac_f32 v33, s44, v65
+  v_mac_f32 v0, s44, v66
+  v_mac_f32 v32, s44, v67
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v64, v1
-  v_mad_f32 v33, s42, v65, v33
-  v_mad_f32 v0, s42, v66, v0
-  v_mad_f32 v32, s42, v67, v32
+  v_mac_f32 v1, s42, v64
+  v_mac_f32 v33, s42, v65
+  v_mac_f32 v0, s42, v66
+  v_mac_f32 v32, s42, v67
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v64, v1
-  v_mad_f32 v33, s40, v65, v33
-  v_mad_f32 v0, s40, v66, v0
-  v_mad_f32 v32, s40, v67, v32
+  v_mac_f32 v1, s40, v64
+  v_mac_f32 v33, s40, v65
+  v_mac_f32 v0, s40, v66
+  v_mac_f32 v32, s40, v67
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v64, v1
-  v_mad_f32 v33, s38, v65, v33
-  v_mad_f32 v0, s38, v66, v0
-  v_mad_f32 v32, s38, v67, v32
+  v_mac_f32 v1, s38, v64
+  v_mac_f32 v33, s38, v65
+  v_mac_f32 v0, s38, v66
+  v_mac_f32 v32, s38, v67
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v64, v1
-  v_mad_f32 v33, s36, v65, v33
-  v_mad_f32 v0, s36, v66, v0
-  v_mad_f32 v32, s36, v67, v32
+  v_mac_f32 v1, s36, v64
+  v_mac_f32 v33, s36, v65
+  v_mac_f32 v0, s36, v66
+  v_mac_f32 v32, s36, v67
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v64, v1
-  v_mad_f32 v33, s34, v65, v33
-  v_mad_f32 v0, s34, v66, v0
-  v_mad_f32 v32, s34, v67, v32
+  v_mac_f32 v1, s34, v64
+  v_mac_f32 v33, s34, v65
+  v_mac_f32 v0, s34, v66
+  v_mac_f32 v32, s34, v67
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v64, v1
-  v_mad_f32 v33, s32, v65, v33
-  v_mad_f32 v0, s32, v66, v0
-  v_mad_f32 v32, s32, v67, v32
+  v_mac_f32 v1, s32, v64
+  v_mac_f32 v33, s32, v65
+  v_mac_f32 v0, s32, v66
+  v_mac_f32 v32, s32, v67
 .Lsparse_conv3_by2_29x128_end_last2:
   buffer_load_dword v64, v70, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v70, s[12:15], s25 offen offset:256
@@ -6529,62 +6495,60 @@ sparse_conv3_by2_29x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_29x128_more_last3
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v68, v1
-  v_mad_f32 v33, s94, v69, v33
+  v_mac_f32 v1, s94, v68
+  v_mac_f32 v33, s94, v69
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v68, v1
-  v_mad_f32 v33, s92, v69, v33
+  v_mac_f32 v1, s92, v68
+  v_mac_f32 v33, s92, v69
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v68, v1
-  v_mad_f32 v33, s90, v69, v33
+  v_mac_f32 v1, s90, v68
+  v_mac_f32 v33, s90, v69
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v68, v1
-  v_mad_f32 v33, s88, v69, v33
+  v_mac_f32 v1, s88, v68
+  v_mac_f32 v33, s88, v69
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v68, v1
-  v_mad_f32 v33, s86, v69, v33
+  v_mac_f32 v1, s86, v68
+  v_mac_f32 v33, s86, v69
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v68, v1
-  v_mad_f32 v33, s84, v69, v33
+  v_mac_f32 v1, s84, v68
+  v_mac_f32 v33, s84, v69
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v68, v1
-  v_mad_f32 v33, s82, v69, v33
+  v_mac_f32 v1, s82, v68
+  v_mac_f32 v33, s82, v69
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v68, v1
-  v_mad_f32 v33, s80, v69, v33
+  v_mac_f32 v1, s80, v68
+  v_mac_f32 v33, s80, v69
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v68, v1
-  v_mad_f32 v33, s78, v69, v33
+  v_mac_f32 v1, s78, v68
+  v_mac_f32 v33, s78, v69
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v68, v1
-  v_mad_f32 v33, s76, v69, v33
+  v_mac_f32 v1, s76, v68
+  v_mac_f32 v33, s76, v69
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v68, v1
-  v_mad_f32 v33, s74, v69, v33
+  v_mac_f32 v1, s74, v68
+  v_mac_f32 v33, s74, v69
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v68, v1
-  v_mad_f32 v33, s72, v69, v33
+  v_mac_f32 v1, s72, v68
+  v_mac_f32 v33, s72, v69
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v68, v1
-  v_mad_f32 v33, s70, v69, v33
+  v_mac_f32 v1, s70, v68
+  v_mac_f32 v33, s70, v69
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v68, v1
-  v_mad_f32 v33, s68, v69, v33
+  v_mac_f32 v1, s68, v68
+  v_mac_f32 v33, s68, v69
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v68, v1
-  v_mad_f32 v33, s66, v69, v33
+  v_mac_f32 v1, s66, v68
+  v_mac_f32 v33, s66, v69
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v68, v1
-  v_mad_f32 v33, s64, v69, v33
+  v_mac_f32 v1, s64, v68
+  v_mac_f32 v33, s64, v69
 .Lsparse_conv3_by2_29x128_end_last3:
   buffer_load_dword v68, v71, s[12:15], s25 offen offset:0
   buffer_load_dword v69, v71, s[12:15], s25 offen offset:256
@@ -6599,88 +6563,88 @@ sparse_conv3_by2_29x128:
   s_branch .Lsparse_conv3_by2_29x128_summed
 .Lsparse_conv3_by2_29x128_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v64, v1
-  v_mad_f32 v33, s46, v65, v33
-  v_mad_f32 v0, s46, v66, v0
-  v_mad_f32 v32, s46, v67, v32
+  v_mac_f32 v1, s46, v64
+  v_mac_f32 v33, s46, v65
+  v_mac_f32 v0, s46, v66
+  v_mac_f32 v32, s46, v67
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v64, v1
-  v_mad_f32 v33, s44, v65, v33
-  v_mad_f32 v0, s44, v66, v0
-  v_mad_f32 v32, s44, v67, v32
+  v_mac_f32 v1, s44, v64
+  v_mac_f32 v33, s44, v65
+  v_mac_f32 v0, s44, v66
+  v_mac_f32 v32, s44, v67
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v64, v1
-  v_mad_f32 v33, s42, v65, v33
-  v_mad_f32 v0, s42, v66, v0
-  v_mad_f32 v32, s42, v67, v32
+  v_mac_f32 v1, s42, v64
+  v_mac_f32 v33, s42, v65
+  v_mac_f32 v0, s42, v66
+  v_mac_f32 v32, s42, v67
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v64, v1
-  v_mad_f32 v33, s40, v65, v33
-  v_mad_f32 v0, s40, v66, v0
-  v_mad_f32 v32, s40, v67, v32
+  v_mac_f32 v1, s40, v64
+  v_mac_f32 v33, s40, v65
+  v_mac_f32 v0, s40, v66
+  v_mac_f32 v32, s40, v67
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v64, v1
-  v_mad_f32 v33, s38, v65, v33
-  v_mad_f32 v0, s38, v66, v0
-  v_mad_f32 v32, s38, v67, v32
+  v_mac_f32 v1, s38, v64
+  v_mac_f32 v33, s38, v65
+  v_mac_f32 v0, s38, v66
+  v_mac_f32 v32, s38, v67
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v64, v1
-  v_mad_f32 v33, s36, v65, v33
-  v_mad_f32 v0, s36, v66, v0
-  v_mad_f32 v32, s36, v67, v32
+  v_mac_f32 v1, s36, v64
+  v_mac_f32 v33, s36, v65
+  v_mac_f32 v0, s36, v66
+  v_mac_f32 v32, s36, v67
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v64, v1
-  v_mad_f32 v33, s34, v65, v33
-  v_mad_f32 v0, s34, v66, v0
-  v_mad_f32 v32, s34, v67, v32
+  v_mac_f32 v1, s34, v64
+  v_mac_f32 v33, s34, v65
+  v_mac_f32 v0, s34, v66
+  v_mac_f32 v32, s34, v67
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v64, v1
-  v_mad_f32 v33, s32, v65, v33
-  v_mad_f32 v0, s32, v66, v0
-  v_mad_f32 v32, s32, v67, v32
+  v_mac_f32 v1, s32, v64
+  v_mac_f32 v33, s32, v65
+  v_mac_f32 v0, s32, v66
+  v_mac_f32 v32, s32, v67
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v64, v1
-  v_mad_f32 v33, s62, v65, v33
-  v_mad_f32 v0, s62, v66, v0
-  v_mad_f32 v32, s62, v67, v32
+  v_mac_f32 v1, s62, v64
+  v_mac_f32 v33, s62, v65
+  v_mac_f32 v0, s62, v66
+  v_mac_f32 v32, s62, v67
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v64, v1
-  v_mad_f32 v33, s60, v65, v33
-  v_mad_f32 v0, s60, v66, v0
-  v_mad_f32 v32, s60, v67, v32
+  v_mac_f32 v1, s60, v64
+  v_mac_f32 v33, s60, v65
+  v_mac_f32 v0, s60, v66
+  v_mac_f32 v32, s60, v67
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v64, v1
-  v_mad_f32 v33, s58, v65, v33
-  v_mad_f32 v0, s58, v66, v0
-  v_mad_f32 v32, s58, v67, v32
+  v_mac_f32 v1, s58, v64
+  v_mac_f32 v33, s58, v65
+  v_mac_f32 v0, s58, v66
+  v_mac_f32 v32, s58, v67
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v64, v1
-  v_mad_f32 v33, s56, v65, v33
-  v_mad_f32 v0, s56, v66, v0
-  v_mad_f32 v32, s56, v67, v32
+  v_mac_f32 v1, s56, v64
+  v_mac_f32 v33, s56, v65
+  v_mac_f32 v0, s56, v66
+  v_mac_f32 v32, s56, v67
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v64, v1
-  v_mad_f32 v33, s54, v65, v33
-  v_mad_f32 v0, s54, v66, v0
-  v_mad_f32 v32, s54, v67, v32
+  v_mac_f32 v1, s54, v64
+  v_mac_f32 v33, s54, v65
+  v_mac_f32 v0, s54, v66
+  v_mac_f32 v32, s54, v67
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v64, v1
-  v_mad_f32 v33, s52, v65, v33
-  v_mad_f32 v0, s52, v66, v0
-  v_mad_f32 v32, s52, v67, v32
+  v_mac_f32 v1, s52, v64
+  v_mac_f32 v33, s52, v65
+  v_mac_f32 v0, s52, v66
+  v_mac_f32 v32, s52, v67
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v64, v1
-  v_mad_f32 v33, s50, v65, v33
-  v_mad_f32 v0, s50, v66, v0
-  v_mad_f32 v32, s50, v67, v32
+  v_mac_f32 v1, s50, v64
+  v_mac_f32 v33, s50, v65
+  v_mac_f32 v0, s50, v66
+  v_mac_f32 v32, s50, v67
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v64, v1
-  v_mad_f32 v33, s48, v65, v33
-  v_mad_f32 v0, s48, v66, v0
-  v_mad_f32 v32, s48, v67, v32
+  v_mac_f32 v1, s48, v64
+  v_mac_f32 v33, s48, v65
+  v_mac_f32 v0, s48, v66
+  v_mac_f32 v32, s48, v67
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_by2_29x128_half0
@@ -6689,62 +6653,62 @@ sparse_conv3_by2_29x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_by2_29x128_overflow0
 .Lsparse_conv3_by2_29x128_half0:
-  s_mul_i32 s4, s0, 36
+  s_mul_i32 s4, s0, 20
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_by2_29x128_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v68, v1
-  v_mad_f32 v33, s78, v69, v33
+  v_mac_f32 v1, s78, v68
+  v_mac_f32 v33, s78, v69
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v68, v1
-  v_mad_f32 v33, s76, v69, v33
+  v_mac_f32 v1, s76, v68
+  v_mac_f32 v33, s76, v69
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v68, v1
-  v_mad_f32 v33, s74, v69, v33
+  v_mac_f32 v1, s74, v68
+  v_mac_f32 v33, s74, v69
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v68, v1
-  v_mad_f32 v33, s72, v69, v33
+  v_mac_f32 v1, s72, v68
+  v_mac_f32 v33, s72, v69
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v68, v1
-  v_mad_f32 v33, s70, v69, v33
+  v_mac_f32 v1, s70, v68
+  v_mac_f32 v33, s70, v69
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v68, v1
-  v_mad_f32 v33, s68, v69, v33
+  v_mac_f32 v1, s68, v68
+  v_mac_f32 v33, s68, v69
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v68, v1
-  v_mad_f32 v33, s66, v69, v33
+  v_mac_f32 v1, s66, v68
+  v_mac_f32 v33, s66, v69
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v68, v1
-  v_mad_f32 v33, s64, v69, v33
+  v_mac_f32 v1, s64, v68
+  v_mac_f32 v33, s64, v69
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v68, v1
-  v_mad_f32 v33, s94, v69, v33
+  v_mac_f32 v1, s94, v68
+  v_mac_f32 v33, s94, v69
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v68, v1
-  v_mad_f32 v33, s92, v69, v33
+  v_mac_f32 v1, s92, v68
+  v_mac_f32 v33, s92, v69
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v68, v1
-  v_mad_f32 v33, s90, v69, v33
+  v_mac_f32 v1, s90, v68
+  v_mac_f32 v33, s90, v69
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v68, v1
-  v_mad_f32 v33, s88, v69, v33
+  v_mac_f32 v1, s88, v68
+  v_mac_f32 v33, s88, v69
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v68, v1
-  v_mad_f32 v33, s86, v69, v33
+  v_mac_f32 v1, s86, v68
+  v_mac_f32 v33, s86, v69
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v68, v1
-  v_mad_f32 v33, s84, v69, v33
+  v_mac_f32 v1, s84, v68
+  v_mac_f32 v33, s84, v69
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v68, v1
-  v_mad_f32 v33, s82, v69, v33
+  v_mac_f32 v1, s82, v68
+  v_mac_f32 v33, s82, v69
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v68, v1
-  v_mad_f32 v33, s80, v69, v33
+  v_mac_f32 v1, s80, v68
+  v_mac_f32 v33, s80, v69
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_by2_29x128_half1
@@ -6753,7 +6717,7 @@ sparse_conv3_by2_29x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_by2_29x128_overflow1
 .Lsparse_conv3_by2_29x128_half1:
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -7970,7 +7934,7 @@ sparse_conv3_by2_57x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_by2_57x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -7993,62 +7957,60 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_first0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v60, v1
-  v_mad_f32 v0, s62, v61, v0
+  v_mac_f32 v1, s62, v60
+  v_mac_f32 v0, s62, v61
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v60, v1
-  v_mad_f32 v0, s60, v61, v0
+  v_mac_f32 v1, s60, v60
+  v_mac_f32 v0, s60, v61
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v60, v1
-  v_mad_f32 v0, s58, v61, v0
+  v_mac_f32 v1, s58, v60
+  v_mac_f32 v0, s58, v61
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v60, v1
-  v_mad_f32 v0, s56, v61, v0
+  v_mac_f32 v1, s56, v60
+  v_mac_f32 v0, s56, v61
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v60, v1
-  v_mad_f32 v0, s54, v61, v0
+  v_mac_f32 v1, s54, v60
+  v_mac_f32 v0, s54, v61
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v60, v1
-  v_mad_f32 v0, s52, v61, v0
+  v_mac_f32 v1, s52, v60
+  v_mac_f32 v0, s52, v61
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v60, v1
-  v_mad_f32 v0, s50, v61, v0
+  v_mac_f32 v1, s50, v60
+  v_mac_f32 v0, s50, v61
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v60, v1
-  v_mad_f32 v0, s48, v61, v0
+  v_mac_f32 v1, s48, v60
+  v_mac_f32 v0, s48, v61
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v60, v1
-  v_mad_f32 v0, s46, v61, v0
+  v_mac_f32 v1, s46, v60
+  v_mac_f32 v0, s46, v61
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v60, v1
-  v_mad_f32 v0, s44, v61, v0
+  v_mac_f32 v1, s44, v60
+  v_mac_f32 v0, s44, v61
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v60, v1
-  v_mad_f32 v0, s42, v61, v0
+  v_mac_f32 v1, s42, v60
+  v_mac_f32 v0, s42, v61
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v60, v1
-  v_mad_f32 v0, s40, v61, v0
+  v_mac_f32 v1, s40, v60
+  v_mac_f32 v0, s40, v61
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v60, v1
-  v_mad_f32 v0, s38, v61, v0
+  v_mac_f32 v1, s38, v60
+  v_mac_f32 v0, s38, v61
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v60, v1
-  v_mad_f32 v0, s36, v61, v0
+  v_mac_f32 v1, s36, v60
+  v_mac_f32 v0, s36, v61
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v60, v1
-  v_mad_f32 v0, s34, v61, v0
+  v_mac_f32 v1, s34, v60
+  v_mac_f32 v0, s34, v61
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v60, v1
-  v_mad_f32 v0, s32, v61, v0
+  v_mac_f32 v1, s32, v60
+  v_mac_f32 v0, s32, v61
 .Lsparse_conv3_by2_57x64_end_first0:
   buffer_load_dword v60, v63, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v65, s[12:15], s25 offen offset:0
@@ -8057,44 +8019,43 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_first1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v62, v1
+  v_mac_f32 v1, s94, v62
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v62, v1
+  v_mac_f32 v1, s92, v62
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v62, v1
+  v_mac_f32 v1, s90, v62
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v62, v1
+  v_mac_f32 v1, s88, v62
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v62, v1
+  v_mac_f32 v1, s86, v62
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v62, v1
+  v_mac_f32 v1, s84, v62
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v62, v1
+  v_mac_f32 v1, s82, v62
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v62, v1
+  v_mac_f32 v1, s80, v62
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v62, v1
+  v_mac_f32 v1, s78, v62
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v62, v1
+  v_mac_f32 v1, s76, v62
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v62, v1
+  v_mac_f32 v1, s74, v62
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v62, v1
+  v_mac_f32 v1, s72, v62
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v62, v1
+  v_mac_f32 v1, s70, v62
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v62, v1
+  v_mac_f32 v1, s68, v62
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v62, v1
+  v_mac_f32 v1, s66, v62
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v62, v1
+  v_mac_f32 v1, s64, v62
 .Lsparse_conv3_by2_57x64_end_first1:
   buffer_load_dword v62, v64, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -8103,62 +8064,60 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_first2
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v60, v1
-  v_mad_f32 v0, s62, v61, v0
+  v_mac_f32 v1, s62, v60
+  v_mac_f32 v0, s62, v61
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v60, v1
-  v_mad_f32 v0, s60, v61, v0
+  v_mac_f32 v1, s60, v60
+  v_mac_f32 v0, s60, v61
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v60, v1
-  v_mad_f32 v0, s58, v61, v0
+  v_mac_f32 v1, s58, v60
+  v_mac_f32 v0, s58, v61
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v60, v1
-  v_mad_f32 v0, s56, v61, v0
+  v_mac_f32 v1, s56, v60
+  v_mac_f32 v0, s56, v61
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v60, v1
-  v_mad_f32 v0, s54, v61, v0
+  v_mac_f32 v1, s54, v60
+  v_mac_f32 v0, s54, v61
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v60, v1
-  v_mad_f32 v0, s52, v61, v0
+  v_mac_f32 v1, s52, v60
+  v_mac_f32 v0, s52, v61
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v60, v1
-  v_mad_f32 v0, s50, v61, v0
+  v_mac_f32 v1, s50, v60
+  v_mac_f32 v0, s50, v61
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v60, v1
-  v_mad_f32 v0, s48, v61, v0
+  v_mac_f32 v1, s48, v60
+  v_mac_f32 v0, s48, v61
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v60, v1
-  v_mad_f32 v0, s46, v61, v0
+  v_mac_f32 v1, s46, v60
+  v_mac_f32 v0, s46, v61
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v60, v1
-  v_mad_f32 v0, s44, v61, v0
+  v_mac_f32 v1, s44, v60
+  v_mac_f32 v0, s44, v61
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v60, v1
-  v_mad_f32 v0, s42, v61, v0
+  v_mac_f32 v1, s42, v60
+  v_mac_f32 v0, s42, v61
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v60, v1
-  v_mad_f32 v0, s40, v61, v0
+  v_mac_f32 v1, s40, v60
+  v_mac_f32 v0, s40, v61
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v60, v1
-  v_mad_f32 v0, s38, v61, v0
+  v_mac_f32 v1, s38, v60
+  v_mac_f32 v0, s38, v61
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v60, v1
-  v_mad_f32 v0, s36, v61, v0
+  v_mac_f32 v1, s36, v60
+  v_mac_f32 v0, s36, v61
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v60, v1
-  v_mad_f32 v0, s34, v61, v0
+  v_mac_f32 v1, s34, v60
+  v_mac_f32 v0, s34, v61
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v60, v1
-  v_mad_f32 v0, s32, v61, v0
+  v_mac_f32 v1, s32, v60
+  v_mac_f32 v0, s32, v61
 .Lsparse_conv3_by2_57x64_end_first2:
   buffer_load_dword v60, v63, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v65, s[12:15], s25 offen offset:0
@@ -8167,44 +8126,43 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_first3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v62, v1
+  v_mac_f32 v1, s94, v62
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v62, v1
+  v_mac_f32 v1, s92, v62
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v62, v1
+  v_mac_f32 v1, s90, v62
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v62, v1
+  v_mac_f32 v1, s88, v62
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v62, v1
+  v_mac_f32 v1, s86, v62
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v62, v1
+  v_mac_f32 v1, s84, v62
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v62, v1
+  v_mac_f32 v1, s82, v62
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v62, v1
+  v_mac_f32 v1, s80, v62
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v62, v1
+  v_mac_f32 v1, s78, v62
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v62, v1
+  v_mac_f32 v1, s76, v62
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v62, v1
+  v_mac_f32 v1, s74, v62
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v62, v1
+  v_mac_f32 v1, s72, v62
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v62, v1
+  v_mac_f32 v1, s70, v62
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v62, v1
+  v_mac_f32 v1, s68, v62
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v62, v1
+  v_mac_f32 v1, s66, v62
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v62, v1
+  v_mac_f32 v1, s64, v62
 .Lsparse_conv3_by2_57x64_end_first3:
   buffer_load_dword v62, v64, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -8235,62 +8193,60 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_last0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v60, v1
-  v_mad_f32 v0, s62, v61, v0
+  v_mac_f32 v1, s62, v60
+  v_mac_f32 v0, s62, v61
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v60, v1
-  v_mad_f32 v0, s60, v61, v0
+  v_mac_f32 v1, s60, v60
+  v_mac_f32 v0, s60, v61
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v60, v1
-  v_mad_f32 v0, s58, v61, v0
+  v_mac_f32 v1, s58, v60
+  v_mac_f32 v0, s58, v61
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v60, v1
-  v_mad_f32 v0, s56, v61, v0
+  v_mac_f32 v1, s56, v60
+  v_mac_f32 v0, s56, v61
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v60, v1
-  v_mad_f32 v0, s54, v61, v0
+  v_mac_f32 v1, s54, v60
+  v_mac_f32 v0, s54, v61
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v60, v1
-  v_mad_f32 v0, s52, v61, v0
+  v_mac_f32 v1, s52, v60
+  v_mac_f32 v0, s52, v61
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v60, v1
-  v_mad_f32 v0, s50, v61, v0
+  v_mac_f32 v1, s50, v60
+  v_mac_f32 v0, s50, v61
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v60, v1
-  v_mad_f32 v0, s48, v61, v0
+  v_mac_f32 v1, s48, v60
+  v_mac_f32 v0, s48, v61
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v60, v1
-  v_mad_f32 v0, s46, v61, v0
+  v_mac_f32 v1, s46, v60
+  v_mac_f32 v0, s46, v61
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v60, v1
-  v_mad_f32 v0, s44, v61, v0
+  v_mac_f32 v1, s44, v60
+  v_mac_f32 v0, s44, v61
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v60, v1
-  v_mad_f32 v0, s42, v61, v0
+  v_mac_f32 v1, s42, v60
+  v_mac_f32 v0, s42, v61
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v60, v1
-  v_mad_f32 v0, s40, v61, v0
+  v_mac_f32 v1, s40, v60
+  v_mac_f32 v0, s40, v61
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v60, v1
-  v_mad_f32 v0, s38, v61, v0
+  v_mac_f32 v1, s38, v60
+  v_mac_f32 v0, s38, v61
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v60, v1
-  v_mad_f32 v0, s36, v61, v0
+  v_mac_f32 v1, s36, v60
+  v_mac_f32 v0, s36, v61
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v60, v1
-  v_mad_f32 v0, s34, v61, v0
+  v_mac_f32 v1, s34, v60
+  v_mac_f32 v0, s34, v61
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v60, v1
-  v_mad_f32 v0, s32, v61, v0
+  v_mac_f32 v1, s32, v60
+  v_mac_f32 v0, s32, v61
 .Lsparse_conv3_by2_57x64_end_last0:
   buffer_load_dword v60, v63, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v65, s[12:15], s25 offen offset:0
@@ -8299,44 +8255,43 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_last1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v62, v1
+  v_mac_f32 v1, s94, v62
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v62, v1
+  v_mac_f32 v1, s92, v62
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v62, v1
+  v_mac_f32 v1, s90, v62
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v62, v1
+  v_mac_f32 v1, s88, v62
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v62, v1
+  v_mac_f32 v1, s86, v62
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v62, v1
+  v_mac_f32 v1, s84, v62
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v62, v1
+  v_mac_f32 v1, s82, v62
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v62, v1
+  v_mac_f32 v1, s80, v62
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v62, v1
+  v_mac_f32 v1, s78, v62
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v62, v1
+  v_mac_f32 v1, s76, v62
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v62, v1
+  v_mac_f32 v1, s74, v62
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v62, v1
+  v_mac_f32 v1, s72, v62
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v62, v1
+  v_mac_f32 v1, s70, v62
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v62, v1
+  v_mac_f32 v1, s68, v62
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v62, v1
+  v_mac_f32 v1, s66, v62
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v62, v1
+  v_mac_f32 v1, s64, v62
 .Lsparse_conv3_by2_57x64_end_last1:
   buffer_load_dword v62, v64, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -8349,62 +8304,60 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_last2
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v60, v1
-  v_mad_f32 v0, s62, v61, v0
+  v_mac_f32 v1, s62, v60
+  v_mac_f32 v0, s62, v61
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v60, v1
-  v_mad_f32 v0, s60, v61, v0
+  v_mac_f32 v1, s60, v60
+  v_mac_f32 v0, s60, v61
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v60, v1
-  v_mad_f32 v0, s58, v61, v0
+  v_mac_f32 v1, s58, v60
+  v_mac_f32 v0, s58, v61
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v60, v1
-  v_mad_f32 v0, s56, v61, v0
+  v_mac_f32 v1, s56, v60
+  v_mac_f32 v0, s56, v61
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v60, v1
-  v_mad_f32 v0, s54, v61, v0
+  v_mac_f32 v1, s54, v60
+  v_mac_f32 v0, s54, v61
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v60, v1
-  v_mad_f32 v0, s52, v61, v0
+  v_mac_f32 v1, s52, v60
+  v_mac_f32 v0, s52, v61
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v60, v1
-  v_mad_f32 v0, s50, v61, v0
+  v_mac_f32 v1, s50, v60
+  v_mac_f32 v0, s50, v61
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v60, v1
-  v_mad_f32 v0, s48, v61, v0
+  v_mac_f32 v1, s48, v60
+  v_mac_f32 v0, s48, v61
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v60, v1
-  v_mad_f32 v0, s46, v61, v0
+  v_mac_f32 v1, s46, v60
+  v_mac_f32 v0, s46, v61
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v60, v1
-  v_mad_f32 v0, s44, v61, v0
+  v_mac_f32 v1, s44, v60
+  v_mac_f32 v0, s44, v61
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v60, v1
-  v_mad_f32 v0, s42, v61, v0
+  v_mac_f32 v1, s42, v60
+  v_mac_f32 v0, s42, v61
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v60, v1
-  v_mad_f32 v0, s40, v61, v0
+  v_mac_f32 v1, s40, v60
+  v_mac_f32 v0, s40, v61
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v60, v1
-  v_mad_f32 v0, s38, v61, v0
+  v_mac_f32 v1, s38, v60
+  v_mac_f32 v0, s38, v61
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v60, v1
-  v_mad_f32 v0, s36, v61, v0
+  v_mac_f32 v1, s36, v60
+  v_mac_f32 v0, s36, v61
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v60, v1
-  v_mad_f32 v0, s34, v61, v0
+  v_mac_f32 v1, s34, v60
+  v_mac_f32 v0, s34, v61
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v60, v1
-  v_mad_f32 v0, s32, v61, v0
+  v_mac_f32 v1, s32, v60
+  v_mac_f32 v0, s32, v61
 .Lsparse_conv3_by2_57x64_end_last2:
   buffer_load_dword v60, v63, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v65, s[12:15], s25 offen offset:0
@@ -8419,44 +8372,43 @@ sparse_conv3_by2_57x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_by2_57x64_more_last3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v62, v1
+  v_mac_f32 v1, s94, v62
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v62, v1
+  v_mac_f32 v1, s92, v62
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v62, v1
+  v_mac_f32 v1, s90, v62
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v62, v1
+  v_mac_f32 v1, s88, v62
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v62, v1
+  v_mac_f32 v1, s86, v62
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v62, v1
+  v_mac_f32 v1, s84, v62
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v62, v1
+  v_mac_f32 v1, s82, v62
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v62, v1
+  v_mac_f32 v1, s80, v62
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v62, v1
+  v_mac_f32 v1, s78, v62
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v62, v1
+  v_mac_f32 v1, s76, v62
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v62, v1
+  v_mac_f32 v1, s74, v62
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v62, v1
+  v_mac_f32 v1, s72, v62
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v62, v1
+  v_mac_f32 v1, s70, v62
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v62, v1
+  v_mac_f32 v1, s68, v62
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v62, v1
+  v_mac_f32 v1, s66, v62
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v62, v1
+  v_mac_f32 v1, s64, v62
 .Lsparse_conv3_by2_57x64_end_last3:
   buffer_load_dword v62, v64, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -8470,56 +8422,56 @@ sparse_conv3_by2_57x64:
   s_branch .Lsparse_conv3_by2_57x64_summed
 .Lsparse_conv3_by2_57x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v1, s46, v60, v1
-  v_mad_f32 v0, s46, v61, v0
+  v_mac_f32 v1, s46, v60
+  v_mac_f32 v0, s46, v61
   s_set_gpr_idx_idx s45
-  v_mad_f32 v1, s44, v60, v1
-  v_mad_f32 v0, s44, v61, v0
+  v_mac_f32 v1, s44, v60
+  v_mac_f32 v0, s44, v61
   s_set_gpr_idx_idx s43
-  v_mad_f32 v1, s42, v60, v1
-  v_mad_f32 v0, s42, v61, v0
+  v_mac_f32 v1, s42, v60
+  v_mac_f32 v0, s42, v61
   s_set_gpr_idx_idx s41
-  v_mad_f32 v1, s40, v60, v1
-  v_mad_f32 v0, s40, v61, v0
+  v_mac_f32 v1, s40, v60
+  v_mac_f32 v0, s40, v61
   s_set_gpr_idx_idx s39
-  v_mad_f32 v1, s38, v60, v1
-  v_mad_f32 v0, s38, v61, v0
+  v_mac_f32 v1, s38, v60
+  v_mac_f32 v0, s38, v61
   s_set_gpr_idx_idx s37
-  v_mad_f32 v1, s36, v60, v1
-  v_mad_f32 v0, s36, v61, v0
+  v_mac_f32 v1, s36, v60
+  v_mac_f32 v0, s36, v61
   s_set_gpr_idx_idx s35
-  v_mad_f32 v1, s34, v60, v1
-  v_mad_f32 v0, s34, v61, v0
+  v_mac_f32 v1, s34, v60
+  v_mac_f32 v0, s34, v61
   s_set_gpr_idx_idx s33
-  v_mad_f32 v1, s32, v60, v1
-  v_mad_f32 v0, s32, v61, v0
+  v_mac_f32 v1, s32, v60
+  v_mac_f32 v0, s32, v61
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v1, s62, v60, v1
-  v_mad_f32 v0, s62, v61, v0
+  v_mac_f32 v1, s62, v60
+  v_mac_f32 v0, s62, v61
   s_set_gpr_idx_idx s61
-  v_mad_f32 v1, s60, v60, v1
-  v_mad_f32 v0, s60, v61, v0
+  v_mac_f32 v1, s60, v60
+  v_mac_f32 v0, s60, v61
   s_set_gpr_idx_idx s59
-  v_mad_f32 v1, s58, v60, v1
-  v_mad_f32 v0, s58, v61, v0
+  v_mac_f32 v1, s58, v60
+  v_mac_f32 v0, s58, v61
   s_set_gpr_idx_idx s57
-  v_mad_f32 v1, s56, v60, v1
-  v_mad_f32 v0, s56, v61, v0
+  v_mac_f32 v1, s56, v60
+  v_mac_f32 v0, s56, v61
   s_set_gpr_idx_idx s55
-  v_mad_f32 v1, s54, v60, v1
-  v_mad_f32 v0, s54, v61, v0
+  v_mac_f32 v1, s54, v60
+  v_mac_f32 v0, s54, v61
   s_set_gpr_idx_idx s53
-  v_mad_f32 v1, s52, v60, v1
-  v_mad_f32 v0, s52, v61, v0
+  v_mac_f32 v1, s52, v60
+  v_mac_f32 v0, s52, v61
   s_set_gpr_idx_idx s51
-  v_mad_f32 v1, s50, v60, v1
-  v_mad_f32 v0, s50, v61, v0
+  v_mac_f32 v1, s50, v60
+  v_mac_f32 v0, s50, v61
   s_set_gpr_idx_idx s49
-  v_mad_f32 v1, s48, v60, v1
-  v_mad_f32 v0, s48, v61, v0
+  v_mac_f32 v1, s48, v60
+  v_mac_f32 v0, s48, v61
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_by2_57x64_half0
@@ -8528,46 +8480,46 @@ sparse_conv3_by2_57x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_by2_57x64_overflow0
 .Lsparse_conv3_by2_57x64_half0:
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_by2_57x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v1, s78, v62, v1
+  v_mac_f32 v1, s78, v62
   s_set_gpr_idx_idx s77
-  v_mad_f32 v1, s76, v62, v1
+  v_mac_f32 v1, s76, v62
   s_set_gpr_idx_idx s75
-  v_mad_f32 v1, s74, v62, v1
+  v_mac_f32 v1, s74, v62
   s_set_gpr_idx_idx s73
-  v_mad_f32 v1, s72, v62, v1
+  v_mac_f32 v1, s72, v62
   s_set_gpr_idx_idx s71
-  v_mad_f32 v1, s70, v62, v1
+  v_mac_f32 v1, s70, v62
   s_set_gpr_idx_idx s69
-  v_mad_f32 v1, s68, v62, v1
+  v_mac_f32 v1, s68, v62
   s_set_gpr_idx_idx s67
-  v_mad_f32 v1, s66, v62, v1
+  v_mac_f32 v1, s66, v62
   s_set_gpr_idx_idx s65
-  v_mad_f32 v1, s64, v62, v1
+  v_mac_f32 v1, s64, v62
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v1, s94, v62, v1
+  v_mac_f32 v1, s94, v62
   s_set_gpr_idx_idx s93
-  v_mad_f32 v1, s92, v62, v1
+  v_mac_f32 v1, s92, v62
   s_set_gpr_idx_idx s91
-  v_mad_f32 v1, s90, v62, v1
+  v_mac_f32 v1, s90, v62
   s_set_gpr_idx_idx s89
-  v_mad_f32 v1, s88, v62, v1
+  v_mac_f32 v1, s88, v62
   s_set_gpr_idx_idx s87
-  v_mad_f32 v1, s86, v62, v1
+  v_mac_f32 v1, s86, v62
   s_set_gpr_idx_idx s85
-  v_mad_f32 v1, s84, v62, v1
+  v_mac_f32 v1, s84, v62
   s_set_gpr_idx_idx s83
-  v_mad_f32 v1, s82, v62, v1
+  v_mac_f32 v1, s82, v62
   s_set_gpr_idx_idx s81
-  v_mad_f32 v1, s80, v62, v1
+  v_mac_f32 v1, s80, v62
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_by2_57x64_half1
@@ -8576,7 +8528,7 @@ sparse_conv3_by2_57x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_by2_57x64_overflow1
 .Lsparse_conv3_by2_57x64_half1:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -9705,7 +9657,7 @@ sparse_conv1_any_8x64:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_8x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -9726,100 +9678,100 @@ sparse_conv1_any_8x64:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_8x64_end_first0:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_8x64_end_first1:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 12
+  s_mul_i32 s4, s2, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_8x64_end_first2:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_8x64_end_first3:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -9848,50 +9800,50 @@ sparse_conv1_any_8x64:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_8x64_end_last0:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_8x64_end_last1:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -9902,25 +9854,25 @@ sparse_conv1_any_8x64:
   s_waitcnt vmcnt(1) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 12
+  s_mul_i32 s4, s2, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_8x64_end_last2:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -9933,25 +9885,25 @@ sparse_conv1_any_8x64:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_8x64_end_last3:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -10466,7 +10418,7 @@ sparse_conv1_any_8x128:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_8x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -10487,33 +10439,33 @@ sparse_conv1_any_8x128:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_8x128_end_first0:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -10521,33 +10473,33 @@ sparse_conv1_any_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_8x128_end_first1:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -10555,33 +10507,33 @@ sparse_conv1_any_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_8x128_end_first2:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -10589,33 +10541,33 @@ sparse_conv1_any_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_8x128_end_first3:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -10645,33 +10597,33 @@ sparse_conv1_any_8x128:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_8x128_end_last0:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -10679,33 +10631,33 @@ sparse_conv1_any_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_8x128_end_last1:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -10717,33 +10669,33 @@ sparse_conv1_any_8x128:
   s_waitcnt vmcnt(2) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_8x128_end_last2:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -10757,33 +10709,33 @@ sparse_conv1_any_8x128:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_8x128_end_last3:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -11492,7 +11444,7 @@ sparse_conv1_any_14x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_14x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -11514,41 +11466,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v16, v0
+  v_mac_f32 v0, s62, v16
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v16, v0
+  v_mac_f32 v0, s60, v16
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v16, v0
+  v_mac_f32 v0, s58, v16
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v16, v0
+  v_mac_f32 v0, s56, v16
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v16, v0
+  v_mac_f32 v0, s54, v16
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v16, v0
+  v_mac_f32 v0, s52, v16
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v16, v0
+  v_mac_f32 v0, s50, v16
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v16, v0
+  v_mac_f32 v0, s48, v16
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_14x64_end_first0:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11556,41 +11508,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v17, v0
+  v_mac_f32 v0, s94, v17
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v17, v0
+  v_mac_f32 v0, s92, v17
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v17, v0
+  v_mac_f32 v0, s90, v17
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v17, v0
+  v_mac_f32 v0, s88, v17
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v17, v0
+  v_mac_f32 v0, s86, v17
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v17, v0
+  v_mac_f32 v0, s84, v17
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v17, v0
+  v_mac_f32 v0, s82, v17
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v17, v0
+  v_mac_f32 v0, s80, v17
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_14x64_end_first1:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11598,41 +11550,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 12
+  s_mul_i32 s4, s2, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v16, v0
+  v_mac_f32 v0, s62, v16
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v16, v0
+  v_mac_f32 v0, s60, v16
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v16, v0
+  v_mac_f32 v0, s58, v16
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v16, v0
+  v_mac_f32 v0, s56, v16
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v16, v0
+  v_mac_f32 v0, s54, v16
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v16, v0
+  v_mac_f32 v0, s52, v16
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v16, v0
+  v_mac_f32 v0, s50, v16
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v16, v0
+  v_mac_f32 v0, s48, v16
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_14x64_end_first2:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11640,41 +11592,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v17, v0
+  v_mac_f32 v0, s94, v17
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v17, v0
+  v_mac_f32 v0, s92, v17
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v17, v0
+  v_mac_f32 v0, s90, v17
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v17, v0
+  v_mac_f32 v0, s88, v17
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v17, v0
+  v_mac_f32 v0, s86, v17
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v17, v0
+  v_mac_f32 v0, s84, v17
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v17, v0
+  v_mac_f32 v0, s82, v17
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v17, v0
+  v_mac_f32 v0, s80, v17
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_14x64_end_first3:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11704,41 +11656,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v16, v0
+  v_mac_f32 v0, s62, v16
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v16, v0
+  v_mac_f32 v0, s60, v16
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v16, v0
+  v_mac_f32 v0, s58, v16
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v16, v0
+  v_mac_f32 v0, s56, v16
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v16, v0
+  v_mac_f32 v0, s54, v16
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v16, v0
+  v_mac_f32 v0, s52, v16
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v16, v0
+  v_mac_f32 v0, s50, v16
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v16, v0
+  v_mac_f32 v0, s48, v16
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_14x64_end_last0:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11746,41 +11698,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 12
+  s_mul_i32 s4, s1, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v17, v0
+  v_mac_f32 v0, s94, v17
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v17, v0
+  v_mac_f32 v0, s92, v17
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v17, v0
+  v_mac_f32 v0, s90, v17
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v17, v0
+  v_mac_f32 v0, s88, v17
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v17, v0
+  v_mac_f32 v0, s86, v17
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v17, v0
+  v_mac_f32 v0, s84, v17
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v17, v0
+  v_mac_f32 v0, s82, v17
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v17, v0
+  v_mac_f32 v0, s80, v17
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_14x64_end_last1:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11792,41 +11744,41 @@ sparse_conv1_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 12
+  s_mul_i32 s4, s2, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v16, v0
+  v_mac_f32 v0, s62, v16
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v16, v0
+  v_mac_f32 v0, s60, v16
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v16, v0
+  v_mac_f32 v0, s58, v16
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v16, v0
+  v_mac_f32 v0, s56, v16
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v16, v0
+  v_mac_f32 v0, s54, v16
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v16, v0
+  v_mac_f32 v0, s52, v16
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v16, v0
+  v_mac_f32 v0, s50, v16
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v16, v0
+  v_mac_f32 v0, s48, v16
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v16, v0
+  v_mac_f32 v0, s46, v16
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v16, v0
+  v_mac_f32 v0, s44, v16
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v16, v0
+  v_mac_f32 v0, s42, v16
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v16, v0
+  v_mac_f32 v0, s40, v16
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v16, v0
+  v_mac_f32 v0, s38, v16
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v16, v0
+  v_mac_f32 v0, s36, v16
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v16, v0
+  v_mac_f32 v0, s34, v16
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v16, v0
+  v_mac_f32 v0, s32, v16
 .Lsparse_conv1_any_14x64_end_last2:
   buffer_load_dword v16, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -11840,41 +11792,41 @@ sparse_conv1_any_14x64:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 12
+  s_mul_i32 s4, s3, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v17, v0
+  v_mac_f32 v0, s94, v17
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v17, v0
+  v_mac_f32 v0, s92, v17
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v17, v0
+  v_mac_f32 v0, s90, v17
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v17, v0
+  v_mac_f32 v0, s88, v17
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v17, v0
+  v_mac_f32 v0, s86, v17
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v17, v0
+  v_mac_f32 v0, s84, v17
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v17, v0
+  v_mac_f32 v0, s82, v17
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v17, v0
+  v_mac_f32 v0, s80, v17
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v17, v0
+  v_mac_f32 v0, s78, v17
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v17, v0
+  v_mac_f32 v0, s76, v17
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v17, v0
+  v_mac_f32 v0, s74, v17
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v17, v0
+  v_mac_f32 v0, s72, v17
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v17, v0
+  v_mac_f32 v0, s70, v17
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v17, v0
+  v_mac_f32 v0, s68, v17
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v17, v0
+  v_mac_f32 v0, s66, v17
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v17, v0
+  v_mac_f32 v0, s64, v17
 .Lsparse_conv1_any_14x64_end_last3:
   buffer_load_dword v17, v18, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -12390,7 +12342,7 @@ sparse_conv1_any_14x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_14x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -12412,57 +12364,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v32, v0
-  v_mad_f32 v16, s62, v33, v16
+  v_mac_f32 v0, s62, v32
+  v_mac_f32 v16, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v32, v0
-  v_mad_f32 v16, s60, v33, v16
+  v_mac_f32 v0, s60, v32
+  v_mac_f32 v16, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v32, v0
-  v_mad_f32 v16, s58, v33, v16
+  v_mac_f32 v0, s58, v32
+  v_mac_f32 v16, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v32, v0
-  v_mad_f32 v16, s56, v33, v16
+  v_mac_f32 v0, s56, v32
+  v_mac_f32 v16, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v32, v0
-  v_mad_f32 v16, s54, v33, v16
+  v_mac_f32 v0, s54, v32
+  v_mac_f32 v16, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v32, v0
-  v_mad_f32 v16, s52, v33, v16
+  v_mac_f32 v0, s52, v32
+  v_mac_f32 v16, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v32, v0
-  v_mad_f32 v16, s50, v33, v16
+  v_mac_f32 v0, s50, v32
+  v_mac_f32 v16, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v32, v0
-  v_mad_f32 v16, s48, v33, v16
+  v_mac_f32 v0, s48, v32
+  v_mac_f32 v16, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_14x128_end_first0:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -12471,57 +12423,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v34, v0
-  v_mad_f32 v16, s94, v35, v16
+  v_mac_f32 v0, s94, v34
+  v_mac_f32 v16, s94, v35
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v34, v0
-  v_mad_f32 v16, s92, v35, v16
+  v_mac_f32 v0, s92, v34
+  v_mac_f32 v16, s92, v35
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v34, v0
-  v_mad_f32 v16, s90, v35, v16
+  v_mac_f32 v0, s90, v34
+  v_mac_f32 v16, s90, v35
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v34, v0
-  v_mad_f32 v16, s88, v35, v16
+  v_mac_f32 v0, s88, v34
+  v_mac_f32 v16, s88, v35
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v34, v0
-  v_mad_f32 v16, s86, v35, v16
+  v_mac_f32 v0, s86, v34
+  v_mac_f32 v16, s86, v35
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v34, v0
-  v_mad_f32 v16, s84, v35, v16
+  v_mac_f32 v0, s84, v34
+  v_mac_f32 v16, s84, v35
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v34, v0
-  v_mad_f32 v16, s82, v35, v16
+  v_mac_f32 v0, s82, v34
+  v_mac_f32 v16, s82, v35
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v34, v0
-  v_mad_f32 v16, s80, v35, v16
+  v_mac_f32 v0, s80, v34
+  v_mac_f32 v16, s80, v35
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_14x128_end_first1:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -12530,57 +12482,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v32, v0
-  v_mad_f32 v16, s62, v33, v16
+  v_mac_f32 v0, s62, v32
+  v_mac_f32 v16, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v32, v0
-  v_mad_f32 v16, s60, v33, v16
+  v_mac_f32 v0, s60, v32
+  v_mac_f32 v16, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v32, v0
-  v_mad_f32 v16, s58, v33, v16
+  v_mac_f32 v0, s58, v32
+  v_mac_f32 v16, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v32, v0
-  v_mad_f32 v16, s56, v33, v16
+  v_mac_f32 v0, s56, v32
+  v_mac_f32 v16, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v32, v0
-  v_mad_f32 v16, s54, v33, v16
+  v_mac_f32 v0, s54, v32
+  v_mac_f32 v16, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v32, v0
-  v_mad_f32 v16, s52, v33, v16
+  v_mac_f32 v0, s52, v32
+  v_mac_f32 v16, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v32, v0
-  v_mad_f32 v16, s50, v33, v16
+  v_mac_f32 v0, s50, v32
+  v_mac_f32 v16, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v32, v0
-  v_mad_f32 v16, s48, v33, v16
+  v_mac_f32 v0, s48, v32
+  v_mac_f32 v16, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_14x128_end_first2:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -12589,57 +12541,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v34, v0
-  v_mad_f32 v16, s94, v35, v16
+  v_mac_f32 v0, s94, v34
+  v_mac_f32 v16, s94, v35
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v34, v0
-  v_mad_f32 v16, s92, v35, v16
+  v_mac_f32 v0, s92, v34
+  v_mac_f32 v16, s92, v35
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v34, v0
-  v_mad_f32 v16, s90, v35, v16
+  v_mac_f32 v0, s90, v34
+  v_mac_f32 v16, s90, v35
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v34, v0
-  v_mad_f32 v16, s88, v35, v16
+  v_mac_f32 v0, s88, v34
+  v_mac_f32 v16, s88, v35
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v34, v0
-  v_mad_f32 v16, s86, v35, v16
+  v_mac_f32 v0, s86, v34
+  v_mac_f32 v16, s86, v35
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v34, v0
-  v_mad_f32 v16, s84, v35, v16
+  v_mac_f32 v0, s84, v34
+  v_mac_f32 v16, s84, v35
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v34, v0
-  v_mad_f32 v16, s82, v35, v16
+  v_mac_f32 v0, s82, v34
+  v_mac_f32 v16, s82, v35
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v34, v0
-  v_mad_f32 v16, s80, v35, v16
+  v_mac_f32 v0, s80, v34
+  v_mac_f32 v16, s80, v35
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_14x128_end_first3:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -12670,57 +12622,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v32, v0
-  v_mad_f32 v16, s62, v33, v16
+  v_mac_f32 v0, s62, v32
+  v_mac_f32 v16, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v32, v0
-  v_mad_f32 v16, s60, v33, v16
+  v_mac_f32 v0, s60, v32
+  v_mac_f32 v16, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v32, v0
-  v_mad_f32 v16, s58, v33, v16
+  v_mac_f32 v0, s58, v32
+  v_mac_f32 v16, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v32, v0
-  v_mad_f32 v16, s56, v33, v16
+  v_mac_f32 v0, s56, v32
+  v_mac_f32 v16, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v32, v0
-  v_mad_f32 v16, s54, v33, v16
+  v_mac_f32 v0, s54, v32
+  v_mac_f32 v16, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v32, v0
-  v_mad_f32 v16, s52, v33, v16
+  v_mac_f32 v0, s52, v32
+  v_mac_f32 v16, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v32, v0
-  v_mad_f32 v16, s50, v33, v16
+  v_mac_f32 v0, s50, v32
+  v_mac_f32 v16, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v32, v0
-  v_mad_f32 v16, s48, v33, v16
+  v_mac_f32 v0, s48, v32
+  v_mac_f32 v16, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_14x128_end_last0:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -12729,57 +12681,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 20
+  s_mul_i32 s4, s1, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v34, v0
-  v_mad_f32 v16, s94, v35, v16
+  v_mac_f32 v0, s94, v34
+  v_mac_f32 v16, s94, v35
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v34, v0
-  v_mad_f32 v16, s92, v35, v16
+  v_mac_f32 v0, s92, v34
+  v_mac_f32 v16, s92, v35
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v34, v0
-  v_mad_f32 v16, s90, v35, v16
+  v_mac_f32 v0, s90, v34
+  v_mac_f32 v16, s90, v35
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v34, v0
-  v_mad_f32 v16, s88, v35, v16
+  v_mac_f32 v0, s88, v34
+  v_mac_f32 v16, s88, v35
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v34, v0
-  v_mad_f32 v16, s86, v35, v16
+  v_mac_f32 v0, s86, v34
+  v_mac_f32 v16, s86, v35
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v34, v0
-  v_mad_f32 v16, s84, v35, v16
+  v_mac_f32 v0, s84, v34
+  v_mac_f32 v16, s84, v35
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v34, v0
-  v_mad_f32 v16, s82, v35, v16
+  v_mac_f32 v0, s82, v34
+  v_mac_f32 v16, s82, v35
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v34, v0
-  v_mad_f32 v16, s80, v35, v16
+  v_mac_f32 v0, s80, v34
+  v_mac_f32 v16, s80, v35
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_14x128_end_last1:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -12792,57 +12744,57 @@ sparse_conv1_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 20
+  s_mul_i32 s4, s2, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v32, v0
-  v_mad_f32 v16, s62, v33, v16
+  v_mac_f32 v0, s62, v32
+  v_mac_f32 v16, s62, v33
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v32, v0
-  v_mad_f32 v16, s60, v33, v16
+  v_mac_f32 v0, s60, v32
+  v_mac_f32 v16, s60, v33
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v32, v0
-  v_mad_f32 v16, s58, v33, v16
+  v_mac_f32 v0, s58, v32
+  v_mac_f32 v16, s58, v33
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v32, v0
-  v_mad_f32 v16, s56, v33, v16
+  v_mac_f32 v0, s56, v32
+  v_mac_f32 v16, s56, v33
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v32, v0
-  v_mad_f32 v16, s54, v33, v16
+  v_mac_f32 v0, s54, v32
+  v_mac_f32 v16, s54, v33
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v32, v0
-  v_mad_f32 v16, s52, v33, v16
+  v_mac_f32 v0, s52, v32
+  v_mac_f32 v16, s52, v33
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v32, v0
-  v_mad_f32 v16, s50, v33, v16
+  v_mac_f32 v0, s50, v32
+  v_mac_f32 v16, s50, v33
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v32, v0
-  v_mad_f32 v16, s48, v33, v16
+  v_mac_f32 v0, s48, v32
+  v_mac_f32 v16, s48, v33
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v32, v0
-  v_mad_f32 v16, s46, v33, v16
+  v_mac_f32 v0, s46, v32
+  v_mac_f32 v16, s46, v33
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v32, v0
-  v_mad_f32 v16, s44, v33, v16
+  v_mac_f32 v0, s44, v32
+  v_mac_f32 v16, s44, v33
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v32, v0
-  v_mad_f32 v16, s42, v33, v16
+  v_mac_f32 v0, s42, v32
+  v_mac_f32 v16, s42, v33
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v32, v0
-  v_mad_f32 v16, s40, v33, v16
+  v_mac_f32 v0, s40, v32
+  v_mac_f32 v16, s40, v33
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v32, v0
-  v_mad_f32 v16, s38, v33, v16
+  v_mac_f32 v0, s38, v32
+  v_mac_f32 v16, s38, v33
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v32, v0
-  v_mad_f32 v16, s36, v33, v16
+  v_mac_f32 v0, s36, v32
+  v_mac_f32 v16, s36, v33
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v32, v0
-  v_mad_f32 v16, s34, v33, v16
+  v_mac_f32 v0, s34, v32
+  v_mac_f32 v16, s34, v33
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v32, v0
-  v_mad_f32 v16, s32, v33, v16
+  v_mac_f32 v0, s32, v32
+  v_mac_f32 v16, s32, v33
 .Lsparse_conv1_any_14x128_end_last2:
   buffer_load_dword v32, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v36, s[12:15], s25 offen offset:256
@@ -12857,57 +12809,57 @@ sparse_conv1_any_14x128:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 20
+  s_mul_i32 s4, s3, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v34, v0
-  v_mad_f32 v16, s94, v35, v16
+  v_mac_f32 v0, s94, v34
+  v_mac_f32 v16, s94, v35
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v34, v0
-  v_mad_f32 v16, s92, v35, v16
+  v_mac_f32 v0, s92, v34
+  v_mac_f32 v16, s92, v35
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v34, v0
-  v_mad_f32 v16, s90, v35, v16
+  v_mac_f32 v0, s90, v34
+  v_mac_f32 v16, s90, v35
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v34, v0
-  v_mad_f32 v16, s88, v35, v16
+  v_mac_f32 v0, s88, v34
+  v_mac_f32 v16, s88, v35
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v34, v0
-  v_mad_f32 v16, s86, v35, v16
+  v_mac_f32 v0, s86, v34
+  v_mac_f32 v16, s86, v35
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v34, v0
-  v_mad_f32 v16, s84, v35, v16
+  v_mac_f32 v0, s84, v34
+  v_mac_f32 v16, s84, v35
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v34, v0
-  v_mad_f32 v16, s82, v35, v16
+  v_mac_f32 v0, s82, v34
+  v_mac_f32 v16, s82, v35
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v34, v0
-  v_mad_f32 v16, s80, v35, v16
+  v_mac_f32 v0, s80, v34
+  v_mac_f32 v16, s80, v35
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v34, v0
-  v_mad_f32 v16, s78, v35, v16
+  v_mac_f32 v0, s78, v34
+  v_mac_f32 v16, s78, v35
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v34, v0
-  v_mad_f32 v16, s76, v35, v16
+  v_mac_f32 v0, s76, v34
+  v_mac_f32 v16, s76, v35
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v34, v0
-  v_mad_f32 v16, s74, v35, v16
+  v_mac_f32 v0, s74, v34
+  v_mac_f32 v16, s74, v35
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v34, v0
-  v_mad_f32 v16, s72, v35, v16
+  v_mac_f32 v0, s72, v34
+  v_mac_f32 v16, s72, v35
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v34, v0
-  v_mad_f32 v16, s70, v35, v16
+  v_mac_f32 v0, s70, v34
+  v_mac_f32 v16, s70, v35
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v34, v0
-  v_mad_f32 v16, s68, v35, v16
+  v_mac_f32 v0, s68, v34
+  v_mac_f32 v16, s68, v35
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v34, v0
-  v_mad_f32 v16, s66, v35, v16
+  v_mac_f32 v0, s66, v34
+  v_mac_f32 v16, s66, v35
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v34, v0
-  v_mad_f32 v16, s64, v35, v16
+  v_mac_f32 v0, s64, v34
+  v_mac_f32 v16, s64, v35
 .Lsparse_conv1_any_14x128_end_last3:
   buffer_load_dword v34, v36, s[12:15], s25 offen offset:0
   buffer_load_dword v35, v36, s[12:15], s25 offen offset:256
@@ -13628,7 +13580,7 @@ sparse_conv1_any_28x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_28x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -13651,44 +13603,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_first0
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v28, v0
+  v_mac_f32 v0, s62, v28
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v28, v0
+  v_mac_f32 v0, s60, v28
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v28, v0
+  v_mac_f32 v0, s58, v28
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v28, v0
+  v_mac_f32 v0, s56, v28
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v28, v0
+  v_mac_f32 v0, s54, v28
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v28, v0
+  v_mac_f32 v0, s52, v28
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v28, v0
+  v_mac_f32 v0, s50, v28
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v28, v0
+  v_mac_f32 v0, s48, v28
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v28, v0
+  v_mac_f32 v0, s46, v28
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v28, v0
+  v_mac_f32 v0, s44, v28
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v28, v0
+  v_mac_f32 v0, s42, v28
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v28, v0
+  v_mac_f32 v0, s40, v28
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v28, v0
+  v_mac_f32 v0, s38, v28
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v28, v0
+  v_mac_f32 v0, s36, v28
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v28, v0
+  v_mac_f32 v0, s34, v28
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v28, v0
+  v_mac_f32 v0, s32, v28
 .Lsparse_conv1_any_28x64_end_first0:
   buffer_load_dword v28, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -13697,44 +13648,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_first1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v29, v0
+  v_mac_f32 v0, s94, v29
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v29, v0
+  v_mac_f32 v0, s92, v29
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v29, v0
+  v_mac_f32 v0, s90, v29
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v29, v0
+  v_mac_f32 v0, s88, v29
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v29, v0
+  v_mac_f32 v0, s86, v29
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v29, v0
+  v_mac_f32 v0, s84, v29
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v29, v0
+  v_mac_f32 v0, s82, v29
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v29, v0
+  v_mac_f32 v0, s80, v29
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v29, v0
+  v_mac_f32 v0, s78, v29
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v29, v0
+  v_mac_f32 v0, s76, v29
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v29, v0
+  v_mac_f32 v0, s74, v29
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v29, v0
+  v_mac_f32 v0, s72, v29
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v29, v0
+  v_mac_f32 v0, s70, v29
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v29, v0
+  v_mac_f32 v0, s68, v29
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v29, v0
+  v_mac_f32 v0, s66, v29
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v29, v0
+  v_mac_f32 v0, s64, v29
 .Lsparse_conv1_any_28x64_end_first1:
   buffer_load_dword v29, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -13743,44 +13693,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_first2
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v28, v0
+  v_mac_f32 v0, s62, v28
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v28, v0
+  v_mac_f32 v0, s60, v28
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v28, v0
+  v_mac_f32 v0, s58, v28
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v28, v0
+  v_mac_f32 v0, s56, v28
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v28, v0
+  v_mac_f32 v0, s54, v28
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v28, v0
+  v_mac_f32 v0, s52, v28
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v28, v0
+  v_mac_f32 v0, s50, v28
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v28, v0
+  v_mac_f32 v0, s48, v28
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v28, v0
+  v_mac_f32 v0, s46, v28
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v28, v0
+  v_mac_f32 v0, s44, v28
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v28, v0
+  v_mac_f32 v0, s42, v28
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v28, v0
+  v_mac_f32 v0, s40, v28
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v28, v0
+  v_mac_f32 v0, s38, v28
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v28, v0
+  v_mac_f32 v0, s36, v28
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v28, v0
+  v_mac_f32 v0, s34, v28
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v28, v0
+  v_mac_f32 v0, s32, v28
 .Lsparse_conv1_any_28x64_end_first2:
   buffer_load_dword v28, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -13789,44 +13738,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_first3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v29, v0
+  v_mac_f32 v0, s94, v29
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v29, v0
+  v_mac_f32 v0, s92, v29
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v29, v0
+  v_mac_f32 v0, s90, v29
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v29, v0
+  v_mac_f32 v0, s88, v29
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v29, v0
+  v_mac_f32 v0, s86, v29
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v29, v0
+  v_mac_f32 v0, s84, v29
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v29, v0
+  v_mac_f32 v0, s82, v29
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v29, v0
+  v_mac_f32 v0, s80, v29
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v29, v0
+  v_mac_f32 v0, s78, v29
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v29, v0
+  v_mac_f32 v0, s76, v29
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v29, v0
+  v_mac_f32 v0, s74, v29
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v29, v0
+  v_mac_f32 v0, s72, v29
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v29, v0
+  v_mac_f32 v0, s70, v29
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v29, v0
+  v_mac_f32 v0, s68, v29
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v29, v0
+  v_mac_f32 v0, s66, v29
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v29, v0
+  v_mac_f32 v0, s64, v29
 .Lsparse_conv1_any_28x64_end_first3:
   buffer_load_dword v29, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -13857,44 +13805,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_last0
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v28, v0
+  v_mac_f32 v0, s62, v28
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v28, v0
+  v_mac_f32 v0, s60, v28
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v28, v0
+  v_mac_f32 v0, s58, v28
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v28, v0
+  v_mac_f32 v0, s56, v28
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v28, v0
+  v_mac_f32 v0, s54, v28
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v28, v0
+  v_mac_f32 v0, s52, v28
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v28, v0
+  v_mac_f32 v0, s50, v28
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v28, v0
+  v_mac_f32 v0, s48, v28
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v28, v0
+  v_mac_f32 v0, s46, v28
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v28, v0
+  v_mac_f32 v0, s44, v28
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v28, v0
+  v_mac_f32 v0, s42, v28
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v28, v0
+  v_mac_f32 v0, s40, v28
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v28, v0
+  v_mac_f32 v0, s38, v28
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v28, v0
+  v_mac_f32 v0, s36, v28
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v28, v0
+  v_mac_f32 v0, s34, v28
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v28, v0
+  v_mac_f32 v0, s32, v28
 .Lsparse_conv1_any_28x64_end_last0:
   buffer_load_dword v28, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -13903,44 +13850,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_last1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v29, v0
+  v_mac_f32 v0, s94, v29
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v29, v0
+  v_mac_f32 v0, s92, v29
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v29, v0
+  v_mac_f32 v0, s90, v29
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v29, v0
+  v_mac_f32 v0, s88, v29
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v29, v0
+  v_mac_f32 v0, s86, v29
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v29, v0
+  v_mac_f32 v0, s84, v29
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v29, v0
+  v_mac_f32 v0, s82, v29
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v29, v0
+  v_mac_f32 v0, s80, v29
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v29, v0
+  v_mac_f32 v0, s78, v29
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v29, v0
+  v_mac_f32 v0, s76, v29
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v29, v0
+  v_mac_f32 v0, s74, v29
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v29, v0
+  v_mac_f32 v0, s72, v29
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v29, v0
+  v_mac_f32 v0, s70, v29
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v29, v0
+  v_mac_f32 v0, s68, v29
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v29, v0
+  v_mac_f32 v0, s66, v29
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v29, v0
+  v_mac_f32 v0, s64, v29
 .Lsparse_conv1_any_28x64_end_last1:
   buffer_load_dword v29, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -13953,44 +13899,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_last2
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v28, v0
+  v_mac_f32 v0, s62, v28
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v28, v0
+  v_mac_f32 v0, s60, v28
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v28, v0
+  v_mac_f32 v0, s58, v28
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v28, v0
+  v_mac_f32 v0, s56, v28
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v28, v0
+  v_mac_f32 v0, s54, v28
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v28, v0
+  v_mac_f32 v0, s52, v28
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v28, v0
+  v_mac_f32 v0, s50, v28
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v28, v0
+  v_mac_f32 v0, s48, v28
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v28, v0
+  v_mac_f32 v0, s46, v28
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v28, v0
+  v_mac_f32 v0, s44, v28
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v28, v0
+  v_mac_f32 v0, s42, v28
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v28, v0
+  v_mac_f32 v0, s40, v28
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v28, v0
+  v_mac_f32 v0, s38, v28
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v28, v0
+  v_mac_f32 v0, s36, v28
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v28, v0
+  v_mac_f32 v0, s34, v28
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v28, v0
+  v_mac_f32 v0, s32, v28
 .Lsparse_conv1_any_28x64_end_last2:
   buffer_load_dword v28, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -14005,44 +13950,43 @@ sparse_conv1_any_28x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x64_more_last3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v29, v0
+  v_mac_f32 v0, s94, v29
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v29, v0
+  v_mac_f32 v0, s92, v29
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v29, v0
+  v_mac_f32 v0, s90, v29
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v29, v0
+  v_mac_f32 v0, s88, v29
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v29, v0
+  v_mac_f32 v0, s86, v29
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v29, v0
+  v_mac_f32 v0, s84, v29
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v29, v0
+  v_mac_f32 v0, s82, v29
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v29, v0
+  v_mac_f32 v0, s80, v29
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v29, v0
+  v_mac_f32 v0, s78, v29
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v29, v0
+  v_mac_f32 v0, s76, v29
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v29, v0
+  v_mac_f32 v0, s74, v29
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v29, v0
+  v_mac_f32 v0, s72, v29
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v29, v0
+  v_mac_f32 v0, s70, v29
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v29, v0
+  v_mac_f32 v0, s68, v29
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v29, v0
+  v_mac_f32 v0, s66, v29
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v29, v0
+  v_mac_f32 v0, s64, v29
 .Lsparse_conv1_any_28x64_end_last3:
   buffer_load_dword v29, v30, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -14056,40 +14000,40 @@ sparse_conv1_any_28x64:
   s_branch .Lsparse_conv1_any_28x64_summed
 .Lsparse_conv1_any_28x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v28, v0
+  v_mac_f32 v0, s46, v28
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v28, v0
+  v_mac_f32 v0, s44, v28
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v28, v0
+  v_mac_f32 v0, s42, v28
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v28, v0
+  v_mac_f32 v0, s40, v28
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v28, v0
+  v_mac_f32 v0, s38, v28
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v28, v0
+  v_mac_f32 v0, s36, v28
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v28, v0
+  v_mac_f32 v0, s34, v28
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v28, v0
+  v_mac_f32 v0, s32, v28
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v28, v0
+  v_mac_f32 v0, s62, v28
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v28, v0
+  v_mac_f32 v0, s60, v28
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v28, v0
+  v_mac_f32 v0, s58, v28
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v28, v0
+  v_mac_f32 v0, s56, v28
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v28, v0
+  v_mac_f32 v0, s54, v28
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v28, v0
+  v_mac_f32 v0, s52, v28
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v28, v0
+  v_mac_f32 v0, s50, v28
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v28, v0
+  v_mac_f32 v0, s48, v28
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_28x64_half0
@@ -14098,46 +14042,46 @@ sparse_conv1_any_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_28x64_overflow0
 .Lsparse_conv1_any_28x64_half0:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv1_any_28x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v29, v0
+  v_mac_f32 v0, s78, v29
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v29, v0
+  v_mac_f32 v0, s76, v29
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v29, v0
+  v_mac_f32 v0, s74, v29
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v29, v0
+  v_mac_f32 v0, s72, v29
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v29, v0
+  v_mac_f32 v0, s70, v29
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v29, v0
+  v_mac_f32 v0, s68, v29
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v29, v0
+  v_mac_f32 v0, s66, v29
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v29, v0
+  v_mac_f32 v0, s64, v29
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v29, v0
+  v_mac_f32 v0, s94, v29
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v29, v0
+  v_mac_f32 v0, s92, v29
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v29, v0
+  v_mac_f32 v0, s90, v29
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v29, v0
+  v_mac_f32 v0, s88, v29
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v29, v0
+  v_mac_f32 v0, s86, v29
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v29, v0
+  v_mac_f32 v0, s84, v29
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v29, v0
+  v_mac_f32 v0, s82, v29
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v29, v0
+  v_mac_f32 v0, s80, v29
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_28x64_half1
@@ -14146,7 +14090,7 @@ sparse_conv1_any_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_28x64_overflow1
 .Lsparse_conv1_any_28x64_half1:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -14910,7 +14854,7 @@ sparse_conv1_any_28x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_28x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -14933,62 +14877,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_first0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
-  v_mad_f32 v28, s62, v57, v28
+  v_mac_f32 v0, s62, v56
+  v_mac_f32 v28, s62, v57
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
-  v_mad_f32 v28, s60, v57, v28
+  v_mac_f32 v0, s60, v56
+  v_mac_f32 v28, s60, v57
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
-  v_mad_f32 v28, s58, v57, v28
+  v_mac_f32 v0, s58, v56
+  v_mac_f32 v28, s58, v57
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
-  v_mad_f32 v28, s56, v57, v28
+  v_mac_f32 v0, s56, v56
+  v_mac_f32 v28, s56, v57
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
-  v_mad_f32 v28, s54, v57, v28
+  v_mac_f32 v0, s54, v56
+  v_mac_f32 v28, s54, v57
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
-  v_mad_f32 v28, s52, v57, v28
+  v_mac_f32 v0, s52, v56
+  v_mac_f32 v28, s52, v57
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
-  v_mad_f32 v28, s50, v57, v28
+  v_mac_f32 v0, s50, v56
+  v_mac_f32 v28, s50, v57
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
-  v_mad_f32 v28, s48, v57, v28
+  v_mac_f32 v0, s48, v56
+  v_mac_f32 v28, s48, v57
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
-  v_mad_f32 v28, s46, v57, v28
+  v_mac_f32 v0, s46, v56
+  v_mac_f32 v28, s46, v57
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
-  v_mad_f32 v28, s44, v57, v28
+  v_mac_f32 v0, s44, v56
+  v_mac_f32 v28, s44, v57
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
-  v_mad_f32 v28, s42, v57, v28
+  v_mac_f32 v0, s42, v56
+  v_mac_f32 v28, s42, v57
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
-  v_mad_f32 v28, s40, v57, v28
+  v_mac_f32 v0, s40, v56
+  v_mac_f32 v28, s40, v57
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
-  v_mad_f32 v28, s38, v57, v28
+  v_mac_f32 v0, s38, v56
+  v_mac_f32 v28, s38, v57
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
-  v_mad_f32 v28, s36, v57, v28
+  v_mac_f32 v0, s36, v56
+  v_mac_f32 v28, s36, v57
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
-  v_mad_f32 v28, s34, v57, v28
+  v_mac_f32 v0, s34, v56
+  v_mac_f32 v28, s34, v57
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
-  v_mad_f32 v28, s32, v57, v28
+  v_mac_f32 v0, s32, v56
+  v_mac_f32 v28, s32, v57
 .Lsparse_conv1_any_28x128_end_first0:
   buffer_load_dword v56, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v57, v60, s[12:15], s25 offen offset:256
@@ -14998,62 +14940,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_first1
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v58, v0
-  v_mad_f32 v28, s94, v59, v28
+  v_mac_f32 v0, s94, v58
+  v_mac_f32 v28, s94, v59
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v58, v0
-  v_mad_f32 v28, s92, v59, v28
+  v_mac_f32 v0, s92, v58
+  v_mac_f32 v28, s92, v59
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v58, v0
-  v_mad_f32 v28, s90, v59, v28
+  v_mac_f32 v0, s90, v58
+  v_mac_f32 v28, s90, v59
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v58, v0
-  v_mad_f32 v28, s88, v59, v28
+  v_mac_f32 v0, s88, v58
+  v_mac_f32 v28, s88, v59
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v58, v0
-  v_mad_f32 v28, s86, v59, v28
+  v_mac_f32 v0, s86, v58
+  v_mac_f32 v28, s86, v59
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v58, v0
-  v_mad_f32 v28, s84, v59, v28
+  v_mac_f32 v0, s84, v58
+  v_mac_f32 v28, s84, v59
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v58, v0
-  v_mad_f32 v28, s82, v59, v28
+  v_mac_f32 v0, s82, v58
+  v_mac_f32 v28, s82, v59
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v58, v0
-  v_mad_f32 v28, s80, v59, v28
+  v_mac_f32 v0, s80, v58
+  v_mac_f32 v28, s80, v59
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v58, v0
-  v_mad_f32 v28, s78, v59, v28
+  v_mac_f32 v0, s78, v58
+  v_mac_f32 v28, s78, v59
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v58, v0
-  v_mad_f32 v28, s76, v59, v28
+  v_mac_f32 v0, s76, v58
+  v_mac_f32 v28, s76, v59
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v58, v0
-  v_mad_f32 v28, s74, v59, v28
+  v_mac_f32 v0, s74, v58
+  v_mac_f32 v28, s74, v59
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v58, v0
-  v_mad_f32 v28, s72, v59, v28
+  v_mac_f32 v0, s72, v58
+  v_mac_f32 v28, s72, v59
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v58, v0
-  v_mad_f32 v28, s70, v59, v28
+  v_mac_f32 v0, s70, v58
+  v_mac_f32 v28, s70, v59
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v58, v0
-  v_mad_f32 v28, s68, v59, v28
+  v_mac_f32 v0, s68, v58
+  v_mac_f32 v28, s68, v59
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v58, v0
-  v_mad_f32 v28, s66, v59, v28
+  v_mac_f32 v0, s66, v58
+  v_mac_f32 v28, s66, v59
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v58, v0
-  v_mad_f32 v28, s64, v59, v28
+  v_mac_f32 v0, s64, v58
+  v_mac_f32 v28, s64, v59
 .Lsparse_conv1_any_28x128_end_first1:
   buffer_load_dword v58, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v59, v60, s[12:15], s25 offen offset:256
@@ -15063,62 +15003,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_first2
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
-  v_mad_f32 v28, s62, v57, v28
+  v_mac_f32 v0, s62, v56
+  v_mac_f32 v28, s62, v57
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
-  v_mad_f32 v28, s60, v57, v28
+  v_mac_f32 v0, s60, v56
+  v_mac_f32 v28, s60, v57
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
-  v_mad_f32 v28, s58, v57, v28
+  v_mac_f32 v0, s58, v56
+  v_mac_f32 v28, s58, v57
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
-  v_mad_f32 v28, s56, v57, v28
+  v_mac_f32 v0, s56, v56
+  v_mac_f32 v28, s56, v57
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
-  v_mad_f32 v28, s54, v57, v28
+  v_mac_f32 v0, s54, v56
+  v_mac_f32 v28, s54, v57
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
-  v_mad_f32 v28, s52, v57, v28
+  v_mac_f32 v0, s52, v56
+  v_mac_f32 v28, s52, v57
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
-  v_mad_f32 v28, s50, v57, v28
+  v_mac_f32 v0, s50, v56
+  v_mac_f32 v28, s50, v57
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
-  v_mad_f32 v28, s48, v57, v28
+  v_mac_f32 v0, s48, v56
+  v_mac_f32 v28, s48, v57
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
-  v_mad_f32 v28, s46, v57, v28
+  v_mac_f32 v0, s46, v56
+  v_mac_f32 v28, s46, v57
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
-  v_mad_f32 v28, s44, v57, v28
+  v_mac_f32 v0, s44, v56
+  v_mac_f32 v28, s44, v57
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
-  v_mad_f32 v28, s42, v57, v28
+  v_mac_f32 v0, s42, v56
+  v_mac_f32 v28, s42, v57
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
-  v_mad_f32 v28, s40, v57, v28
+  v_mac_f32 v0, s40, v56
+  v_mac_f32 v28, s40, v57
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
-  v_mad_f32 v28, s38, v57, v28
+  v_mac_f32 v0, s38, v56
+  v_mac_f32 v28, s38, v57
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
-  v_mad_f32 v28, s36, v57, v28
+  v_mac_f32 v0, s36, v56
+  v_mac_f32 v28, s36, v57
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
-  v_mad_f32 v28, s34, v57, v28
+  v_mac_f32 v0, s34, v56
+  v_mac_f32 v28, s34, v57
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
-  v_mad_f32 v28, s32, v57, v28
+  v_mac_f32 v0, s32, v56
+  v_mac_f32 v28, s32, v57
 .Lsparse_conv1_any_28x128_end_first2:
   buffer_load_dword v56, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v57, v60, s[12:15], s25 offen offset:256
@@ -15128,62 +15066,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_first3
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v58, v0
-  v_mad_f32 v28, s94, v59, v28
+  v_mac_f32 v0, s94, v58
+  v_mac_f32 v28, s94, v59
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v58, v0
-  v_mad_f32 v28, s92, v59, v28
+  v_mac_f32 v0, s92, v58
+  v_mac_f32 v28, s92, v59
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v58, v0
-  v_mad_f32 v28, s90, v59, v28
+  v_mac_f32 v0, s90, v58
+  v_mac_f32 v28, s90, v59
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v58, v0
-  v_mad_f32 v28, s88, v59, v28
+  v_mac_f32 v0, s88, v58
+  v_mac_f32 v28, s88, v59
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v58, v0
-  v_mad_f32 v28, s86, v59, v28
+  v_mac_f32 v0, s86, v58
+  v_mac_f32 v28, s86, v59
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v58, v0
-  v_mad_f32 v28, s84, v59, v28
+  v_mac_f32 v0, s84, v58
+  v_mac_f32 v28, s84, v59
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v58, v0
-  v_mad_f32 v28, s82, v59, v28
+  v_mac_f32 v0, s82, v58
+  v_mac_f32 v28, s82, v59
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v58, v0
-  v_mad_f32 v28, s80, v59, v28
+  v_mac_f32 v0, s80, v58
+  v_mac_f32 v28, s80, v59
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v58, v0
-  v_mad_f32 v28, s78, v59, v28
+  v_mac_f32 v0, s78, v58
+  v_mac_f32 v28, s78, v59
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v58, v0
-  v_mad_f32 v28, s76, v59, v28
+  v_mac_f32 v0, s76, v58
+  v_mac_f32 v28, s76, v59
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v58, v0
-  v_mad_f32 v28, s74, v59, v28
+  v_mac_f32 v0, s74, v58
+  v_mac_f32 v28, s74, v59
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v58, v0
-  v_mad_f32 v28, s72, v59, v28
+  v_mac_f32 v0, s72, v58
+  v_mac_f32 v28, s72, v59
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v58, v0
-  v_mad_f32 v28, s70, v59, v28
+  v_mac_f32 v0, s70, v58
+  v_mac_f32 v28, s70, v59
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v58, v0
-  v_mad_f32 v28, s68, v59, v28
+  v_mac_f32 v0, s68, v58
+  v_mac_f32 v28, s68, v59
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v58, v0
-  v_mad_f32 v28, s66, v59, v28
+  v_mac_f32 v0, s66, v58
+  v_mac_f32 v28, s66, v59
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v58, v0
-  v_mad_f32 v28, s64, v59, v28
+  v_mac_f32 v0, s64, v58
+  v_mac_f32 v28, s64, v59
 .Lsparse_conv1_any_28x128_end_first3:
   buffer_load_dword v58, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v59, v60, s[12:15], s25 offen offset:256
@@ -15215,62 +15151,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_last0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
-  v_mad_f32 v28, s62, v57, v28
+  v_mac_f32 v0, s62, v56
+  v_mac_f32 v28, s62, v57
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
-  v_mad_f32 v28, s60, v57, v28
+  v_mac_f32 v0, s60, v56
+  v_mac_f32 v28, s60, v57
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
-  v_mad_f32 v28, s58, v57, v28
+  v_mac_f32 v0, s58, v56
+  v_mac_f32 v28, s58, v57
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
-  v_mad_f32 v28, s56, v57, v28
+  v_mac_f32 v0, s56, v56
+  v_mac_f32 v28, s56, v57
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
-  v_mad_f32 v28, s54, v57, v28
+  v_mac_f32 v0, s54, v56
+  v_mac_f32 v28, s54, v57
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
-  v_mad_f32 v28, s52, v57, v28
+  v_mac_f32 v0, s52, v56
+  v_mac_f32 v28, s52, v57
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
-  v_mad_f32 v28, s50, v57, v28
+  v_mac_f32 v0, s50, v56
+  v_mac_f32 v28, s50, v57
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
-  v_mad_f32 v28, s48, v57, v28
+  v_mac_f32 v0, s48, v56
+  v_mac_f32 v28, s48, v57
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
-  v_mad_f32 v28, s46, v57, v28
+  v_mac_f32 v0, s46, v56
+  v_mac_f32 v28, s46, v57
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
-  v_mad_f32 v28, s44, v57, v28
+  v_mac_f32 v0, s44, v56
+  v_mac_f32 v28, s44, v57
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
-  v_mad_f32 v28, s42, v57, v28
+  v_mac_f32 v0, s42, v56
+  v_mac_f32 v28, s42, v57
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
-  v_mad_f32 v28, s40, v57, v28
+  v_mac_f32 v0, s40, v56
+  v_mac_f32 v28, s40, v57
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
-  v_mad_f32 v28, s38, v57, v28
+  v_mac_f32 v0, s38, v56
+  v_mac_f32 v28, s38, v57
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
-  v_mad_f32 v28, s36, v57, v28
+  v_mac_f32 v0, s36, v56
+  v_mac_f32 v28, s36, v57
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
-  v_mad_f32 v28, s34, v57, v28
+  v_mac_f32 v0, s34, v56
+  v_mac_f32 v28, s34, v57
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
-  v_mad_f32 v28, s32, v57, v28
+  v_mac_f32 v0, s32, v56
+  v_mac_f32 v28, s32, v57
 .Lsparse_conv1_any_28x128_end_last0:
   buffer_load_dword v56, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v57, v60, s[12:15], s25 offen offset:256
@@ -15280,62 +15214,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_last1
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v58, v0
-  v_mad_f32 v28, s94, v59, v28
+  v_mac_f32 v0, s94, v58
+  v_mac_f32 v28, s94, v59
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v58, v0
-  v_mad_f32 v28, s92, v59, v28
+  v_mac_f32 v0, s92, v58
+  v_mac_f32 v28, s92, v59
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v58, v0
-  v_mad_f32 v28, s90, v59, v28
+  v_mac_f32 v0, s90, v58
+  v_mac_f32 v28, s90, v59
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v58, v0
-  v_mad_f32 v28, s88, v59, v28
+  v_mac_f32 v0, s88, v58
+  v_mac_f32 v28, s88, v59
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v58, v0
-  v_mad_f32 v28, s86, v59, v28
+  v_mac_f32 v0, s86, v58
+  v_mac_f32 v28, s86, v59
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v58, v0
-  v_mad_f32 v28, s84, v59, v28
+  v_mac_f32 v0, s84, v58
+  v_mac_f32 v28, s84, v59
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v58, v0
-  v_mad_f32 v28, s82, v59, v28
+  v_mac_f32 v0, s82, v58
+  v_mac_f32 v28, s82, v59
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v58, v0
-  v_mad_f32 v28, s80, v59, v28
+  v_mac_f32 v0, s80, v58
+  v_mac_f32 v28, s80, v59
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v58, v0
-  v_mad_f32 v28, s78, v59, v28
+  v_mac_f32 v0, s78, v58
+  v_mac_f32 v28, s78, v59
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v58, v0
-  v_mad_f32 v28, s76, v59, v28
+  v_mac_f32 v0, s76, v58
+  v_mac_f32 v28, s76, v59
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v58, v0
-  v_mad_f32 v28, s74, v59, v28
+  v_mac_f32 v0, s74, v58
+  v_mac_f32 v28, s74, v59
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v58, v0
-  v_mad_f32 v28, s72, v59, v28
+  v_mac_f32 v0, s72, v58
+  v_mac_f32 v28, s72, v59
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v58, v0
-  v_mad_f32 v28, s70, v59, v28
+  v_mac_f32 v0, s70, v58
+  v_mac_f32 v28, s70, v59
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v58, v0
-  v_mad_f32 v28, s68, v59, v28
+  v_mac_f32 v0, s68, v58
+  v_mac_f32 v28, s68, v59
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v58, v0
-  v_mad_f32 v28, s66, v59, v28
+  v_mac_f32 v0, s66, v58
+  v_mac_f32 v28, s66, v59
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v58, v0
-  v_mad_f32 v28, s64, v59, v28
+  v_mac_f32 v0, s64, v58
+  v_mac_f32 v28, s64, v59
 .Lsparse_conv1_any_28x128_end_last1:
   buffer_load_dword v58, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v59, v60, s[12:15], s25 offen offset:256
@@ -15349,62 +15281,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_last2
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
-  v_mad_f32 v28, s62, v57, v28
+  v_mac_f32 v0, s62, v56
+  v_mac_f32 v28, s62, v57
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
-  v_mad_f32 v28, s60, v57, v28
+  v_mac_f32 v0, s60, v56
+  v_mac_f32 v28, s60, v57
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
-  v_mad_f32 v28, s58, v57, v28
+  v_mac_f32 v0, s58, v56
+  v_mac_f32 v28, s58, v57
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
-  v_mad_f32 v28, s56, v57, v28
+  v_mac_f32 v0, s56, v56
+  v_mac_f32 v28, s56, v57
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
-  v_mad_f32 v28, s54, v57, v28
+  v_mac_f32 v0, s54, v56
+  v_mac_f32 v28, s54, v57
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
-  v_mad_f32 v28, s52, v57, v28
+  v_mac_f32 v0, s52, v56
+  v_mac_f32 v28, s52, v57
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
-  v_mad_f32 v28, s50, v57, v28
+  v_mac_f32 v0, s50, v56
+  v_mac_f32 v28, s50, v57
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
-  v_mad_f32 v28, s48, v57, v28
+  v_mac_f32 v0, s48, v56
+  v_mac_f32 v28, s48, v57
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
-  v_mad_f32 v28, s46, v57, v28
+  v_mac_f32 v0, s46, v56
+  v_mac_f32 v28, s46, v57
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
-  v_mad_f32 v28, s44, v57, v28
+  v_mac_f32 v0, s44, v56
+  v_mac_f32 v28, s44, v57
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
-  v_mad_f32 v28, s42, v57, v28
+  v_mac_f32 v0, s42, v56
+  v_mac_f32 v28, s42, v57
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
-  v_mad_f32 v28, s40, v57, v28
+  v_mac_f32 v0, s40, v56
+  v_mac_f32 v28, s40, v57
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
-  v_mad_f32 v28, s38, v57, v28
+  v_mac_f32 v0, s38, v56
+  v_mac_f32 v28, s38, v57
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
-  v_mad_f32 v28, s36, v57, v28
+  v_mac_f32 v0, s36, v56
+  v_mac_f32 v28, s36, v57
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
-  v_mad_f32 v28, s34, v57, v28
+  v_mac_f32 v0, s34, v56
+  v_mac_f32 v28, s34, v57
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
-  v_mad_f32 v28, s32, v57, v28
+  v_mac_f32 v0, s32, v56
+  v_mac_f32 v28, s32, v57
 .Lsparse_conv1_any_28x128_end_last2:
   buffer_load_dword v56, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v57, v60, s[12:15], s25 offen offset:256
@@ -15420,62 +15350,60 @@ sparse_conv1_any_28x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 20
+  s_mul_i32 s4, s4, 12
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_28x128_more_last3
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v58, v0
-  v_mad_f32 v28, s94, v59, v28
+  v_mac_f32 v0, s94, v58
+  v_mac_f32 v28, s94, v59
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v58, v0
-  v_mad_f32 v28, s92, v59, v28
+  v_mac_f32 v0, s92, v58
+  v_mac_f32 v28, s92, v59
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v58, v0
-  v_mad_f32 v28, s90, v59, v28
+  v_mac_f32 v0, s90, v58
+  v_mac_f32 v28, s90, v59
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v58, v0
-  v_mad_f32 v28, s88, v59, v28
+  v_mac_f32 v0, s88, v58
+  v_mac_f32 v28, s88, v59
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v58, v0
-  v_mad_f32 v28, s86, v59, v28
+  v_mac_f32 v0, s86, v58
+  v_mac_f32 v28, s86, v59
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v58, v0
-  v_mad_f32 v28, s84, v59, v28
+  v_mac_f32 v0, s84, v58
+  v_mac_f32 v28, s84, v59
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v58, v0
-  v_mad_f32 v28, s82, v59, v28
+  v_mac_f32 v0, s82, v58
+  v_mac_f32 v28, s82, v59
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v58, v0
-  v_mad_f32 v28, s80, v59, v28
+  v_mac_f32 v0, s80, v58
+  v_mac_f32 v28, s80, v59
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v58, v0
-  v_mad_f32 v28, s78, v59, v28
+  v_mac_f32 v0, s78, v58
+  v_mac_f32 v28, s78, v59
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v58, v0
-  v_mad_f32 v28, s76, v59, v28
+  v_mac_f32 v0, s76, v58
+  v_mac_f32 v28, s76, v59
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v58, v0
-  v_mad_f32 v28, s74, v59, v28
+  v_mac_f32 v0, s74, v58
+  v_mac_f32 v28, s74, v59
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v58, v0
-  v_mad_f32 v28, s72, v59, v28
+  v_mac_f32 v0, s72, v58
+  v_mac_f32 v28, s72, v59
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v58, v0
-  v_mad_f32 v28, s70, v59, v28
+  v_mac_f32 v0, s70, v58
+  v_mac_f32 v28, s70, v59
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v58, v0
-  v_mad_f32 v28, s68, v59, v28
+  v_mac_f32 v0, s68, v58
+  v_mac_f32 v28, s68, v59
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v58, v0
-  v_mad_f32 v28, s66, v59, v28
+  v_mac_f32 v0, s66, v58
+  v_mac_f32 v28, s66, v59
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v58, v0
-  v_mad_f32 v28, s64, v59, v28
+  v_mac_f32 v0, s64, v58
+  v_mac_f32 v28, s64, v59
 .Lsparse_conv1_any_28x128_end_last3:
   buffer_load_dword v58, v60, s[12:15], s25 offen offset:0
   buffer_load_dword v59, v60, s[12:15], s25 offen offset:256
@@ -15490,56 +15418,56 @@ sparse_conv1_any_28x128:
   s_branch .Lsparse_conv1_any_28x128_summed
 .Lsparse_conv1_any_28x128_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
-  v_mad_f32 v28, s46, v57, v28
+  v_mac_f32 v0, s46, v56
+  v_mac_f32 v28, s46, v57
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
-  v_mad_f32 v28, s44, v57, v28
+  v_mac_f32 v0, s44, v56
+  v_mac_f32 v28, s44, v57
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
-  v_mad_f32 v28, s42, v57, v28
+  v_mac_f32 v0, s42, v56
+  v_mac_f32 v28, s42, v57
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
-  v_mad_f32 v28, s40, v57, v28
+  v_mac_f32 v0, s40, v56
+  v_mac_f32 v28, s40, v57
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
-  v_mad_f32 v28, s38, v57, v28
+  v_mac_f32 v0, s38, v56
+  v_mac_f32 v28, s38, v57
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
-  v_mad_f32 v28, s36, v57, v28
+  v_mac_f32 v0, s36, v56
+  v_mac_f32 v28, s36, v57
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
-  v_mad_f32 v28, s34, v57, v28
+  v_mac_f32 v0, s34, v56
+  v_mac_f32 v28, s34, v57
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
-  v_mad_f32 v28, s32, v57, v28
+  v_mac_f32 v0, s32, v56
+  v_mac_f32 v28, s32, v57
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
-  v_mad_f32 v28, s62, v57, v28
+  v_mac_f32 v0, s62, v56
+  v_mac_f32 v28, s62, v57
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
-  v_mad_f32 v28, s60, v57, v28
+  v_mac_f32 v0, s60, v56
+  v_mac_f32 v28, s60, v57
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
-  v_mad_f32 v28, s58, v57, v28
+  v_mac_f32 v0, s58, v56
+  v_mac_f32 v28, s58, v57
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
-  v_mad_f32 v28, s56, v57, v28
+  v_mac_f32 v0, s56, v56
+  v_mac_f32 v28, s56, v57
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
-  v_mad_f32 v28, s54, v57, v28
+  v_mac_f32 v0, s54, v56
+  v_mac_f32 v28, s54, v57
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
-  v_mad_f32 v28, s52, v57, v28
+  v_mac_f32 v0, s52, v56
+  v_mac_f32 v28, s52, v57
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
-  v_mad_f32 v28, s50, v57, v28
+  v_mac_f32 v0, s50, v56
+  v_mac_f32 v28, s50, v57
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
-  v_mad_f32 v28, s48, v57, v28
+  v_mac_f32 v0, s48, v56
+  v_mac_f32 v28, s48, v57
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_28x128_half0
@@ -15548,62 +15476,62 @@ sparse_conv1_any_28x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_28x128_overflow0
 .Lsparse_conv1_any_28x128_half0:
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv1_any_28x128_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v58, v0
-  v_mad_f32 v28, s78, v59, v28
+  v_mac_f32 v0, s78, v58
+  v_mac_f32 v28, s78, v59
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v58, v0
-  v_mad_f32 v28, s76, v59, v28
+  v_mac_f32 v0, s76, v58
+  v_mac_f32 v28, s76, v59
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v58, v0
-  v_mad_f32 v28, s74, v59, v28
+  v_mac_f32 v0, s74, v58
+  v_mac_f32 v28, s74, v59
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v58, v0
-  v_mad_f32 v28, s72, v59, v28
+  v_mac_f32 v0, s72, v58
+  v_mac_f32 v28, s72, v59
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v58, v0
-  v_mad_f32 v28, s70, v59, v28
+  v_mac_f32 v0, s70, v58
+  v_mac_f32 v28, s70, v59
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v58, v0
-  v_mad_f32 v28, s68, v59, v28
+  v_mac_f32 v0, s68, v58
+  v_mac_f32 v28, s68, v59
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v58, v0
-  v_mad_f32 v28, s66, v59, v28
+  v_mac_f32 v0, s66, v58
+  v_mac_f32 v28, s66, v59
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v58, v0
-  v_mad_f32 v28, s64, v59, v28
+  v_mac_f32 v0, s64, v58
+  v_mac_f32 v28, s64, v59
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v58, v0
-  v_mad_f32 v28, s94, v59, v28
+  v_mac_f32 v0, s94, v58
+  v_mac_f32 v28, s94, v59
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v58, v0
-  v_mad_f32 v28, s92, v59, v28
+  v_mac_f32 v0, s92, v58
+  v_mac_f32 v28, s92, v59
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v58, v0
-  v_mad_f32 v28, s90, v59, v28
+  v_mac_f32 v0, s90, v58
+  v_mac_f32 v28, s90, v59
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v58, v0
-  v_mad_f32 v28, s88, v59, v28
+  v_mac_f32 v0, s88, v58
+  v_mac_f32 v28, s88, v59
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v58, v0
-  v_mad_f32 v28, s86, v59, v28
+  v_mac_f32 v0, s86, v58
+  v_mac_f32 v28, s86, v59
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v58, v0
-  v_mad_f32 v28, s84, v59, v28
+  v_mac_f32 v0, s84, v58
+  v_mac_f32 v28, s84, v59
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v58, v0
-  v_mad_f32 v28, s82, v59, v28
+  v_mac_f32 v0, s82, v58
+  v_mac_f32 v28, s82, v59
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v58, v0
-  v_mad_f32 v28, s80, v59, v28
+  v_mac_f32 v0, s80, v58
+  v_mac_f32 v28, s80, v59
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_28x128_half1
@@ -15612,7 +15540,7 @@ sparse_conv1_any_28x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_28x128_overflow1
 .Lsparse_conv1_any_28x128_half1:
-  s_mul_i32 s4, s0, 20
+  s_mul_i32 s4, s0, 12
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -16755,7 +16683,7 @@ sparse_conv1_any_56x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_56x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -16778,44 +16706,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_first0
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
+  v_mac_f32 v0, s62, v56
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
+  v_mac_f32 v0, s60, v56
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
+  v_mac_f32 v0, s58, v56
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
+  v_mac_f32 v0, s56, v56
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
+  v_mac_f32 v0, s54, v56
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
+  v_mac_f32 v0, s52, v56
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
+  v_mac_f32 v0, s50, v56
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
+  v_mac_f32 v0, s48, v56
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
+  v_mac_f32 v0, s46, v56
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
+  v_mac_f32 v0, s44, v56
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
+  v_mac_f32 v0, s42, v56
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
+  v_mac_f32 v0, s40, v56
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
+  v_mac_f32 v0, s38, v56
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
+  v_mac_f32 v0, s36, v56
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
+  v_mac_f32 v0, s34, v56
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
+  v_mac_f32 v0, s32, v56
 .Lsparse_conv1_any_56x64_end_first0:
   buffer_load_dword v56, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -16824,44 +16751,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_first1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v57, v0
+  v_mac_f32 v0, s94, v57
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v57, v0
+  v_mac_f32 v0, s92, v57
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v57, v0
+  v_mac_f32 v0, s90, v57
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v57, v0
+  v_mac_f32 v0, s88, v57
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v57, v0
+  v_mac_f32 v0, s86, v57
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v57, v0
+  v_mac_f32 v0, s84, v57
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v57, v0
+  v_mac_f32 v0, s82, v57
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v57, v0
+  v_mac_f32 v0, s80, v57
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v57, v0
+  v_mac_f32 v0, s78, v57
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v57, v0
+  v_mac_f32 v0, s76, v57
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v57, v0
+  v_mac_f32 v0, s74, v57
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v57, v0
+  v_mac_f32 v0, s72, v57
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v57, v0
+  v_mac_f32 v0, s70, v57
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v57, v0
+  v_mac_f32 v0, s68, v57
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v57, v0
+  v_mac_f32 v0, s66, v57
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v57, v0
+  v_mac_f32 v0, s64, v57
 .Lsparse_conv1_any_56x64_end_first1:
   buffer_load_dword v57, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -16870,44 +16796,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_first2
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
+  v_mac_f32 v0, s62, v56
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
+  v_mac_f32 v0, s60, v56
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
+  v_mac_f32 v0, s58, v56
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
+  v_mac_f32 v0, s56, v56
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
+  v_mac_f32 v0, s54, v56
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
+  v_mac_f32 v0, s52, v56
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
+  v_mac_f32 v0, s50, v56
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
+  v_mac_f32 v0, s48, v56
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
+  v_mac_f32 v0, s46, v56
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
+  v_mac_f32 v0, s44, v56
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
+  v_mac_f32 v0, s42, v56
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
+  v_mac_f32 v0, s40, v56
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
+  v_mac_f32 v0, s38, v56
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
+  v_mac_f32 v0, s36, v56
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
+  v_mac_f32 v0, s34, v56
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
+  v_mac_f32 v0, s32, v56
 .Lsparse_conv1_any_56x64_end_first2:
   buffer_load_dword v56, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -16916,44 +16841,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_first3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v57, v0
+  v_mac_f32 v0, s94, v57
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v57, v0
+  v_mac_f32 v0, s92, v57
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v57, v0
+  v_mac_f32 v0, s90, v57
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v57, v0
+  v_mac_f32 v0, s88, v57
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v57, v0
+  v_mac_f32 v0, s86, v57
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v57, v0
+  v_mac_f32 v0, s84, v57
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v57, v0
+  v_mac_f32 v0, s82, v57
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v57, v0
+  v_mac_f32 v0, s80, v57
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v57, v0
+  v_mac_f32 v0, s78, v57
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v57, v0
+  v_mac_f32 v0, s76, v57
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v57, v0
+  v_mac_f32 v0, s74, v57
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v57, v0
+  v_mac_f32 v0, s72, v57
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v57, v0
+  v_mac_f32 v0, s70, v57
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v57, v0
+  v_mac_f32 v0, s68, v57
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v57, v0
+  v_mac_f32 v0, s66, v57
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v57, v0
+  v_mac_f32 v0, s64, v57
 .Lsparse_conv1_any_56x64_end_first3:
   buffer_load_dword v57, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -16984,44 +16908,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_last0
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
+  v_mac_f32 v0, s62, v56
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
+  v_mac_f32 v0, s60, v56
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
+  v_mac_f32 v0, s58, v56
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
+  v_mac_f32 v0, s56, v56
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
+  v_mac_f32 v0, s54, v56
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
+  v_mac_f32 v0, s52, v56
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
+  v_mac_f32 v0, s50, v56
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
+  v_mac_f32 v0, s48, v56
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
+  v_mac_f32 v0, s46, v56
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
+  v_mac_f32 v0, s44, v56
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
+  v_mac_f32 v0, s42, v56
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
+  v_mac_f32 v0, s40, v56
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
+  v_mac_f32 v0, s38, v56
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
+  v_mac_f32 v0, s36, v56
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
+  v_mac_f32 v0, s34, v56
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
+  v_mac_f32 v0, s32, v56
 .Lsparse_conv1_any_56x64_end_last0:
   buffer_load_dword v56, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -17030,44 +16953,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_last1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v57, v0
+  v_mac_f32 v0, s94, v57
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v57, v0
+  v_mac_f32 v0, s92, v57
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v57, v0
+  v_mac_f32 v0, s90, v57
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v57, v0
+  v_mac_f32 v0, s88, v57
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v57, v0
+  v_mac_f32 v0, s86, v57
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v57, v0
+  v_mac_f32 v0, s84, v57
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v57, v0
+  v_mac_f32 v0, s82, v57
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v57, v0
+  v_mac_f32 v0, s80, v57
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v57, v0
+  v_mac_f32 v0, s78, v57
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v57, v0
+  v_mac_f32 v0, s76, v57
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v57, v0
+  v_mac_f32 v0, s74, v57
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v57, v0
+  v_mac_f32 v0, s72, v57
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v57, v0
+  v_mac_f32 v0, s70, v57
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v57, v0
+  v_mac_f32 v0, s68, v57
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v57, v0
+  v_mac_f32 v0, s66, v57
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v57, v0
+  v_mac_f32 v0, s64, v57
 .Lsparse_conv1_any_56x64_end_last1:
   buffer_load_dword v57, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -17080,44 +17002,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_last2
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
+  v_mac_f32 v0, s62, v56
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
+  v_mac_f32 v0, s60, v56
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
+  v_mac_f32 v0, s58, v56
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
+  v_mac_f32 v0, s56, v56
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
+  v_mac_f32 v0, s54, v56
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
+  v_mac_f32 v0, s52, v56
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
+  v_mac_f32 v0, s50, v56
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
+  v_mac_f32 v0, s48, v56
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
+  v_mac_f32 v0, s46, v56
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
+  v_mac_f32 v0, s44, v56
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
+  v_mac_f32 v0, s42, v56
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
+  v_mac_f32 v0, s40, v56
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
+  v_mac_f32 v0, s38, v56
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
+  v_mac_f32 v0, s36, v56
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
+  v_mac_f32 v0, s34, v56
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
+  v_mac_f32 v0, s32, v56
 .Lsparse_conv1_any_56x64_end_last2:
   buffer_load_dword v56, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -17132,44 +17053,43 @@ sparse_conv1_any_56x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_56x64_more_last3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v57, v0
+  v_mac_f32 v0, s94, v57
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v57, v0
+  v_mac_f32 v0, s92, v57
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v57, v0
+  v_mac_f32 v0, s90, v57
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v57, v0
+  v_mac_f32 v0, s88, v57
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v57, v0
+  v_mac_f32 v0, s86, v57
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v57, v0
+  v_mac_f32 v0, s84, v57
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v57, v0
+  v_mac_f32 v0, s82, v57
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v57, v0
+  v_mac_f32 v0, s80, v57
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v57, v0
+  v_mac_f32 v0, s78, v57
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v57, v0
+  v_mac_f32 v0, s76, v57
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v57, v0
+  v_mac_f32 v0, s74, v57
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v57, v0
+  v_mac_f32 v0, s72, v57
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v57, v0
+  v_mac_f32 v0, s70, v57
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v57, v0
+  v_mac_f32 v0, s68, v57
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v57, v0
+  v_mac_f32 v0, s66, v57
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v57, v0
+  v_mac_f32 v0, s64, v57
 .Lsparse_conv1_any_56x64_end_last3:
   buffer_load_dword v57, v58, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -17183,40 +17103,40 @@ sparse_conv1_any_56x64:
   s_branch .Lsparse_conv1_any_56x64_summed
 .Lsparse_conv1_any_56x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v56, v0
+  v_mac_f32 v0, s46, v56
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v56, v0
+  v_mac_f32 v0, s44, v56
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v56, v0
+  v_mac_f32 v0, s42, v56
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v56, v0
+  v_mac_f32 v0, s40, v56
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v56, v0
+  v_mac_f32 v0, s38, v56
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v56, v0
+  v_mac_f32 v0, s36, v56
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v56, v0
+  v_mac_f32 v0, s34, v56
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v56, v0
+  v_mac_f32 v0, s32, v56
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v56, v0
+  v_mac_f32 v0, s62, v56
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v56, v0
+  v_mac_f32 v0, s60, v56
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v56, v0
+  v_mac_f32 v0, s58, v56
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v56, v0
+  v_mac_f32 v0, s56, v56
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v56, v0
+  v_mac_f32 v0, s54, v56
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v56, v0
+  v_mac_f32 v0, s52, v56
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v56, v0
+  v_mac_f32 v0, s50, v56
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v56, v0
+  v_mac_f32 v0, s48, v56
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_56x64_half0
@@ -17225,46 +17145,46 @@ sparse_conv1_any_56x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_56x64_overflow0
 .Lsparse_conv1_any_56x64_half0:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv1_any_56x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v57, v0
+  v_mac_f32 v0, s78, v57
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v57, v0
+  v_mac_f32 v0, s76, v57
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v57, v0
+  v_mac_f32 v0, s74, v57
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v57, v0
+  v_mac_f32 v0, s72, v57
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v57, v0
+  v_mac_f32 v0, s70, v57
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v57, v0
+  v_mac_f32 v0, s68, v57
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v57, v0
+  v_mac_f32 v0, s66, v57
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v57, v0
+  v_mac_f32 v0, s64, v57
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v57, v0
+  v_mac_f32 v0, s94, v57
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v57, v0
+  v_mac_f32 v0, s92, v57
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v57, v0
+  v_mac_f32 v0, s90, v57
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v57, v0
+  v_mac_f32 v0, s88, v57
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v57, v0
+  v_mac_f32 v0, s86, v57
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v57, v0
+  v_mac_f32 v0, s84, v57
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v57, v0
+  v_mac_f32 v0, s82, v57
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v57, v0
+  v_mac_f32 v0, s80, v57
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_56x64_half1
@@ -17273,7 +17193,7 @@ sparse_conv1_any_56x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_56x64_overflow1
 .Lsparse_conv1_any_56x64_half1:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -18464,7 +18384,7 @@ sparse_conv1_any_112x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv1_any_112x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -18487,44 +18407,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_first0
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v112, v0
+  v_mac_f32 v0, s62, v112
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v112, v0
+  v_mac_f32 v0, s60, v112
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v112, v0
+  v_mac_f32 v0, s58, v112
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v112, v0
+  v_mac_f32 v0, s56, v112
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v112, v0
+  v_mac_f32 v0, s54, v112
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v112, v0
+  v_mac_f32 v0, s52, v112
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v112, v0
+  v_mac_f32 v0, s50, v112
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v112, v0
+  v_mac_f32 v0, s48, v112
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v112, v0
+  v_mac_f32 v0, s46, v112
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v112, v0
+  v_mac_f32 v0, s44, v112
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v112, v0
+  v_mac_f32 v0, s42, v112
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v112, v0
+  v_mac_f32 v0, s40, v112
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v112, v0
+  v_mac_f32 v0, s38, v112
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v112, v0
+  v_mac_f32 v0, s36, v112
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v112, v0
+  v_mac_f32 v0, s34, v112
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v112, v0
+  v_mac_f32 v0, s32, v112
 .Lsparse_conv1_any_112x64_end_first0:
   buffer_load_dword v112, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18533,44 +18452,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_first1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v113, v0
+  v_mac_f32 v0, s94, v113
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v113, v0
+  v_mac_f32 v0, s92, v113
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v113, v0
+  v_mac_f32 v0, s90, v113
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v113, v0
+  v_mac_f32 v0, s88, v113
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v113, v0
+  v_mac_f32 v0, s86, v113
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v113, v0
+  v_mac_f32 v0, s84, v113
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v113, v0
+  v_mac_f32 v0, s82, v113
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v113, v0
+  v_mac_f32 v0, s80, v113
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v113, v0
+  v_mac_f32 v0, s78, v113
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v113, v0
+  v_mac_f32 v0, s76, v113
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v113, v0
+  v_mac_f32 v0, s74, v113
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v113, v0
+  v_mac_f32 v0, s72, v113
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v113, v0
+  v_mac_f32 v0, s70, v113
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v113, v0
+  v_mac_f32 v0, s68, v113
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v113, v0
+  v_mac_f32 v0, s66, v113
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v113, v0
+  v_mac_f32 v0, s64, v113
 .Lsparse_conv1_any_112x64_end_first1:
   buffer_load_dword v113, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18579,44 +18497,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_first2
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v112, v0
+  v_mac_f32 v0, s62, v112
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v112, v0
+  v_mac_f32 v0, s60, v112
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v112, v0
+  v_mac_f32 v0, s58, v112
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v112, v0
+  v_mac_f32 v0, s56, v112
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v112, v0
+  v_mac_f32 v0, s54, v112
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v112, v0
+  v_mac_f32 v0, s52, v112
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v112, v0
+  v_mac_f32 v0, s50, v112
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v112, v0
+  v_mac_f32 v0, s48, v112
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v112, v0
+  v_mac_f32 v0, s46, v112
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v112, v0
+  v_mac_f32 v0, s44, v112
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v112, v0
+  v_mac_f32 v0, s42, v112
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v112, v0
+  v_mac_f32 v0, s40, v112
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v112, v0
+  v_mac_f32 v0, s38, v112
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v112, v0
+  v_mac_f32 v0, s36, v112
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v112, v0
+  v_mac_f32 v0, s34, v112
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v112, v0
+  v_mac_f32 v0, s32, v112
 .Lsparse_conv1_any_112x64_end_first2:
   buffer_load_dword v112, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18625,44 +18542,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_first3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v113, v0
+  v_mac_f32 v0, s94, v113
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v113, v0
+  v_mac_f32 v0, s92, v113
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v113, v0
+  v_mac_f32 v0, s90, v113
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v113, v0
+  v_mac_f32 v0, s88, v113
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v113, v0
+  v_mac_f32 v0, s86, v113
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v113, v0
+  v_mac_f32 v0, s84, v113
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v113, v0
+  v_mac_f32 v0, s82, v113
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v113, v0
+  v_mac_f32 v0, s80, v113
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v113, v0
+  v_mac_f32 v0, s78, v113
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v113, v0
+  v_mac_f32 v0, s76, v113
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v113, v0
+  v_mac_f32 v0, s74, v113
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v113, v0
+  v_mac_f32 v0, s72, v113
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v113, v0
+  v_mac_f32 v0, s70, v113
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v113, v0
+  v_mac_f32 v0, s68, v113
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v113, v0
+  v_mac_f32 v0, s66, v113
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v113, v0
+  v_mac_f32 v0, s64, v113
 .Lsparse_conv1_any_112x64_end_first3:
   buffer_load_dword v113, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18693,44 +18609,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_last0
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v112, v0
+  v_mac_f32 v0, s62, v112
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v112, v0
+  v_mac_f32 v0, s60, v112
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v112, v0
+  v_mac_f32 v0, s58, v112
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v112, v0
+  v_mac_f32 v0, s56, v112
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v112, v0
+  v_mac_f32 v0, s54, v112
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v112, v0
+  v_mac_f32 v0, s52, v112
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v112, v0
+  v_mac_f32 v0, s50, v112
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v112, v0
+  v_mac_f32 v0, s48, v112
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v112, v0
+  v_mac_f32 v0, s46, v112
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v112, v0
+  v_mac_f32 v0, s44, v112
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v112, v0
+  v_mac_f32 v0, s42, v112
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v112, v0
+  v_mac_f32 v0, s40, v112
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v112, v0
+  v_mac_f32 v0, s38, v112
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v112, v0
+  v_mac_f32 v0, s36, v112
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v112, v0
+  v_mac_f32 v0, s34, v112
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v112, v0
+  v_mac_f32 v0, s32, v112
 .Lsparse_conv1_any_112x64_end_last0:
   buffer_load_dword v112, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18739,44 +18654,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_last1
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v113, v0
+  v_mac_f32 v0, s94, v113
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v113, v0
+  v_mac_f32 v0, s92, v113
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v113, v0
+  v_mac_f32 v0, s90, v113
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v113, v0
+  v_mac_f32 v0, s88, v113
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v113, v0
+  v_mac_f32 v0, s86, v113
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v113, v0
+  v_mac_f32 v0, s84, v113
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v113, v0
+  v_mac_f32 v0, s82, v113
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v113, v0
+  v_mac_f32 v0, s80, v113
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v113, v0
+  v_mac_f32 v0, s78, v113
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v113, v0
+  v_mac_f32 v0, s76, v113
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v113, v0
+  v_mac_f32 v0, s74, v113
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v113, v0
+  v_mac_f32 v0, s72, v113
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v113, v0
+  v_mac_f32 v0, s70, v113
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v113, v0
+  v_mac_f32 v0, s68, v113
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v113, v0
+  v_mac_f32 v0, s66, v113
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v113, v0
+  v_mac_f32 v0, s64, v113
 .Lsparse_conv1_any_112x64_end_last1:
   buffer_load_dword v113, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18789,44 +18703,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_last2
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v112, v0
+  v_mac_f32 v0, s62, v112
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v112, v0
+  v_mac_f32 v0, s60, v112
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v112, v0
+  v_mac_f32 v0, s58, v112
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v112, v0
+  v_mac_f32 v0, s56, v112
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v112, v0
+  v_mac_f32 v0, s54, v112
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v112, v0
+  v_mac_f32 v0, s52, v112
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v112, v0
+  v_mac_f32 v0, s50, v112
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v112, v0
+  v_mac_f32 v0, s48, v112
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v112, v0
+  v_mac_f32 v0, s46, v112
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v112, v0
+  v_mac_f32 v0, s44, v112
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v112, v0
+  v_mac_f32 v0, s42, v112
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v112, v0
+  v_mac_f32 v0, s40, v112
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v112, v0
+  v_mac_f32 v0, s38, v112
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v112, v0
+  v_mac_f32 v0, s36, v112
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v112, v0
+  v_mac_f32 v0, s34, v112
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v112, v0
+  v_mac_f32 v0, s32, v112
 .Lsparse_conv1_any_112x64_end_last2:
   buffer_load_dword v112, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18841,44 +18754,43 @@ sparse_conv1_any_112x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 12
+  s_mul_i32 s4, s4, 8
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv1_any_112x64_more_last3
   s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v113, v0
+  v_mac_f32 v0, s94, v113
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v113, v0
+  v_mac_f32 v0, s92, v113
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v113, v0
+  v_mac_f32 v0, s90, v113
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v113, v0
+  v_mac_f32 v0, s88, v113
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v113, v0
+  v_mac_f32 v0, s86, v113
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v113, v0
+  v_mac_f32 v0, s84, v113
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v113, v0
+  v_mac_f32 v0, s82, v113
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v113, v0
+  v_mac_f32 v0, s80, v113
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v113, v0
+  v_mac_f32 v0, s78, v113
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v113, v0
+  v_mac_f32 v0, s76, v113
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v113, v0
+  v_mac_f32 v0, s74, v113
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v113, v0
+  v_mac_f32 v0, s72, v113
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v113, v0
+  v_mac_f32 v0, s70, v113
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v113, v0
+  v_mac_f32 v0, s68, v113
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v113, v0
+  v_mac_f32 v0, s66, v113
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v113, v0
+  v_mac_f32 v0, s64, v113
 .Lsparse_conv1_any_112x64_end_last3:
   buffer_load_dword v113, v114, s[12:15], s25 offen offset:0
   s_add_u32 s25, s25, s26
@@ -18892,40 +18804,40 @@ sparse_conv1_any_112x64:
   s_branch .Lsparse_conv1_any_112x64_summed
 .Lsparse_conv1_any_112x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v0, s46, v112, v0
+  v_mac_f32 v0, s46, v112
   s_set_gpr_idx_idx s45
-  v_mad_f32 v0, s44, v112, v0
+  v_mac_f32 v0, s44, v112
   s_set_gpr_idx_idx s43
-  v_mad_f32 v0, s42, v112, v0
+  v_mac_f32 v0, s42, v112
   s_set_gpr_idx_idx s41
-  v_mad_f32 v0, s40, v112, v0
+  v_mac_f32 v0, s40, v112
   s_set_gpr_idx_idx s39
-  v_mad_f32 v0, s38, v112, v0
+  v_mac_f32 v0, s38, v112
   s_set_gpr_idx_idx s37
-  v_mad_f32 v0, s36, v112, v0
+  v_mac_f32 v0, s36, v112
   s_set_gpr_idx_idx s35
-  v_mad_f32 v0, s34, v112, v0
+  v_mac_f32 v0, s34, v112
   s_set_gpr_idx_idx s33
-  v_mad_f32 v0, s32, v112, v0
+  v_mac_f32 v0, s32, v112
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v0, s62, v112, v0
+  v_mac_f32 v0, s62, v112
   s_set_gpr_idx_idx s61
-  v_mad_f32 v0, s60, v112, v0
+  v_mac_f32 v0, s60, v112
   s_set_gpr_idx_idx s59
-  v_mad_f32 v0, s58, v112, v0
+  v_mac_f32 v0, s58, v112
   s_set_gpr_idx_idx s57
-  v_mad_f32 v0, s56, v112, v0
+  v_mac_f32 v0, s56, v112
   s_set_gpr_idx_idx s55
-  v_mad_f32 v0, s54, v112, v0
+  v_mac_f32 v0, s54, v112
   s_set_gpr_idx_idx s53
-  v_mad_f32 v0, s52, v112, v0
+  v_mac_f32 v0, s52, v112
   s_set_gpr_idx_idx s51
-  v_mad_f32 v0, s50, v112, v0
+  v_mac_f32 v0, s50, v112
   s_set_gpr_idx_idx s49
-  v_mad_f32 v0, s48, v112, v0
+  v_mac_f32 v0, s48, v112
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_112x64_half0
@@ -18934,46 +18846,46 @@ sparse_conv1_any_112x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_112x64_overflow0
 .Lsparse_conv1_any_112x64_half0:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv1_any_112x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v0, s78, v113, v0
+  v_mac_f32 v0, s78, v113
   s_set_gpr_idx_idx s77
-  v_mad_f32 v0, s76, v113, v0
+  v_mac_f32 v0, s76, v113
   s_set_gpr_idx_idx s75
-  v_mad_f32 v0, s74, v113, v0
+  v_mac_f32 v0, s74, v113
   s_set_gpr_idx_idx s73
-  v_mad_f32 v0, s72, v113, v0
+  v_mac_f32 v0, s72, v113
   s_set_gpr_idx_idx s71
-  v_mad_f32 v0, s70, v113, v0
+  v_mac_f32 v0, s70, v113
   s_set_gpr_idx_idx s69
-  v_mad_f32 v0, s68, v113, v0
+  v_mac_f32 v0, s68, v113
   s_set_gpr_idx_idx s67
-  v_mad_f32 v0, s66, v113, v0
+  v_mac_f32 v0, s66, v113
   s_set_gpr_idx_idx s65
-  v_mad_f32 v0, s64, v113, v0
+  v_mac_f32 v0, s64, v113
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v0, s94, v113, v0
+  v_mac_f32 v0, s94, v113
   s_set_gpr_idx_idx s93
-  v_mad_f32 v0, s92, v113, v0
+  v_mac_f32 v0, s92, v113
   s_set_gpr_idx_idx s91
-  v_mad_f32 v0, s90, v113, v0
+  v_mac_f32 v0, s90, v113
   s_set_gpr_idx_idx s89
-  v_mad_f32 v0, s88, v113, v0
+  v_mac_f32 v0, s88, v113
   s_set_gpr_idx_idx s87
-  v_mad_f32 v0, s86, v113, v0
+  v_mac_f32 v0, s86, v113
   s_set_gpr_idx_idx s85
-  v_mad_f32 v0, s84, v113, v0
+  v_mac_f32 v0, s84, v113
   s_set_gpr_idx_idx s83
-  v_mad_f32 v0, s82, v113, v0
+  v_mac_f32 v0, s82, v113
   s_set_gpr_idx_idx s81
-  v_mad_f32 v0, s80, v113, v0
+  v_mac_f32 v0, s80, v113
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv1_any_112x64_half1
@@ -18982,7 +18894,7 @@ sparse_conv1_any_112x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv1_any_112x64_overflow1
 .Lsparse_conv1_any_112x64_half1:
-  s_mul_i32 s4, s0, 12
+  s_mul_i32 s4, s0, 8
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -20765,7 +20677,7 @@ sparse_conv3_any_8x64:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_8x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -20786,41 +20698,41 @@ sparse_conv3_any_8x64:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_8x64_end_first0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -20829,41 +20741,41 @@ sparse_conv3_any_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_8x64_end_first1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -20872,41 +20784,41 @@ sparse_conv3_any_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_8x64_end_first2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -20915,41 +20827,41 @@ sparse_conv3_any_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_8x64_end_first3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -20980,41 +20892,41 @@ sparse_conv3_any_8x64:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_8x64_end_last0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -21023,41 +20935,41 @@ sparse_conv3_any_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_8x64_end_last1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -21070,41 +20982,41 @@ sparse_conv3_any_8x64:
   s_waitcnt vmcnt(3) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_8x64_end_last2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -21119,41 +21031,41 @@ sparse_conv3_any_8x64:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_8x64_end_last3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -21680,7 +21592,7 @@ sparse_conv3_any_8x128:
   s_load_dword s20, s[16:17], 0x0
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_8x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -21701,65 +21613,65 @@ sparse_conv3_any_8x128:
   s_load_dwordx4 s[96:99], s[16:17], s100
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_8x128_end_first0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -21771,65 +21683,65 @@ sparse_conv3_any_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_8x128_end_first1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -21841,65 +21753,65 @@ sparse_conv3_any_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_8x128_end_first2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -21911,65 +21823,65 @@ sparse_conv3_any_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_8x128_end_first3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -22003,65 +21915,65 @@ sparse_conv3_any_8x128:
   s_load_dwordx4 s[96:99], s[18:19], 0x40
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_8x128_end_last0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -22073,65 +21985,65 @@ sparse_conv3_any_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_8x128_end_last1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -22147,65 +22059,65 @@ sparse_conv3_any_8x128:
   s_waitcnt vmcnt(6) lgkmcnt(0)
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_8x128_end_last2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -22223,65 +22135,65 @@ sparse_conv3_any_8x128:
   s_addc_u32 s9, s7, 0
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_8x128_end_last3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -23000,7 +22912,7 @@ sparse_conv3_any_14x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_14x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -23022,73 +22934,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_14x64_end_first0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -23098,73 +23010,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_14x64_end_first1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -23174,73 +23086,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_14x64_end_first2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -23250,73 +23162,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_14x64_end_first3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -23348,73 +23260,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_14x64_end_last0:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -23424,73 +23336,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 28
+  s_mul_i32 s4, s1, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_14x64_end_last1:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -23504,73 +23416,73 @@ sparse_conv3_any_14x64:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 28
+  s_mul_i32 s4, s2, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v16, v2
-  v_mad_f32 v1, s62, v17, v1
-  v_mad_f32 v0, s62, v18, v0
+  v_mac_f32 v2, s62, v16
+  v_mac_f32 v1, s62, v17
+  v_mac_f32 v0, s62, v18
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v16, v2
-  v_mad_f32 v1, s60, v17, v1
-  v_mad_f32 v0, s60, v18, v0
+  v_mac_f32 v2, s60, v16
+  v_mac_f32 v1, s60, v17
+  v_mac_f32 v0, s60, v18
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v16, v2
-  v_mad_f32 v1, s58, v17, v1
-  v_mad_f32 v0, s58, v18, v0
+  v_mac_f32 v2, s58, v16
+  v_mac_f32 v1, s58, v17
+  v_mac_f32 v0, s58, v18
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v16, v2
-  v_mad_f32 v1, s56, v17, v1
-  v_mad_f32 v0, s56, v18, v0
+  v_mac_f32 v2, s56, v16
+  v_mac_f32 v1, s56, v17
+  v_mac_f32 v0, s56, v18
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v16, v2
-  v_mad_f32 v1, s54, v17, v1
-  v_mad_f32 v0, s54, v18, v0
+  v_mac_f32 v2, s54, v16
+  v_mac_f32 v1, s54, v17
+  v_mac_f32 v0, s54, v18
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v16, v2
-  v_mad_f32 v1, s52, v17, v1
-  v_mad_f32 v0, s52, v18, v0
+  v_mac_f32 v2, s52, v16
+  v_mac_f32 v1, s52, v17
+  v_mac_f32 v0, s52, v18
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v16, v2
-  v_mad_f32 v1, s50, v17, v1
-  v_mad_f32 v0, s50, v18, v0
+  v_mac_f32 v2, s50, v16
+  v_mac_f32 v1, s50, v17
+  v_mac_f32 v0, s50, v18
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v16, v2
-  v_mad_f32 v1, s48, v17, v1
-  v_mad_f32 v0, s48, v18, v0
+  v_mac_f32 v2, s48, v16
+  v_mac_f32 v1, s48, v17
+  v_mac_f32 v0, s48, v18
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v16, v2
-  v_mad_f32 v1, s46, v17, v1
-  v_mad_f32 v0, s46, v18, v0
+  v_mac_f32 v2, s46, v16
+  v_mac_f32 v1, s46, v17
+  v_mac_f32 v0, s46, v18
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v16, v2
-  v_mad_f32 v1, s44, v17, v1
-  v_mad_f32 v0, s44, v18, v0
+  v_mac_f32 v2, s44, v16
+  v_mac_f32 v1, s44, v17
+  v_mac_f32 v0, s44, v18
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v16, v2
-  v_mad_f32 v1, s42, v17, v1
-  v_mad_f32 v0, s42, v18, v0
+  v_mac_f32 v2, s42, v16
+  v_mac_f32 v1, s42, v17
+  v_mac_f32 v0, s42, v18
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v16, v2
-  v_mad_f32 v1, s40, v17, v1
-  v_mad_f32 v0, s40, v18, v0
+  v_mac_f32 v2, s40, v16
+  v_mac_f32 v1, s40, v17
+  v_mac_f32 v0, s40, v18
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v16, v2
-  v_mad_f32 v1, s38, v17, v1
-  v_mad_f32 v0, s38, v18, v0
+  v_mac_f32 v2, s38, v16
+  v_mac_f32 v1, s38, v17
+  v_mac_f32 v0, s38, v18
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v16, v2
-  v_mad_f32 v1, s36, v17, v1
-  v_mad_f32 v0, s36, v18, v0
+  v_mac_f32 v2, s36, v16
+  v_mac_f32 v1, s36, v17
+  v_mac_f32 v0, s36, v18
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v16, v2
-  v_mad_f32 v1, s34, v17, v1
-  v_mad_f32 v0, s34, v18, v0
+  v_mac_f32 v2, s34, v16
+  v_mac_f32 v1, s34, v17
+  v_mac_f32 v0, s34, v18
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v16, v2
-  v_mad_f32 v1, s32, v17, v1
-  v_mad_f32 v0, s32, v18, v0
+  v_mac_f32 v2, s32, v16
+  v_mac_f32 v1, s32, v17
+  v_mac_f32 v0, s32, v18
 .Lsparse_conv3_any_14x64_end_last2:
   buffer_load_dword v16, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v17, v23, s[12:15], s25 offen offset:0
@@ -23586,73 +23498,73 @@ sparse_conv3_any_14x64:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 28
+  s_mul_i32 s4, s3, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v19, v2
-  v_mad_f32 v1, s94, v20, v1
-  v_mad_f32 v0, s94, v21, v0
+  v_mac_f32 v2, s94, v19
+  v_mac_f32 v1, s94, v20
+  v_mac_f32 v0, s94, v21
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v19, v2
-  v_mad_f32 v1, s92, v20, v1
-  v_mad_f32 v0, s92, v21, v0
+  v_mac_f32 v2, s92, v19
+  v_mac_f32 v1, s92, v20
+  v_mac_f32 v0, s92, v21
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v19, v2
-  v_mad_f32 v1, s90, v20, v1
-  v_mad_f32 v0, s90, v21, v0
+  v_mac_f32 v2, s90, v19
+  v_mac_f32 v1, s90, v20
+  v_mac_f32 v0, s90, v21
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v19, v2
-  v_mad_f32 v1, s88, v20, v1
-  v_mad_f32 v0, s88, v21, v0
+  v_mac_f32 v2, s88, v19
+  v_mac_f32 v1, s88, v20
+  v_mac_f32 v0, s88, v21
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v19, v2
-  v_mad_f32 v1, s86, v20, v1
-  v_mad_f32 v0, s86, v21, v0
+  v_mac_f32 v2, s86, v19
+  v_mac_f32 v1, s86, v20
+  v_mac_f32 v0, s86, v21
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v19, v2
-  v_mad_f32 v1, s84, v20, v1
-  v_mad_f32 v0, s84, v21, v0
+  v_mac_f32 v2, s84, v19
+  v_mac_f32 v1, s84, v20
+  v_mac_f32 v0, s84, v21
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v19, v2
-  v_mad_f32 v1, s82, v20, v1
-  v_mad_f32 v0, s82, v21, v0
+  v_mac_f32 v2, s82, v19
+  v_mac_f32 v1, s82, v20
+  v_mac_f32 v0, s82, v21
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v19, v2
-  v_mad_f32 v1, s80, v20, v1
-  v_mad_f32 v0, s80, v21, v0
+  v_mac_f32 v2, s80, v19
+  v_mac_f32 v1, s80, v20
+  v_mac_f32 v0, s80, v21
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v19, v2
-  v_mad_f32 v1, s78, v20, v1
-  v_mad_f32 v0, s78, v21, v0
+  v_mac_f32 v2, s78, v19
+  v_mac_f32 v1, s78, v20
+  v_mac_f32 v0, s78, v21
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v19, v2
-  v_mad_f32 v1, s76, v20, v1
-  v_mad_f32 v0, s76, v21, v0
+  v_mac_f32 v2, s76, v19
+  v_mac_f32 v1, s76, v20
+  v_mac_f32 v0, s76, v21
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v19, v2
-  v_mad_f32 v1, s74, v20, v1
-  v_mad_f32 v0, s74, v21, v0
+  v_mac_f32 v2, s74, v19
+  v_mac_f32 v1, s74, v20
+  v_mac_f32 v0, s74, v21
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v19, v2
-  v_mad_f32 v1, s72, v20, v1
-  v_mad_f32 v0, s72, v21, v0
+  v_mac_f32 v2, s72, v19
+  v_mac_f32 v1, s72, v20
+  v_mac_f32 v0, s72, v21
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v19, v2
-  v_mad_f32 v1, s70, v20, v1
-  v_mad_f32 v0, s70, v21, v0
+  v_mac_f32 v2, s70, v19
+  v_mac_f32 v1, s70, v20
+  v_mac_f32 v0, s70, v21
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v19, v2
-  v_mad_f32 v1, s68, v20, v1
-  v_mad_f32 v0, s68, v21, v0
+  v_mac_f32 v2, s68, v19
+  v_mac_f32 v1, s68, v20
+  v_mac_f32 v0, s68, v21
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v19, v2
-  v_mad_f32 v1, s66, v20, v1
-  v_mad_f32 v0, s66, v21, v0
+  v_mac_f32 v2, s66, v19
+  v_mac_f32 v1, s66, v20
+  v_mac_f32 v0, s66, v21
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v19, v2
-  v_mad_f32 v1, s64, v20, v1
-  v_mad_f32 v0, s64, v21, v0
+  v_mac_f32 v2, s64, v19
+  v_mac_f32 v1, s64, v20
+  v_mac_f32 v0, s64, v21
 .Lsparse_conv3_any_14x64_end_last3:
   buffer_load_dword v19, v22, s[12:15], s25 offen offset:0
   buffer_load_dword v20, v23, s[12:15], s25 offen offset:0
@@ -24180,7 +24092,7 @@ sparse_conv3_any_14x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_14x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -24202,121 +24114,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_14x128_end_first0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -24329,121 +24241,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_14x128_end_first1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -24456,121 +24368,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_14x128_end_first2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -24583,121 +24495,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_14x128_end_first3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -24732,121 +24644,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_14x128_end_last0:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -24859,121 +24771,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s1, 52
+  s_mul_i32 s4, s1, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_14x128_end_last1:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -24990,121 +24902,121 @@ sparse_conv3_any_14x128:
   s_load_dwordx16 s[64:79], s[6:7], s10
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
-  s_mul_i32 s4, s2, 52
+  s_mul_i32 s4, s2, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v18, s62, v33, v18
-  v_mad_f32 v1, s62, v34, v1
-  v_mad_f32 v17, s62, v35, v17
-  v_mad_f32 v0, s62, v36, v0
-  v_mad_f32 v16, s62, v37, v16
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v18, s62, v33
+  v_mac_f32 v1, s62, v34
+  v_mac_f32 v17, s62, v35
+  v_mac_f32 v0, s62, v36
+  v_mac_f32 v16, s62, v37
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v18, s60, v33, v18
-  v_mad_f32 v1, s60, v34, v1
-  v_mad_f32 v17, s60, v35, v17
-  v_mad_f32 v0, s60, v36, v0
-  v_mad_f32 v16, s60, v37, v16
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v18, s60, v33
+  v_mac_f32 v1, s60, v34
+  v_mac_f32 v17, s60, v35
+  v_mac_f32 v0, s60, v36
+  v_mac_f32 v16, s60, v37
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v18, s58, v33, v18
-  v_mad_f32 v1, s58, v34, v1
-  v_mad_f32 v17, s58, v35, v17
-  v_mad_f32 v0, s58, v36, v0
-  v_mad_f32 v16, s58, v37, v16
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v18, s58, v33
+  v_mac_f32 v1, s58, v34
+  v_mac_f32 v17, s58, v35
+  v_mac_f32 v0, s58, v36
+  v_mac_f32 v16, s58, v37
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v18, s56, v33, v18
-  v_mad_f32 v1, s56, v34, v1
-  v_mad_f32 v17, s56, v35, v17
-  v_mad_f32 v0, s56, v36, v0
-  v_mad_f32 v16, s56, v37, v16
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v18, s56, v33
+  v_mac_f32 v1, s56, v34
+  v_mac_f32 v17, s56, v35
+  v_mac_f32 v0, s56, v36
+  v_mac_f32 v16, s56, v37
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v18, s54, v33, v18
-  v_mad_f32 v1, s54, v34, v1
-  v_mad_f32 v17, s54, v35, v17
-  v_mad_f32 v0, s54, v36, v0
-  v_mad_f32 v16, s54, v37, v16
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v18, s54, v33
+  v_mac_f32 v1, s54, v34
+  v_mac_f32 v17, s54, v35
+  v_mac_f32 v0, s54, v36
+  v_mac_f32 v16, s54, v37
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v18, s52, v33, v18
-  v_mad_f32 v1, s52, v34, v1
-  v_mad_f32 v17, s52, v35, v17
-  v_mad_f32 v0, s52, v36, v0
-  v_mad_f32 v16, s52, v37, v16
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v18, s52, v33
+  v_mac_f32 v1, s52, v34
+  v_mac_f32 v17, s52, v35
+  v_mac_f32 v0, s52, v36
+  v_mac_f32 v16, s52, v37
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v18, s50, v33, v18
-  v_mad_f32 v1, s50, v34, v1
-  v_mad_f32 v17, s50, v35, v17
-  v_mad_f32 v0, s50, v36, v0
-  v_mad_f32 v16, s50, v37, v16
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v18, s50, v33
+  v_mac_f32 v1, s50, v34
+  v_mac_f32 v17, s50, v35
+  v_mac_f32 v0, s50, v36
+  v_mac_f32 v16, s50, v37
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v18, s48, v33, v18
-  v_mad_f32 v1, s48, v34, v1
-  v_mad_f32 v17, s48, v35, v17
-  v_mad_f32 v0, s48, v36, v0
-  v_mad_f32 v16, s48, v37, v16
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v18, s48, v33
+  v_mac_f32 v1, s48, v34
+  v_mac_f32 v17, s48, v35
+  v_mac_f32 v0, s48, v36
+  v_mac_f32 v16, s48, v37
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v18, s46, v33, v18
-  v_mad_f32 v1, s46, v34, v1
-  v_mad_f32 v17, s46, v35, v17
-  v_mad_f32 v0, s46, v36, v0
-  v_mad_f32 v16, s46, v37, v16
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v18, s46, v33
+  v_mac_f32 v1, s46, v34
+  v_mac_f32 v17, s46, v35
+  v_mac_f32 v0, s46, v36
+  v_mac_f32 v16, s46, v37
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v18, s44, v33, v18
-  v_mad_f32 v1, s44, v34, v1
-  v_mad_f32 v17, s44, v35, v17
-  v_mad_f32 v0, s44, v36, v0
-  v_mad_f32 v16, s44, v37, v16
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v18, s44, v33
+  v_mac_f32 v1, s44, v34
+  v_mac_f32 v17, s44, v35
+  v_mac_f32 v0, s44, v36
+  v_mac_f32 v16, s44, v37
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v18, s42, v33, v18
-  v_mad_f32 v1, s42, v34, v1
-  v_mad_f32 v17, s42, v35, v17
-  v_mad_f32 v0, s42, v36, v0
-  v_mad_f32 v16, s42, v37, v16
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v18, s42, v33
+  v_mac_f32 v1, s42, v34
+  v_mac_f32 v17, s42, v35
+  v_mac_f32 v0, s42, v36
+  v_mac_f32 v16, s42, v37
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v18, s40, v33, v18
-  v_mad_f32 v1, s40, v34, v1
-  v_mad_f32 v17, s40, v35, v17
-  v_mad_f32 v0, s40, v36, v0
-  v_mad_f32 v16, s40, v37, v16
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v18, s40, v33
+  v_mac_f32 v1, s40, v34
+  v_mac_f32 v17, s40, v35
+  v_mac_f32 v0, s40, v36
+  v_mac_f32 v16, s40, v37
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v18, s38, v33, v18
-  v_mad_f32 v1, s38, v34, v1
-  v_mad_f32 v17, s38, v35, v17
-  v_mad_f32 v0, s38, v36, v0
-  v_mad_f32 v16, s38, v37, v16
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v18, s38, v33
+  v_mac_f32 v1, s38, v34
+  v_mac_f32 v17, s38, v35
+  v_mac_f32 v0, s38, v36
+  v_mac_f32 v16, s38, v37
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v18, s36, v33, v18
-  v_mad_f32 v1, s36, v34, v1
-  v_mad_f32 v17, s36, v35, v17
-  v_mad_f32 v0, s36, v36, v0
-  v_mad_f32 v16, s36, v37, v16
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v18, s36, v33
+  v_mac_f32 v1, s36, v34
+  v_mac_f32 v17, s36, v35
+  v_mac_f32 v0, s36, v36
+  v_mac_f32 v16, s36, v37
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v18, s34, v33, v18
-  v_mad_f32 v1, s34, v34, v1
-  v_mad_f32 v17, s34, v35, v17
-  v_mad_f32 v0, s34, v36, v0
-  v_mad_f32 v16, s34, v37, v16
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v18, s34, v33
+  v_mac_f32 v1, s34, v34
+  v_mac_f32 v17, s34, v35
+  v_mac_f32 v0, s34, v36
+  v_mac_f32 v16, s34, v37
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v18, s32, v33, v18
-  v_mad_f32 v1, s32, v34, v1
-  v_mad_f32 v17, s32, v35, v17
-  v_mad_f32 v0, s32, v36, v0
-  v_mad_f32 v16, s32, v37, v16
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v18, s32, v33
+  v_mac_f32 v1, s32, v34
+  v_mac_f32 v17, s32, v35
+  v_mac_f32 v0, s32, v36
+  v_mac_f32 v16, s32, v37
 .Lsparse_conv3_any_14x128_end_last2:
   buffer_load_dword v32, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v44, s[12:15], s25 offen offset:256
@@ -25123,121 +25035,121 @@ sparse_conv3_any_14x128:
   s_mov_b32 s10, 0
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_mul_i32 s4, s3, 52
+  s_mul_i32 s4, s3, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v38, v2
-  v_mad_f32 v18, s94, v39, v18
-  v_mad_f32 v1, s94, v40, v1
-  v_mad_f32 v17, s94, v41, v17
-  v_mad_f32 v0, s94, v42, v0
-  v_mad_f32 v16, s94, v43, v16
+  v_mac_f32 v2, s94, v38
+  v_mac_f32 v18, s94, v39
+  v_mac_f32 v1, s94, v40
+  v_mac_f32 v17, s94, v41
+  v_mac_f32 v0, s94, v42
+  v_mac_f32 v16, s94, v43
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v38, v2
-  v_mad_f32 v18, s92, v39, v18
-  v_mad_f32 v1, s92, v40, v1
-  v_mad_f32 v17, s92, v41, v17
-  v_mad_f32 v0, s92, v42, v0
-  v_mad_f32 v16, s92, v43, v16
+  v_mac_f32 v2, s92, v38
+  v_mac_f32 v18, s92, v39
+  v_mac_f32 v1, s92, v40
+  v_mac_f32 v17, s92, v41
+  v_mac_f32 v0, s92, v42
+  v_mac_f32 v16, s92, v43
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v38, v2
-  v_mad_f32 v18, s90, v39, v18
-  v_mad_f32 v1, s90, v40, v1
-  v_mad_f32 v17, s90, v41, v17
-  v_mad_f32 v0, s90, v42, v0
-  v_mad_f32 v16, s90, v43, v16
+  v_mac_f32 v2, s90, v38
+  v_mac_f32 v18, s90, v39
+  v_mac_f32 v1, s90, v40
+  v_mac_f32 v17, s90, v41
+  v_mac_f32 v0, s90, v42
+  v_mac_f32 v16, s90, v43
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v38, v2
-  v_mad_f32 v18, s88, v39, v18
-  v_mad_f32 v1, s88, v40, v1
-  v_mad_f32 v17, s88, v41, v17
-  v_mad_f32 v0, s88, v42, v0
-  v_mad_f32 v16, s88, v43, v16
+  v_mac_f32 v2, s88, v38
+  v_mac_f32 v18, s88, v39
+  v_mac_f32 v1, s88, v40
+  v_mac_f32 v17, s88, v41
+  v_mac_f32 v0, s88, v42
+  v_mac_f32 v16, s88, v43
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v38, v2
-  v_mad_f32 v18, s86, v39, v18
-  v_mad_f32 v1, s86, v40, v1
-  v_mad_f32 v17, s86, v41, v17
-  v_mad_f32 v0, s86, v42, v0
-  v_mad_f32 v16, s86, v43, v16
+  v_mac_f32 v2, s86, v38
+  v_mac_f32 v18, s86, v39
+  v_mac_f32 v1, s86, v40
+  v_mac_f32 v17, s86, v41
+  v_mac_f32 v0, s86, v42
+  v_mac_f32 v16, s86, v43
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v38, v2
-  v_mad_f32 v18, s84, v39, v18
-  v_mad_f32 v1, s84, v40, v1
-  v_mad_f32 v17, s84, v41, v17
-  v_mad_f32 v0, s84, v42, v0
-  v_mad_f32 v16, s84, v43, v16
+  v_mac_f32 v2, s84, v38
+  v_mac_f32 v18, s84, v39
+  v_mac_f32 v1, s84, v40
+  v_mac_f32 v17, s84, v41
+  v_mac_f32 v0, s84, v42
+  v_mac_f32 v16, s84, v43
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v38, v2
-  v_mad_f32 v18, s82, v39, v18
-  v_mad_f32 v1, s82, v40, v1
-  v_mad_f32 v17, s82, v41, v17
-  v_mad_f32 v0, s82, v42, v0
-  v_mad_f32 v16, s82, v43, v16
+  v_mac_f32 v2, s82, v38
+  v_mac_f32 v18, s82, v39
+  v_mac_f32 v1, s82, v40
+  v_mac_f32 v17, s82, v41
+  v_mac_f32 v0, s82, v42
+  v_mac_f32 v16, s82, v43
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v38, v2
-  v_mad_f32 v18, s80, v39, v18
-  v_mad_f32 v1, s80, v40, v1
-  v_mad_f32 v17, s80, v41, v17
-  v_mad_f32 v0, s80, v42, v0
-  v_mad_f32 v16, s80, v43, v16
+  v_mac_f32 v2, s80, v38
+  v_mac_f32 v18, s80, v39
+  v_mac_f32 v1, s80, v40
+  v_mac_f32 v17, s80, v41
+  v_mac_f32 v0, s80, v42
+  v_mac_f32 v16, s80, v43
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v38, v2
-  v_mad_f32 v18, s78, v39, v18
-  v_mad_f32 v1, s78, v40, v1
-  v_mad_f32 v17, s78, v41, v17
-  v_mad_f32 v0, s78, v42, v0
-  v_mad_f32 v16, s78, v43, v16
+  v_mac_f32 v2, s78, v38
+  v_mac_f32 v18, s78, v39
+  v_mac_f32 v1, s78, v40
+  v_mac_f32 v17, s78, v41
+  v_mac_f32 v0, s78, v42
+  v_mac_f32 v16, s78, v43
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v38, v2
-  v_mad_f32 v18, s76, v39, v18
-  v_mad_f32 v1, s76, v40, v1
-  v_mad_f32 v17, s76, v41, v17
-  v_mad_f32 v0, s76, v42, v0
-  v_mad_f32 v16, s76, v43, v16
+  v_mac_f32 v2, s76, v38
+  v_mac_f32 v18, s76, v39
+  v_mac_f32 v1, s76, v40
+  v_mac_f32 v17, s76, v41
+  v_mac_f32 v0, s76, v42
+  v_mac_f32 v16, s76, v43
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v38, v2
-  v_mad_f32 v18, s74, v39, v18
-  v_mad_f32 v1, s74, v40, v1
-  v_mad_f32 v17, s74, v41, v17
-  v_mad_f32 v0, s74, v42, v0
-  v_mad_f32 v16, s74, v43, v16
+  v_mac_f32 v2, s74, v38
+  v_mac_f32 v18, s74, v39
+  v_mac_f32 v1, s74, v40
+  v_mac_f32 v17, s74, v41
+  v_mac_f32 v0, s74, v42
+  v_mac_f32 v16, s74, v43
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v38, v2
-  v_mad_f32 v18, s72, v39, v18
-  v_mad_f32 v1, s72, v40, v1
-  v_mad_f32 v17, s72, v41, v17
-  v_mad_f32 v0, s72, v42, v0
-  v_mad_f32 v16, s72, v43, v16
+  v_mac_f32 v2, s72, v38
+  v_mac_f32 v18, s72, v39
+  v_mac_f32 v1, s72, v40
+  v_mac_f32 v17, s72, v41
+  v_mac_f32 v0, s72, v42
+  v_mac_f32 v16, s72, v43
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v38, v2
-  v_mad_f32 v18, s70, v39, v18
-  v_mad_f32 v1, s70, v40, v1
-  v_mad_f32 v17, s70, v41, v17
-  v_mad_f32 v0, s70, v42, v0
-  v_mad_f32 v16, s70, v43, v16
+  v_mac_f32 v2, s70, v38
+  v_mac_f32 v18, s70, v39
+  v_mac_f32 v1, s70, v40
+  v_mac_f32 v17, s70, v41
+  v_mac_f32 v0, s70, v42
+  v_mac_f32 v16, s70, v43
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v38, v2
-  v_mad_f32 v18, s68, v39, v18
-  v_mad_f32 v1, s68, v40, v1
-  v_mad_f32 v17, s68, v41, v17
-  v_mad_f32 v0, s68, v42, v0
-  v_mad_f32 v16, s68, v43, v16
+  v_mac_f32 v2, s68, v38
+  v_mac_f32 v18, s68, v39
+  v_mac_f32 v1, s68, v40
+  v_mac_f32 v17, s68, v41
+  v_mac_f32 v0, s68, v42
+  v_mac_f32 v16, s68, v43
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v38, v2
-  v_mad_f32 v18, s66, v39, v18
-  v_mad_f32 v1, s66, v40, v1
-  v_mad_f32 v17, s66, v41, v17
-  v_mad_f32 v0, s66, v42, v0
-  v_mad_f32 v16, s66, v43, v16
+  v_mac_f32 v2, s66, v38
+  v_mac_f32 v18, s66, v39
+  v_mac_f32 v1, s66, v40
+  v_mac_f32 v17, s66, v41
+  v_mac_f32 v0, s66, v42
+  v_mac_f32 v16, s66, v43
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v38, v2
-  v_mad_f32 v18, s64, v39, v18
-  v_mad_f32 v1, s64, v40, v1
-  v_mad_f32 v17, s64, v41, v17
-  v_mad_f32 v0, s64, v42, v0
-  v_mad_f32 v16, s64, v43, v16
+  v_mac_f32 v2, s64, v38
+  v_mac_f32 v18, s64, v39
+  v_mac_f32 v1, s64, v40
+  v_mac_f32 v17, s64, v41
+  v_mac_f32 v0, s64, v42
+  v_mac_f32 v16, s64, v43
 .Lsparse_conv3_any_14x128_end_last3:
   buffer_load_dword v38, v44, s[12:15], s25 offen offset:0
   buffer_load_dword v39, v44, s[12:15], s25 offen offset:256
@@ -25972,7 +25884,7 @@ sparse_conv3_any_28x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_28x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -25995,80 +25907,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_any_28x64_end_first0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -26079,80 +25988,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_any_28x64_end_first1:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -26163,80 +26069,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_any_28x64_end_first2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -26247,80 +26150,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_any_28x64_end_first3:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -26353,80 +26253,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_any_28x64_end_last0:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -26437,80 +26334,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_any_28x64_end_last1:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -26525,80 +26419,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
 .Lsparse_conv3_any_28x64_end_last2:
   buffer_load_dword v32, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v33, v39, s[12:15], s25 offen offset:0
@@ -26615,80 +26506,77 @@ sparse_conv3_any_28x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
 .Lsparse_conv3_any_28x64_end_last3:
   buffer_load_dword v35, v38, s[12:15], s25 offen offset:0
   buffer_load_dword v36, v39, s[12:15], s25 offen offset:0
@@ -26704,72 +26592,72 @@ sparse_conv3_any_28x64:
   s_branch .Lsparse_conv3_any_28x64_summed
 .Lsparse_conv3_any_28x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v32, v2
-  v_mad_f32 v1, s46, v33, v1
-  v_mad_f32 v0, s46, v34, v0
+  v_mac_f32 v2, s46, v32
+  v_mac_f32 v1, s46, v33
+  v_mac_f32 v0, s46, v34
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v32, v2
-  v_mad_f32 v1, s44, v33, v1
-  v_mad_f32 v0, s44, v34, v0
+  v_mac_f32 v2, s44, v32
+  v_mac_f32 v1, s44, v33
+  v_mac_f32 v0, s44, v34
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v32, v2
-  v_mad_f32 v1, s42, v33, v1
-  v_mad_f32 v0, s42, v34, v0
+  v_mac_f32 v2, s42, v32
+  v_mac_f32 v1, s42, v33
+  v_mac_f32 v0, s42, v34
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v32, v2
-  v_mad_f32 v1, s40, v33, v1
-  v_mad_f32 v0, s40, v34, v0
+  v_mac_f32 v2, s40, v32
+  v_mac_f32 v1, s40, v33
+  v_mac_f32 v0, s40, v34
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v32, v2
-  v_mad_f32 v1, s38, v33, v1
-  v_mad_f32 v0, s38, v34, v0
+  v_mac_f32 v2, s38, v32
+  v_mac_f32 v1, s38, v33
+  v_mac_f32 v0, s38, v34
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v32, v2
-  v_mad_f32 v1, s36, v33, v1
-  v_mad_f32 v0, s36, v34, v0
+  v_mac_f32 v2, s36, v32
+  v_mac_f32 v1, s36, v33
+  v_mac_f32 v0, s36, v34
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v32, v2
-  v_mad_f32 v1, s34, v33, v1
-  v_mad_f32 v0, s34, v34, v0
+  v_mac_f32 v2, s34, v32
+  v_mac_f32 v1, s34, v33
+  v_mac_f32 v0, s34, v34
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v32, v2
-  v_mad_f32 v1, s32, v33, v1
-  v_mad_f32 v0, s32, v34, v0
+  v_mac_f32 v2, s32, v32
+  v_mac_f32 v1, s32, v33
+  v_mac_f32 v0, s32, v34
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v32, v2
-  v_mad_f32 v1, s62, v33, v1
-  v_mad_f32 v0, s62, v34, v0
+  v_mac_f32 v2, s62, v32
+  v_mac_f32 v1, s62, v33
+  v_mac_f32 v0, s62, v34
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v32, v2
-  v_mad_f32 v1, s60, v33, v1
-  v_mad_f32 v0, s60, v34, v0
+  v_mac_f32 v2, s60, v32
+  v_mac_f32 v1, s60, v33
+  v_mac_f32 v0, s60, v34
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v32, v2
-  v_mad_f32 v1, s58, v33, v1
-  v_mad_f32 v0, s58, v34, v0
+  v_mac_f32 v2, s58, v32
+  v_mac_f32 v1, s58, v33
+  v_mac_f32 v0, s58, v34
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v32, v2
-  v_mad_f32 v1, s56, v33, v1
-  v_mad_f32 v0, s56, v34, v0
+  v_mac_f32 v2, s56, v32
+  v_mac_f32 v1, s56, v33
+  v_mac_f32 v0, s56, v34
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v32, v2
-  v_mad_f32 v1, s54, v33, v1
-  v_mad_f32 v0, s54, v34, v0
+  v_mac_f32 v2, s54, v32
+  v_mac_f32 v1, s54, v33
+  v_mac_f32 v0, s54, v34
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v32, v2
-  v_mad_f32 v1, s52, v33, v1
-  v_mad_f32 v0, s52, v34, v0
+  v_mac_f32 v2, s52, v32
+  v_mac_f32 v1, s52, v33
+  v_mac_f32 v0, s52, v34
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v32, v2
-  v_mad_f32 v1, s50, v33, v1
-  v_mad_f32 v0, s50, v34, v0
+  v_mac_f32 v2, s50, v32
+  v_mac_f32 v1, s50, v33
+  v_mac_f32 v0, s50, v34
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v32, v2
-  v_mad_f32 v1, s48, v33, v1
-  v_mad_f32 v0, s48, v34, v0
+  v_mac_f32 v2, s48, v32
+  v_mac_f32 v1, s48, v33
+  v_mac_f32 v0, s48, v34
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_28x64_half0
@@ -26778,78 +26666,78 @@ sparse_conv3_any_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_28x64_overflow0
 .Lsparse_conv3_any_28x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_any_28x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v35, v2
-  v_mad_f32 v1, s78, v36, v1
-  v_mad_f32 v0, s78, v37, v0
+  v_mac_f32 v2, s78, v35
+  v_mac_f32 v1, s78, v36
+  v_mac_f32 v0, s78, v37
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v35, v2
-  v_mad_f32 v1, s76, v36, v1
-  v_mad_f32 v0, s76, v37, v0
+  v_mac_f32 v2, s76, v35
+  v_mac_f32 v1, s76, v36
+  v_mac_f32 v0, s76, v37
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v35, v2
-  v_mad_f32 v1, s74, v36, v1
-  v_mad_f32 v0, s74, v37, v0
+  v_mac_f32 v2, s74, v35
+  v_mac_f32 v1, s74, v36
+  v_mac_f32 v0, s74, v37
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v35, v2
-  v_mad_f32 v1, s72, v36, v1
-  v_mad_f32 v0, s72, v37, v0
+  v_mac_f32 v2, s72, v35
+  v_mac_f32 v1, s72, v36
+  v_mac_f32 v0, s72, v37
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v35, v2
-  v_mad_f32 v1, s70, v36, v1
-  v_mad_f32 v0, s70, v37, v0
+  v_mac_f32 v2, s70, v35
+  v_mac_f32 v1, s70, v36
+  v_mac_f32 v0, s70, v37
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v35, v2
-  v_mad_f32 v1, s68, v36, v1
-  v_mad_f32 v0, s68, v37, v0
+  v_mac_f32 v2, s68, v35
+  v_mac_f32 v1, s68, v36
+  v_mac_f32 v0, s68, v37
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v35, v2
-  v_mad_f32 v1, s66, v36, v1
-  v_mad_f32 v0, s66, v37, v0
+  v_mac_f32 v2, s66, v35
+  v_mac_f32 v1, s66, v36
+  v_mac_f32 v0, s66, v37
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v35, v2
-  v_mad_f32 v1, s64, v36, v1
-  v_mad_f32 v0, s64, v37, v0
+  v_mac_f32 v2, s64, v35
+  v_mac_f32 v1, s64, v36
+  v_mac_f32 v0, s64, v37
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v35, v2
-  v_mad_f32 v1, s94, v36, v1
-  v_mad_f32 v0, s94, v37, v0
+  v_mac_f32 v2, s94, v35
+  v_mac_f32 v1, s94, v36
+  v_mac_f32 v0, s94, v37
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v35, v2
-  v_mad_f32 v1, s92, v36, v1
-  v_mad_f32 v0, s92, v37, v0
+  v_mac_f32 v2, s92, v35
+  v_mac_f32 v1, s92, v36
+  v_mac_f32 v0, s92, v37
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v35, v2
-  v_mad_f32 v1, s90, v36, v1
-  v_mad_f32 v0, s90, v37, v0
+  v_mac_f32 v2, s90, v35
+  v_mac_f32 v1, s90, v36
+  v_mac_f32 v0, s90, v37
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v35, v2
-  v_mad_f32 v1, s88, v36, v1
-  v_mad_f32 v0, s88, v37, v0
+  v_mac_f32 v2, s88, v35
+  v_mac_f32 v1, s88, v36
+  v_mac_f32 v0, s88, v37
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v35, v2
-  v_mad_f32 v1, s86, v36, v1
-  v_mad_f32 v0, s86, v37, v0
+  v_mac_f32 v2, s86, v35
+  v_mac_f32 v1, s86, v36
+  v_mac_f32 v0, s86, v37
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v35, v2
-  v_mad_f32 v1, s84, v36, v1
-  v_mad_f32 v0, s84, v37, v0
+  v_mac_f32 v2, s84, v35
+  v_mac_f32 v1, s84, v36
+  v_mac_f32 v0, s84, v37
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v35, v2
-  v_mad_f32 v1, s82, v36, v1
-  v_mad_f32 v0, s82, v37, v0
+  v_mac_f32 v2, s82, v35
+  v_mac_f32 v1, s82, v36
+  v_mac_f32 v0, s82, v37
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v35, v2
-  v_mad_f32 v1, s80, v36, v1
-  v_mad_f32 v0, s80, v37, v0
+  v_mac_f32 v2, s80, v35
+  v_mac_f32 v1, s80, v36
+  v_mac_f32 v0, s80, v37
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_28x64_half1
@@ -26858,7 +26746,7 @@ sparse_conv3_any_28x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_28x64_overflow1
 .Lsparse_conv3_any_28x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -27673,7 +27561,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_28x128_tile:
   s_lshl_b32 s11, s20, 3
@@ -27696,7 +27584,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_first0
@@ -27706,124 +27594,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_any_28x128_end_first0:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -27837,7 +27719,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_first1
@@ -27847,124 +27729,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_any_28x128_end_first1:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -27978,7 +27854,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_first2
@@ -27988,124 +27864,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_any_28x128_end_first2:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -28119,7 +27989,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_first3
@@ -28129,124 +27999,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_any_28x128_end_first3:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -28282,7 +28146,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_last0
@@ -28292,124 +28156,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_any_28x128_end_last0:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -28423,7 +28281,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_last1
@@ -28433,124 +28291,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_any_28x128_end_last1:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -28568,7 +28420,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_last2
@@ -28578,124 +28430,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
 .Lsparse_conv3_any_28x128_end_last2:
   buffer_load_dword v64, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v65, v76, s[12:15], s25 offen offset:256
@@ -28715,7 +28561,7 @@ sparse_conv3_any_28x128:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 52
+  s_mul_i32 s4, s4, 28
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_28x128_more_last3
@@ -28725,124 +28571,118 @@ sparse_conv3_any_28x128:
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
 .Lsparse_conv3_any_28x128_end_last3:
   buffer_load_dword v70, v76, s[12:15], s25 offen offset:0
   buffer_load_dword v71, v76, s[12:15], s25 offen offset:256
@@ -28861,120 +28701,120 @@ sparse_conv3_any_28x128:
   s_branch .Lsparse_conv3_any_28x128_summed
 .Lsparse_conv3_any_28x128_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v64, v2
-  v_mad_f32 v34, s46, v65, v34
-  v_mad_f32 v1, s46, v66, v1
-  v_mad_f32 v33, s46, v67, v33
-  v_mad_f32 v0, s46, v68, v0
-  v_mad_f32 v32, s46, v69, v32
+  v_mac_f32 v2, s46, v64
+  v_mac_f32 v34, s46, v65
+  v_mac_f32 v1, s46, v66
+  v_mac_f32 v33, s46, v67
+  v_mac_f32 v0, s46, v68
+  v_mac_f32 v32, s46, v69
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v64, v2
-  v_mad_f32 v34, s44, v65, v34
-  v_mad_f32 v1, s44, v66, v1
-  v_mad_f32 v33, s44, v67, v33
-  v_mad_f32 v0, s44, v68, v0
-  v_mad_f32 v32, s44, v69, v32
+  v_mac_f32 v2, s44, v64
+  v_mac_f32 v34, s44, v65
+  v_mac_f32 v1, s44, v66
+  v_mac_f32 v33, s44, v67
+  v_mac_f32 v0, s44, v68
+  v_mac_f32 v32, s44, v69
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v64, v2
-  v_mad_f32 v34, s42, v65, v34
-  v_mad_f32 v1, s42, v66, v1
-  v_mad_f32 v33, s42, v67, v33
-  v_mad_f32 v0, s42, v68, v0
-  v_mad_f32 v32, s42, v69, v32
+  v_mac_f32 v2, s42, v64
+  v_mac_f32 v34, s42, v65
+  v_mac_f32 v1, s42, v66
+  v_mac_f32 v33, s42, v67
+  v_mac_f32 v0, s42, v68
+  v_mac_f32 v32, s42, v69
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v64, v2
-  v_mad_f32 v34, s40, v65, v34
-  v_mad_f32 v1, s40, v66, v1
-  v_mad_f32 v33, s40, v67, v33
-  v_mad_f32 v0, s40, v68, v0
-  v_mad_f32 v32, s40, v69, v32
+  v_mac_f32 v2, s40, v64
+  v_mac_f32 v34, s40, v65
+  v_mac_f32 v1, s40, v66
+  v_mac_f32 v33, s40, v67
+  v_mac_f32 v0, s40, v68
+  v_mac_f32 v32, s40, v69
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v64, v2
-  v_mad_f32 v34, s38, v65, v34
-  v_mad_f32 v1, s38, v66, v1
-  v_mad_f32 v33, s38, v67, v33
-  v_mad_f32 v0, s38, v68, v0
-  v_mad_f32 v32, s38, v69, v32
+  v_mac_f32 v2, s38, v64
+  v_mac_f32 v34, s38, v65
+  v_mac_f32 v1, s38, v66
+  v_mac_f32 v33, s38, v67
+  v_mac_f32 v0, s38, v68
+  v_mac_f32 v32, s38, v69
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v64, v2
-  v_mad_f32 v34, s36, v65, v34
-  v_mad_f32 v1, s36, v66, v1
-  v_mad_f32 v33, s36, v67, v33
-  v_mad_f32 v0, s36, v68, v0
-  v_mad_f32 v32, s36, v69, v32
+  v_mac_f32 v2, s36, v64
+  v_mac_f32 v34, s36, v65
+  v_mac_f32 v1, s36, v66
+  v_mac_f32 v33, s36, v67
+  v_mac_f32 v0, s36, v68
+  v_mac_f32 v32, s36, v69
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v64, v2
-  v_mad_f32 v34, s34, v65, v34
-  v_mad_f32 v1, s34, v66, v1
-  v_mad_f32 v33, s34, v67, v33
-  v_mad_f32 v0, s34, v68, v0
-  v_mad_f32 v32, s34, v69, v32
+  v_mac_f32 v2, s34, v64
+  v_mac_f32 v34, s34, v65
+  v_mac_f32 v1, s34, v66
+  v_mac_f32 v33, s34, v67
+  v_mac_f32 v0, s34, v68
+  v_mac_f32 v32, s34, v69
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v64, v2
-  v_mad_f32 v34, s32, v65, v34
-  v_mad_f32 v1, s32, v66, v1
-  v_mad_f32 v33, s32, v67, v33
-  v_mad_f32 v0, s32, v68, v0
-  v_mad_f32 v32, s32, v69, v32
+  v_mac_f32 v2, s32, v64
+  v_mac_f32 v34, s32, v65
+  v_mac_f32 v1, s32, v66
+  v_mac_f32 v33, s32, v67
+  v_mac_f32 v0, s32, v68
+  v_mac_f32 v32, s32, v69
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v64, v2
-  v_mad_f32 v34, s62, v65, v34
-  v_mad_f32 v1, s62, v66, v1
-  v_mad_f32 v33, s62, v67, v33
-  v_mad_f32 v0, s62, v68, v0
-  v_mad_f32 v32, s62, v69, v32
+  v_mac_f32 v2, s62, v64
+  v_mac_f32 v34, s62, v65
+  v_mac_f32 v1, s62, v66
+  v_mac_f32 v33, s62, v67
+  v_mac_f32 v0, s62, v68
+  v_mac_f32 v32, s62, v69
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v64, v2
-  v_mad_f32 v34, s60, v65, v34
-  v_mad_f32 v1, s60, v66, v1
-  v_mad_f32 v33, s60, v67, v33
-  v_mad_f32 v0, s60, v68, v0
-  v_mad_f32 v32, s60, v69, v32
+  v_mac_f32 v2, s60, v64
+  v_mac_f32 v34, s60, v65
+  v_mac_f32 v1, s60, v66
+  v_mac_f32 v33, s60, v67
+  v_mac_f32 v0, s60, v68
+  v_mac_f32 v32, s60, v69
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v64, v2
-  v_mad_f32 v34, s58, v65, v34
-  v_mad_f32 v1, s58, v66, v1
-  v_mad_f32 v33, s58, v67, v33
-  v_mad_f32 v0, s58, v68, v0
-  v_mad_f32 v32, s58, v69, v32
+  v_mac_f32 v2, s58, v64
+  v_mac_f32 v34, s58, v65
+  v_mac_f32 v1, s58, v66
+  v_mac_f32 v33, s58, v67
+  v_mac_f32 v0, s58, v68
+  v_mac_f32 v32, s58, v69
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v64, v2
-  v_mad_f32 v34, s56, v65, v34
-  v_mad_f32 v1, s56, v66, v1
-  v_mad_f32 v33, s56, v67, v33
-  v_mad_f32 v0, s56, v68, v0
-  v_mad_f32 v32, s56, v69, v32
+  v_mac_f32 v2, s56, v64
+  v_mac_f32 v34, s56, v65
+  v_mac_f32 v1, s56, v66
+  v_mac_f32 v33, s56, v67
+  v_mac_f32 v0, s56, v68
+  v_mac_f32 v32, s56, v69
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v64, v2
-  v_mad_f32 v34, s54, v65, v34
-  v_mad_f32 v1, s54, v66, v1
-  v_mad_f32 v33, s54, v67, v33
-  v_mad_f32 v0, s54, v68, v0
-  v_mad_f32 v32, s54, v69, v32
+  v_mac_f32 v2, s54, v64
+  v_mac_f32 v34, s54, v65
+  v_mac_f32 v1, s54, v66
+  v_mac_f32 v33, s54, v67
+  v_mac_f32 v0, s54, v68
+  v_mac_f32 v32, s54, v69
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v64, v2
-  v_mad_f32 v34, s52, v65, v34
-  v_mad_f32 v1, s52, v66, v1
-  v_mad_f32 v33, s52, v67, v33
-  v_mad_f32 v0, s52, v68, v0
-  v_mad_f32 v32, s52, v69, v32
+  v_mac_f32 v2, s52, v64
+  v_mac_f32 v34, s52, v65
+  v_mac_f32 v1, s52, v66
+  v_mac_f32 v33, s52, v67
+  v_mac_f32 v0, s52, v68
+  v_mac_f32 v32, s52, v69
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v64, v2
-  v_mad_f32 v34, s50, v65, v34
-  v_mad_f32 v1, s50, v66, v1
-  v_mad_f32 v33, s50, v67, v33
-  v_mad_f32 v0, s50, v68, v0
-  v_mad_f32 v32, s50, v69, v32
+  v_mac_f32 v2, s50, v64
+  v_mac_f32 v34, s50, v65
+  v_mac_f32 v1, s50, v66
+  v_mac_f32 v33, s50, v67
+  v_mac_f32 v0, s50, v68
+  v_mac_f32 v32, s50, v69
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v64, v2
-  v_mad_f32 v34, s48, v65, v34
-  v_mad_f32 v1, s48, v66, v1
-  v_mad_f32 v33, s48, v67, v33
-  v_mad_f32 v0, s48, v68, v0
-  v_mad_f32 v32, s48, v69, v32
+  v_mac_f32 v2, s48, v64
+  v_mac_f32 v34, s48, v65
+  v_mac_f32 v1, s48, v66
+  v_mac_f32 v33, s48, v67
+  v_mac_f32 v0, s48, v68
+  v_mac_f32 v32, s48, v69
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_28x128_half0
@@ -28983,126 +28823,126 @@ sparse_conv3_any_28x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_28x128_overflow0
 .Lsparse_conv3_any_28x128_half0:
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_any_28x128_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v70, v2
-  v_mad_f32 v34, s78, v71, v34
-  v_mad_f32 v1, s78, v72, v1
-  v_mad_f32 v33, s78, v73, v33
-  v_mad_f32 v0, s78, v74, v0
-  v_mad_f32 v32, s78, v75, v32
+  v_mac_f32 v2, s78, v70
+  v_mac_f32 v34, s78, v71
+  v_mac_f32 v1, s78, v72
+  v_mac_f32 v33, s78, v73
+  v_mac_f32 v0, s78, v74
+  v_mac_f32 v32, s78, v75
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v70, v2
-  v_mad_f32 v34, s76, v71, v34
-  v_mad_f32 v1, s76, v72, v1
-  v_mad_f32 v33, s76, v73, v33
-  v_mad_f32 v0, s76, v74, v0
-  v_mad_f32 v32, s76, v75, v32
+  v_mac_f32 v2, s76, v70
+  v_mac_f32 v34, s76, v71
+  v_mac_f32 v1, s76, v72
+  v_mac_f32 v33, s76, v73
+  v_mac_f32 v0, s76, v74
+  v_mac_f32 v32, s76, v75
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v70, v2
-  v_mad_f32 v34, s74, v71, v34
-  v_mad_f32 v1, s74, v72, v1
-  v_mad_f32 v33, s74, v73, v33
-  v_mad_f32 v0, s74, v74, v0
-  v_mad_f32 v32, s74, v75, v32
+  v_mac_f32 v2, s74, v70
+  v_mac_f32 v34, s74, v71
+  v_mac_f32 v1, s74, v72
+  v_mac_f32 v33, s74, v73
+  v_mac_f32 v0, s74, v74
+  v_mac_f32 v32, s74, v75
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v70, v2
-  v_mad_f32 v34, s72, v71, v34
-  v_mad_f32 v1, s72, v72, v1
-  v_mad_f32 v33, s72, v73, v33
-  v_mad_f32 v0, s72, v74, v0
-  v_mad_f32 v32, s72, v75, v32
+  v_mac_f32 v2, s72, v70
+  v_mac_f32 v34, s72, v71
+  v_mac_f32 v1, s72, v72
+  v_mac_f32 v33, s72, v73
+  v_mac_f32 v0, s72, v74
+  v_mac_f32 v32, s72, v75
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v70, v2
-  v_mad_f32 v34, s70, v71, v34
-  v_mad_f32 v1, s70, v72, v1
-  v_mad_f32 v33, s70, v73, v33
-  v_mad_f32 v0, s70, v74, v0
-  v_mad_f32 v32, s70, v75, v32
+  v_mac_f32 v2, s70, v70
+  v_mac_f32 v34, s70, v71
+  v_mac_f32 v1, s70, v72
+  v_mac_f32 v33, s70, v73
+  v_mac_f32 v0, s70, v74
+  v_mac_f32 v32, s70, v75
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v70, v2
-  v_mad_f32 v34, s68, v71, v34
-  v_mad_f32 v1, s68, v72, v1
-  v_mad_f32 v33, s68, v73, v33
-  v_mad_f32 v0, s68, v74, v0
-  v_mad_f32 v32, s68, v75, v32
+  v_mac_f32 v2, s68, v70
+  v_mac_f32 v34, s68, v71
+  v_mac_f32 v1, s68, v72
+  v_mac_f32 v33, s68, v73
+  v_mac_f32 v0, s68, v74
+  v_mac_f32 v32, s68, v75
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v70, v2
-  v_mad_f32 v34, s66, v71, v34
-  v_mad_f32 v1, s66, v72, v1
-  v_mad_f32 v33, s66, v73, v33
-  v_mad_f32 v0, s66, v74, v0
-  v_mad_f32 v32, s66, v75, v32
+  v_mac_f32 v2, s66, v70
+  v_mac_f32 v34, s66, v71
+  v_mac_f32 v1, s66, v72
+  v_mac_f32 v33, s66, v73
+  v_mac_f32 v0, s66, v74
+  v_mac_f32 v32, s66, v75
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v70, v2
-  v_mad_f32 v34, s64, v71, v34
-  v_mad_f32 v1, s64, v72, v1
-  v_mad_f32 v33, s64, v73, v33
-  v_mad_f32 v0, s64, v74, v0
-  v_mad_f32 v32, s64, v75, v32
+  v_mac_f32 v2, s64, v70
+  v_mac_f32 v34, s64, v71
+  v_mac_f32 v1, s64, v72
+  v_mac_f32 v33, s64, v73
+  v_mac_f32 v0, s64, v74
+  v_mac_f32 v32, s64, v75
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v70, v2
-  v_mad_f32 v34, s94, v71, v34
-  v_mad_f32 v1, s94, v72, v1
-  v_mad_f32 v33, s94, v73, v33
-  v_mad_f32 v0, s94, v74, v0
-  v_mad_f32 v32, s94, v75, v32
+  v_mac_f32 v2, s94, v70
+  v_mac_f32 v34, s94, v71
+  v_mac_f32 v1, s94, v72
+  v_mac_f32 v33, s94, v73
+  v_mac_f32 v0, s94, v74
+  v_mac_f32 v32, s94, v75
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v70, v2
-  v_mad_f32 v34, s92, v71, v34
-  v_mad_f32 v1, s92, v72, v1
-  v_mad_f32 v33, s92, v73, v33
-  v_mad_f32 v0, s92, v74, v0
-  v_mad_f32 v32, s92, v75, v32
+  v_mac_f32 v2, s92, v70
+  v_mac_f32 v34, s92, v71
+  v_mac_f32 v1, s92, v72
+  v_mac_f32 v33, s92, v73
+  v_mac_f32 v0, s92, v74
+  v_mac_f32 v32, s92, v75
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v70, v2
-  v_mad_f32 v34, s90, v71, v34
-  v_mad_f32 v1, s90, v72, v1
-  v_mad_f32 v33, s90, v73, v33
-  v_mad_f32 v0, s90, v74, v0
-  v_mad_f32 v32, s90, v75, v32
+  v_mac_f32 v2, s90, v70
+  v_mac_f32 v34, s90, v71
+  v_mac_f32 v1, s90, v72
+  v_mac_f32 v33, s90, v73
+  v_mac_f32 v0, s90, v74
+  v_mac_f32 v32, s90, v75
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v70, v2
-  v_mad_f32 v34, s88, v71, v34
-  v_mad_f32 v1, s88, v72, v1
-  v_mad_f32 v33, s88, v73, v33
-  v_mad_f32 v0, s88, v74, v0
-  v_mad_f32 v32, s88, v75, v32
+  v_mac_f32 v2, s88, v70
+  v_mac_f32 v34, s88, v71
+  v_mac_f32 v1, s88, v72
+  v_mac_f32 v33, s88, v73
+  v_mac_f32 v0, s88, v74
+  v_mac_f32 v32, s88, v75
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v70, v2
-  v_mad_f32 v34, s86, v71, v34
-  v_mad_f32 v1, s86, v72, v1
-  v_mad_f32 v33, s86, v73, v33
-  v_mad_f32 v0, s86, v74, v0
-  v_mad_f32 v32, s86, v75, v32
+  v_mac_f32 v2, s86, v70
+  v_mac_f32 v34, s86, v71
+  v_mac_f32 v1, s86, v72
+  v_mac_f32 v33, s86, v73
+  v_mac_f32 v0, s86, v74
+  v_mac_f32 v32, s86, v75
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v70, v2
-  v_mad_f32 v34, s84, v71, v34
-  v_mad_f32 v1, s84, v72, v1
-  v_mad_f32 v33, s84, v73, v33
-  v_mad_f32 v0, s84, v74, v0
-  v_mad_f32 v32, s84, v75, v32
+  v_mac_f32 v2, s84, v70
+  v_mac_f32 v34, s84, v71
+  v_mac_f32 v1, s84, v72
+  v_mac_f32 v33, s84, v73
+  v_mac_f32 v0, s84, v74
+  v_mac_f32 v32, s84, v75
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v70, v2
-  v_mad_f32 v34, s82, v71, v34
-  v_mad_f32 v1, s82, v72, v1
-  v_mad_f32 v33, s82, v73, v33
-  v_mad_f32 v0, s82, v74, v0
-  v_mad_f32 v32, s82, v75, v32
+  v_mac_f32 v2, s82, v70
+  v_mac_f32 v34, s82, v71
+  v_mac_f32 v1, s82, v72
+  v_mac_f32 v33, s82, v73
+  v_mac_f32 v0, s82, v74
+  v_mac_f32 v32, s82, v75
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v70, v2
-  v_mad_f32 v34, s80, v71, v34
-  v_mad_f32 v1, s80, v72, v1
-  v_mad_f32 v33, s80, v73, v33
-  v_mad_f32 v0, s80, v74, v0
-  v_mad_f32 v32, s80, v75, v32
+  v_mac_f32 v2, s80, v70
+  v_mac_f32 v34, s80, v71
+  v_mac_f32 v1, s80, v72
+  v_mac_f32 v33, s80, v73
+  v_mac_f32 v0, s80, v74
+  v_mac_f32 v32, s80, v75
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_28x128_half1
@@ -29111,7 +28951,7 @@ sparse_conv3_any_28x128:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_28x128_overflow1
 .Lsparse_conv3_any_28x128_half1:
-  s_mul_i32 s4, s0, 52
+  s_mul_i32 s4, s0, 28
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -30332,7 +30172,7 @@ sparse_conv3_any_56x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_56x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -30355,80 +30195,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_any_56x64_end_first0:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -30439,80 +30276,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_any_56x64_end_first1:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -30523,80 +30357,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_any_56x64_end_first2:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -30607,80 +30438,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_any_56x64_end_first3:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -30713,80 +30541,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_any_56x64_end_last0:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -30797,80 +30622,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_any_56x64_end_last1:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -30885,80 +30707,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
 .Lsparse_conv3_any_56x64_end_last2:
   buffer_load_dword v60, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v61, v67, s[12:15], s25 offen offset:0
@@ -30975,80 +30794,77 @@ sparse_conv3_any_56x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_56x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
 .Lsparse_conv3_any_56x64_end_last3:
   buffer_load_dword v63, v66, s[12:15], s25 offen offset:0
   buffer_load_dword v64, v67, s[12:15], s25 offen offset:0
@@ -31064,72 +30880,72 @@ sparse_conv3_any_56x64:
   s_branch .Lsparse_conv3_any_56x64_summed
 .Lsparse_conv3_any_56x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v60, v2
-  v_mad_f32 v1, s46, v61, v1
-  v_mad_f32 v0, s46, v62, v0
+  v_mac_f32 v2, s46, v60
+  v_mac_f32 v1, s46, v61
+  v_mac_f32 v0, s46, v62
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v60, v2
-  v_mad_f32 v1, s44, v61, v1
-  v_mad_f32 v0, s44, v62, v0
+  v_mac_f32 v2, s44, v60
+  v_mac_f32 v1, s44, v61
+  v_mac_f32 v0, s44, v62
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v60, v2
-  v_mad_f32 v1, s42, v61, v1
-  v_mad_f32 v0, s42, v62, v0
+  v_mac_f32 v2, s42, v60
+  v_mac_f32 v1, s42, v61
+  v_mac_f32 v0, s42, v62
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v60, v2
-  v_mad_f32 v1, s40, v61, v1
-  v_mad_f32 v0, s40, v62, v0
+  v_mac_f32 v2, s40, v60
+  v_mac_f32 v1, s40, v61
+  v_mac_f32 v0, s40, v62
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v60, v2
-  v_mad_f32 v1, s38, v61, v1
-  v_mad_f32 v0, s38, v62, v0
+  v_mac_f32 v2, s38, v60
+  v_mac_f32 v1, s38, v61
+  v_mac_f32 v0, s38, v62
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v60, v2
-  v_mad_f32 v1, s36, v61, v1
-  v_mad_f32 v0, s36, v62, v0
+  v_mac_f32 v2, s36, v60
+  v_mac_f32 v1, s36, v61
+  v_mac_f32 v0, s36, v62
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v60, v2
-  v_mad_f32 v1, s34, v61, v1
-  v_mad_f32 v0, s34, v62, v0
+  v_mac_f32 v2, s34, v60
+  v_mac_f32 v1, s34, v61
+  v_mac_f32 v0, s34, v62
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v60, v2
-  v_mad_f32 v1, s32, v61, v1
-  v_mad_f32 v0, s32, v62, v0
+  v_mac_f32 v2, s32, v60
+  v_mac_f32 v1, s32, v61
+  v_mac_f32 v0, s32, v62
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v60, v2
-  v_mad_f32 v1, s62, v61, v1
-  v_mad_f32 v0, s62, v62, v0
+  v_mac_f32 v2, s62, v60
+  v_mac_f32 v1, s62, v61
+  v_mac_f32 v0, s62, v62
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v60, v2
-  v_mad_f32 v1, s60, v61, v1
-  v_mad_f32 v0, s60, v62, v0
+  v_mac_f32 v2, s60, v60
+  v_mac_f32 v1, s60, v61
+  v_mac_f32 v0, s60, v62
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v60, v2
-  v_mad_f32 v1, s58, v61, v1
-  v_mad_f32 v0, s58, v62, v0
+  v_mac_f32 v2, s58, v60
+  v_mac_f32 v1, s58, v61
+  v_mac_f32 v0, s58, v62
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v60, v2
-  v_mad_f32 v1, s56, v61, v1
-  v_mad_f32 v0, s56, v62, v0
+  v_mac_f32 v2, s56, v60
+  v_mac_f32 v1, s56, v61
+  v_mac_f32 v0, s56, v62
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v60, v2
-  v_mad_f32 v1, s54, v61, v1
-  v_mad_f32 v0, s54, v62, v0
+  v_mac_f32 v2, s54, v60
+  v_mac_f32 v1, s54, v61
+  v_mac_f32 v0, s54, v62
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v60, v2
-  v_mad_f32 v1, s52, v61, v1
-  v_mad_f32 v0, s52, v62, v0
+  v_mac_f32 v2, s52, v60
+  v_mac_f32 v1, s52, v61
+  v_mac_f32 v0, s52, v62
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v60, v2
-  v_mad_f32 v1, s50, v61, v1
-  v_mad_f32 v0, s50, v62, v0
+  v_mac_f32 v2, s50, v60
+  v_mac_f32 v1, s50, v61
+  v_mac_f32 v0, s50, v62
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v60, v2
-  v_mad_f32 v1, s48, v61, v1
-  v_mad_f32 v0, s48, v62, v0
+  v_mac_f32 v2, s48, v60
+  v_mac_f32 v1, s48, v61
+  v_mac_f32 v0, s48, v62
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_56x64_half0
@@ -31138,78 +30954,78 @@ sparse_conv3_any_56x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_56x64_overflow0
 .Lsparse_conv3_any_56x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_any_56x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v63, v2
-  v_mad_f32 v1, s78, v64, v1
-  v_mad_f32 v0, s78, v65, v0
+  v_mac_f32 v2, s78, v63
+  v_mac_f32 v1, s78, v64
+  v_mac_f32 v0, s78, v65
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v63, v2
-  v_mad_f32 v1, s76, v64, v1
-  v_mad_f32 v0, s76, v65, v0
+  v_mac_f32 v2, s76, v63
+  v_mac_f32 v1, s76, v64
+  v_mac_f32 v0, s76, v65
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v63, v2
-  v_mad_f32 v1, s74, v64, v1
-  v_mad_f32 v0, s74, v65, v0
+  v_mac_f32 v2, s74, v63
+  v_mac_f32 v1, s74, v64
+  v_mac_f32 v0, s74, v65
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v63, v2
-  v_mad_f32 v1, s72, v64, v1
-  v_mad_f32 v0, s72, v65, v0
+  v_mac_f32 v2, s72, v63
+  v_mac_f32 v1, s72, v64
+  v_mac_f32 v0, s72, v65
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v63, v2
-  v_mad_f32 v1, s70, v64, v1
-  v_mad_f32 v0, s70, v65, v0
+  v_mac_f32 v2, s70, v63
+  v_mac_f32 v1, s70, v64
+  v_mac_f32 v0, s70, v65
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v63, v2
-  v_mad_f32 v1, s68, v64, v1
-  v_mad_f32 v0, s68, v65, v0
+  v_mac_f32 v2, s68, v63
+  v_mac_f32 v1, s68, v64
+  v_mac_f32 v0, s68, v65
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v63, v2
-  v_mad_f32 v1, s66, v64, v1
-  v_mad_f32 v0, s66, v65, v0
+  v_mac_f32 v2, s66, v63
+  v_mac_f32 v1, s66, v64
+  v_mac_f32 v0, s66, v65
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v63, v2
-  v_mad_f32 v1, s64, v64, v1
-  v_mad_f32 v0, s64, v65, v0
+  v_mac_f32 v2, s64, v63
+  v_mac_f32 v1, s64, v64
+  v_mac_f32 v0, s64, v65
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v63, v2
-  v_mad_f32 v1, s94, v64, v1
-  v_mad_f32 v0, s94, v65, v0
+  v_mac_f32 v2, s94, v63
+  v_mac_f32 v1, s94, v64
+  v_mac_f32 v0, s94, v65
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v63, v2
-  v_mad_f32 v1, s92, v64, v1
-  v_mad_f32 v0, s92, v65, v0
+  v_mac_f32 v2, s92, v63
+  v_mac_f32 v1, s92, v64
+  v_mac_f32 v0, s92, v65
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v63, v2
-  v_mad_f32 v1, s90, v64, v1
-  v_mad_f32 v0, s90, v65, v0
+  v_mac_f32 v2, s90, v63
+  v_mac_f32 v1, s90, v64
+  v_mac_f32 v0, s90, v65
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v63, v2
-  v_mad_f32 v1, s88, v64, v1
-  v_mad_f32 v0, s88, v65, v0
+  v_mac_f32 v2, s88, v63
+  v_mac_f32 v1, s88, v64
+  v_mac_f32 v0, s88, v65
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v63, v2
-  v_mad_f32 v1, s86, v64, v1
-  v_mad_f32 v0, s86, v65, v0
+  v_mac_f32 v2, s86, v63
+  v_mac_f32 v1, s86, v64
+  v_mac_f32 v0, s86, v65
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v63, v2
-  v_mad_f32 v1, s84, v64, v1
-  v_mad_f32 v0, s84, v65, v0
+  v_mac_f32 v2, s84, v63
+  v_mac_f32 v1, s84, v64
+  v_mac_f32 v0, s84, v65
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v63, v2
-  v_mad_f32 v1, s82, v64, v1
-  v_mad_f32 v0, s82, v65, v0
+  v_mac_f32 v2, s82, v63
+  v_mac_f32 v1, s82, v64
+  v_mac_f32 v0, s82, v65
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v63, v2
-  v_mad_f32 v1, s80, v64, v1
-  v_mad_f32 v0, s80, v65, v0
+  v_mac_f32 v2, s80, v63
+  v_mac_f32 v1, s80, v64
+  v_mac_f32 v0, s80, v65
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_56x64_half1
@@ -31218,7 +31034,7 @@ sparse_conv3_any_56x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_56x64_overflow1
 .Lsparse_conv3_any_56x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
@@ -32454,7 +32270,7 @@ sparse_conv3_any_112x64:
   s_load_dwordx4 s[0:3], s[16:17], 0x40
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
-  s_set_gpr_idx_on s4, 0xc  ; the third source and the destination are relative to M0
+  s_set_gpr_idx_on s4, 0xc  ; what v_mac adds to, as its third source and as its destination
   s_waitcnt lgkmcnt(0)
 .Lsparse_conv3_any_112x64_tile:
   s_lshl_b32 s11, s20, 3
@@ -32477,80 +32293,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_first0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_any_112x64_end_first0:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -32561,80 +32374,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_first1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_any_112x64_end_first1:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -32645,80 +32455,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_first2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_any_112x64_end_first2:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -32729,80 +32536,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_first3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_any_112x64_end_first3:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -32835,80 +32639,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s0, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s30, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_last0
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_any_112x64_end_last0:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -32919,80 +32720,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s1, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, s31, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_last1
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_any_112x64_end_last1:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -33007,80 +32805,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[80:95], s[8:9], s10
   s_add_u32 s10, s10, s11
   s_min_u32 s4, s2, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_lo, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_last2
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
 .Lsparse_conv3_any_112x64_end_last2:
   buffer_load_dword v116, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v117, v123, s[12:15], s25 offen offset:0
@@ -33097,80 +32892,77 @@ sparse_conv3_any_112x64:
   s_load_dwordx16 s[32:47], s[6:7], s10
   s_load_dwordx16 s[48:63], s[8:9], s10
   s_min_u32 s4, s3, 17
-  s_mul_i32 s4, s4, 28
+  s_mul_i32 s4, s4, 16
   s_sub_u32 s4, vcc_hi, s4
   s_setpc_b64 s[4:5]
   s_branch .Lsparse_conv3_any_112x64_more_last3
   s_nop 0
   s_nop 0
   s_nop 0
-  s_nop 0
-  s_nop 0
-  s_nop 0
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
 .Lsparse_conv3_any_112x64_end_last3:
   buffer_load_dword v119, v122, s[12:15], s25 offen offset:0
   buffer_load_dword v120, v123, s[12:15], s25 offen offset:0
@@ -33186,72 +32978,72 @@ sparse_conv3_any_112x64:
   s_branch .Lsparse_conv3_any_112x64_summed
 .Lsparse_conv3_any_112x64_overflow0:
   s_set_gpr_idx_idx s47
-  v_mad_f32 v2, s46, v116, v2
-  v_mad_f32 v1, s46, v117, v1
-  v_mad_f32 v0, s46, v118, v0
+  v_mac_f32 v2, s46, v116
+  v_mac_f32 v1, s46, v117
+  v_mac_f32 v0, s46, v118
   s_set_gpr_idx_idx s45
-  v_mad_f32 v2, s44, v116, v2
-  v_mad_f32 v1, s44, v117, v1
-  v_mad_f32 v0, s44, v118, v0
+  v_mac_f32 v2, s44, v116
+  v_mac_f32 v1, s44, v117
+  v_mac_f32 v0, s44, v118
   s_set_gpr_idx_idx s43
-  v_mad_f32 v2, s42, v116, v2
-  v_mad_f32 v1, s42, v117, v1
-  v_mad_f32 v0, s42, v118, v0
+  v_mac_f32 v2, s42, v116
+  v_mac_f32 v1, s42, v117
+  v_mac_f32 v0, s42, v118
   s_set_gpr_idx_idx s41
-  v_mad_f32 v2, s40, v116, v2
-  v_mad_f32 v1, s40, v117, v1
-  v_mad_f32 v0, s40, v118, v0
+  v_mac_f32 v2, s40, v116
+  v_mac_f32 v1, s40, v117
+  v_mac_f32 v0, s40, v118
   s_set_gpr_idx_idx s39
-  v_mad_f32 v2, s38, v116, v2
-  v_mad_f32 v1, s38, v117, v1
-  v_mad_f32 v0, s38, v118, v0
+  v_mac_f32 v2, s38, v116
+  v_mac_f32 v1, s38, v117
+  v_mac_f32 v0, s38, v118
   s_set_gpr_idx_idx s37
-  v_mad_f32 v2, s36, v116, v2
-  v_mad_f32 v1, s36, v117, v1
-  v_mad_f32 v0, s36, v118, v0
+  v_mac_f32 v2, s36, v116
+  v_mac_f32 v1, s36, v117
+  v_mac_f32 v0, s36, v118
   s_set_gpr_idx_idx s35
-  v_mad_f32 v2, s34, v116, v2
-  v_mad_f32 v1, s34, v117, v1
-  v_mad_f32 v0, s34, v118, v0
+  v_mac_f32 v2, s34, v116
+  v_mac_f32 v1, s34, v117
+  v_mac_f32 v0, s34, v118
   s_set_gpr_idx_idx s33
-  v_mad_f32 v2, s32, v116, v2
-  v_mad_f32 v1, s32, v117, v1
-  v_mad_f32 v0, s32, v118, v0
+  v_mac_f32 v2, s32, v116
+  v_mac_f32 v1, s32, v117
+  v_mac_f32 v0, s32, v118
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[32:47], s[100:101], 0x80
   s_set_gpr_idx_idx s63
-  v_mad_f32 v2, s62, v116, v2
-  v_mad_f32 v1, s62, v117, v1
-  v_mad_f32 v0, s62, v118, v0
+  v_mac_f32 v2, s62, v116
+  v_mac_f32 v1, s62, v117
+  v_mac_f32 v0, s62, v118
   s_set_gpr_idx_idx s61
-  v_mad_f32 v2, s60, v116, v2
-  v_mad_f32 v1, s60, v117, v1
-  v_mad_f32 v0, s60, v118, v0
+  v_mac_f32 v2, s60, v116
+  v_mac_f32 v1, s60, v117
+  v_mac_f32 v0, s60, v118
   s_set_gpr_idx_idx s59
-  v_mad_f32 v2, s58, v116, v2
-  v_mad_f32 v1, s58, v117, v1
-  v_mad_f32 v0, s58, v118, v0
+  v_mac_f32 v2, s58, v116
+  v_mac_f32 v1, s58, v117
+  v_mac_f32 v0, s58, v118
   s_set_gpr_idx_idx s57
-  v_mad_f32 v2, s56, v116, v2
-  v_mad_f32 v1, s56, v117, v1
-  v_mad_f32 v0, s56, v118, v0
+  v_mac_f32 v2, s56, v116
+  v_mac_f32 v1, s56, v117
+  v_mac_f32 v0, s56, v118
   s_set_gpr_idx_idx s55
-  v_mad_f32 v2, s54, v116, v2
-  v_mad_f32 v1, s54, v117, v1
-  v_mad_f32 v0, s54, v118, v0
+  v_mac_f32 v2, s54, v116
+  v_mac_f32 v1, s54, v117
+  v_mac_f32 v0, s54, v118
   s_set_gpr_idx_idx s53
-  v_mad_f32 v2, s52, v116, v2
-  v_mad_f32 v1, s52, v117, v1
-  v_mad_f32 v0, s52, v118, v0
+  v_mac_f32 v2, s52, v116
+  v_mac_f32 v1, s52, v117
+  v_mac_f32 v0, s52, v118
   s_set_gpr_idx_idx s51
-  v_mad_f32 v2, s50, v116, v2
-  v_mad_f32 v1, s50, v117, v1
-  v_mad_f32 v0, s50, v118, v0
+  v_mac_f32 v2, s50, v116
+  v_mac_f32 v1, s50, v117
+  v_mac_f32 v0, s50, v118
   s_set_gpr_idx_idx s49
-  v_mad_f32 v2, s48, v116, v2
-  v_mad_f32 v1, s48, v117, v1
-  v_mad_f32 v0, s48, v118, v0
+  v_mac_f32 v2, s48, v116
+  v_mac_f32 v1, s48, v117
+  v_mac_f32 v0, s48, v118
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_112x64_half0
@@ -33260,78 +33052,78 @@ sparse_conv3_any_112x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_112x64_overflow0
 .Lsparse_conv3_any_112x64_half0:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]
 .Lsparse_conv3_any_112x64_overflow1:
   s_set_gpr_idx_idx s79
-  v_mad_f32 v2, s78, v119, v2
-  v_mad_f32 v1, s78, v120, v1
-  v_mad_f32 v0, s78, v121, v0
+  v_mac_f32 v2, s78, v119
+  v_mac_f32 v1, s78, v120
+  v_mac_f32 v0, s78, v121
   s_set_gpr_idx_idx s77
-  v_mad_f32 v2, s76, v119, v2
-  v_mad_f32 v1, s76, v120, v1
-  v_mad_f32 v0, s76, v121, v0
+  v_mac_f32 v2, s76, v119
+  v_mac_f32 v1, s76, v120
+  v_mac_f32 v0, s76, v121
   s_set_gpr_idx_idx s75
-  v_mad_f32 v2, s74, v119, v2
-  v_mad_f32 v1, s74, v120, v1
-  v_mad_f32 v0, s74, v121, v0
+  v_mac_f32 v2, s74, v119
+  v_mac_f32 v1, s74, v120
+  v_mac_f32 v0, s74, v121
   s_set_gpr_idx_idx s73
-  v_mad_f32 v2, s72, v119, v2
-  v_mad_f32 v1, s72, v120, v1
-  v_mad_f32 v0, s72, v121, v0
+  v_mac_f32 v2, s72, v119
+  v_mac_f32 v1, s72, v120
+  v_mac_f32 v0, s72, v121
   s_set_gpr_idx_idx s71
-  v_mad_f32 v2, s70, v119, v2
-  v_mad_f32 v1, s70, v120, v1
-  v_mad_f32 v0, s70, v121, v0
+  v_mac_f32 v2, s70, v119
+  v_mac_f32 v1, s70, v120
+  v_mac_f32 v0, s70, v121
   s_set_gpr_idx_idx s69
-  v_mad_f32 v2, s68, v119, v2
-  v_mad_f32 v1, s68, v120, v1
-  v_mad_f32 v0, s68, v121, v0
+  v_mac_f32 v2, s68, v119
+  v_mac_f32 v1, s68, v120
+  v_mac_f32 v0, s68, v121
   s_set_gpr_idx_idx s67
-  v_mad_f32 v2, s66, v119, v2
-  v_mad_f32 v1, s66, v120, v1
-  v_mad_f32 v0, s66, v121, v0
+  v_mac_f32 v2, s66, v119
+  v_mac_f32 v1, s66, v120
+  v_mac_f32 v0, s66, v121
   s_set_gpr_idx_idx s65
-  v_mad_f32 v2, s64, v119, v2
-  v_mad_f32 v1, s64, v120, v1
-  v_mad_f32 v0, s64, v121, v0
+  v_mac_f32 v2, s64, v119
+  v_mac_f32 v1, s64, v120
+  v_mac_f32 v0, s64, v121
   s_add_u32 s100, s100, 128
   s_addc_u32 s101, s101, 0
   s_load_dwordx16 s[64:79], s[100:101], 0x80
   s_set_gpr_idx_idx s95
-  v_mad_f32 v2, s94, v119, v2
-  v_mad_f32 v1, s94, v120, v1
-  v_mad_f32 v0, s94, v121, v0
+  v_mac_f32 v2, s94, v119
+  v_mac_f32 v1, s94, v120
+  v_mac_f32 v0, s94, v121
   s_set_gpr_idx_idx s93
-  v_mad_f32 v2, s92, v119, v2
-  v_mad_f32 v1, s92, v120, v1
-  v_mad_f32 v0, s92, v121, v0
+  v_mac_f32 v2, s92, v119
+  v_mac_f32 v1, s92, v120
+  v_mac_f32 v0, s92, v121
   s_set_gpr_idx_idx s91
-  v_mad_f32 v2, s90, v119, v2
-  v_mad_f32 v1, s90, v120, v1
-  v_mad_f32 v0, s90, v121, v0
+  v_mac_f32 v2, s90, v119
+  v_mac_f32 v1, s90, v120
+  v_mac_f32 v0, s90, v121
   s_set_gpr_idx_idx s89
-  v_mad_f32 v2, s88, v119, v2
-  v_mad_f32 v1, s88, v120, v1
-  v_mad_f32 v0, s88, v121, v0
+  v_mac_f32 v2, s88, v119
+  v_mac_f32 v1, s88, v120
+  v_mac_f32 v0, s88, v121
   s_set_gpr_idx_idx s87
-  v_mad_f32 v2, s86, v119, v2
-  v_mad_f32 v1, s86, v120, v1
-  v_mad_f32 v0, s86, v121, v0
+  v_mac_f32 v2, s86, v119
+  v_mac_f32 v1, s86, v120
+  v_mac_f32 v0, s86, v121
   s_set_gpr_idx_idx s85
-  v_mad_f32 v2, s84, v119, v2
-  v_mad_f32 v1, s84, v120, v1
-  v_mad_f32 v0, s84, v121, v0
+  v_mac_f32 v2, s84, v119
+  v_mac_f32 v1, s84, v120
+  v_mac_f32 v0, s84, v121
   s_set_gpr_idx_idx s83
-  v_mad_f32 v2, s82, v119, v2
-  v_mad_f32 v1, s82, v120, v1
-  v_mad_f32 v0, s82, v121, v0
+  v_mac_f32 v2, s82, v119
+  v_mac_f32 v1, s82, v120
+  v_mac_f32 v0, s82, v121
   s_set_gpr_idx_idx s81
-  v_mad_f32 v2, s80, v119, v2
-  v_mad_f32 v1, s80, v120, v1
-  v_mad_f32 v0, s80, v121, v0
+  v_mac_f32 v2, s80, v119
+  v_mac_f32 v1, s80, v120
+  v_mac_f32 v0, s80, v121
   s_sub_u32 s0, s0, 16
   s_cmp_gt_u32 s0, 8
   s_cbranch_scc0 .Lsparse_conv3_any_112x64_half1
@@ -33340,7 +33132,7 @@ sparse_conv3_any_112x64:
   s_waitcnt lgkmcnt(0)
   s_cbranch_scc1 .Lsparse_conv3_any_112x64_overflow1
 .Lsparse_conv3_any_112x64_half1:
-  s_mul_i32 s4, s0, 28
+  s_mul_i32 s4, s0, 16
   s_sub_u32 s4, flat_scratch_lo, s4
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[4:5]

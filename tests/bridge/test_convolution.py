@@ -222,5 +222,5 @@ def test_an_algorithm_that_can_not_is_refused():
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="direct")
         with pytest.raises(ConfigurationError, match="layer forward: no kernel of whole images for this shape"):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="plane")
-        with pytest.raises(ConfigurationError, match="expected best, plane, direct, view or gemm, got 'fft'"):
+        with pytest.raises(ConfigurationError, match="expected best, plane, block, direct, view or gemm, got 'fft'"):
             spartan("forward", session, "layer", shape, x=x, layouts=layouts, algorithm="fft")

@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.array import DeviceArray
 from bridge.errors import ConfigurationError
+from bridge.layers.conv.block import add_block, plan_block
 from bridge.layers.conv.direct import (
     DirectProblem,
     add_direct,
@@ -71,15 +72,16 @@ def spartan(
         dy_counts: the monitor's counts of dY as an F × J matrix, from where it was written.
         sparse_operand: of the filter gradient, "x", "dy" or "both", whose index lists a kernel of its own intersects.
         algorithm: "direct", a kernel that reads x or dy itself, or rows of them that the engine has put in order;
-            "plane", the same for small images and stride 1; "view", a sparse GEMM over the engine's im2col view;
-            "gemm", the same over an im2col matrix in memory; "best", the first of "plane", "direct", "view" and "gemm"
+            "plane", the same for small images and stride 1; "block", the same for images in strips of 28 columns, where
+            an engine puts them in order; "view", a sparse GEMM over the engine's im2col view; "gemm", the same over an
+            im2col matrix in memory; "best", the first of "plane", "block" (where it pays), "direct", "view" and "gemm"
             that there is a kernel and an engine for (data gradients without a kernel: "gemm").
 
     Raises:
         ConfigurationError: for an algorithm that can't compute the phase.
     """
-    if algorithm not in ("best", "plane", "direct", "view", "gemm"):
-        raise ConfigurationError(f"algorithm: expected best, plane, direct, view or gemm, got {algorithm!r}")
+    if algorithm not in ("best", "plane", "block", "direct", "view", "gemm"):
+        raise ConfigurationError(f"algorithm: expected best, plane, block, direct, view or gemm, got {algorithm!r}")
     engine = UnitKind.COMPACTION in session.units
     if algorithm == "view" and not engine:
         raise ConfigurationError(f"{name} {phase}: an im2col view needs a compaction engine, none is attached")
@@ -99,8 +101,11 @@ def spartan(
     patches = plan_patch_gradient(shape) if skips_dy and not session.portable else None
     strided = strided_gradient_view(shape) if skips_x and engine and not session.portable else None
     add, whole, direct = None, problem_of(phase, shape), direct_problem(phase, shape, engine=engine)
+    blocks = plan_block(whole, always=algorithm == "block") if engine and whole is not None else None
     if algorithm in ("best", "plane") and whole is not None and (plan := plan_plane(whole)) is not None:
         add = functools.partial(add_plane, operation, whole, plan)
+    elif algorithm in ("best", "block") and whole is not None and blocks is not None:
+        add = functools.partial(add_block, operation, whole, blocks)
     elif algorithm in ("best", "direct") and direct is not None:
         add = functools.partial(add_direct, operation, direct, plan_direct(direct))
     if add is not None and phase == "forward":
@@ -136,6 +141,11 @@ def spartan(
         raise ConfigurationError(
             f"{name} {phase}: no kernel of whole images for this shape; it takes filters of 3 × 3 with stride 1 on "
             "images up to 14 wide"
+        )
+    elif algorithm == "block":
+        raise ConfigurationError(
+            f"{name} {phase}: no kernel of blocks for this shape; with a compaction engine, it takes filters of 3 × 3 "
+            "with stride 1 where rows of outputs are a multiple of 28 wide"
         )
     elif algorithm == "direct":
         raise ConfigurationError(
