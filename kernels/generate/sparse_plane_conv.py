@@ -22,15 +22,23 @@ at the same time, and its filters come from DRAM once for all of them.
 
 What each group does stands in a table, 8 dwords a group: first row of outputs, first filter, the tile and the channel
 that its first wavefront begins with, how many channels this one takes, number of the group's partial result, channels
-from one to the next, how many wavefronts take as many as the first (the others take one less). A partial result is
-[accumulators / 4][64 lanes][4]; sum_plane_slices adds those of an output and puts them into place. Grid: groups · 256.
+from one to the next, how many wavefronts take as many as the first (the others take one less). A second line has what
+comes behind the loop: number of the block's first partial result, how many it has, number of the block, first output as
+an element of y, rows of outputs that there are, filters that there are, 0, 0. Grid: groups · 256.
+
+A partial result is [accumulators / 4][64 lanes][4]. Work-groups store theirs, then count in the block's counter: who
+finds all others there adds the block's partial results, in ascending order and from memory, its own too, so which one
+it is changes no bit; ``buffer_atomic_inc`` starts the counter anew for the next launch. The sums are turned over in
+the LDS, filters apart and outputs side by side, and go into y.
 
 Per output the sum runs over a wavefront's channels ascending, filter rows ascending, pixels of a row from right to
-left, with one rounding per product and one per sum; wavefronts are added in ascending order.
+left, with one rounding per product and one per sum; wavefronts are added in ascending order, then work-groups to the
+bias.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from common import buffer_resource, wave_index
@@ -41,12 +49,19 @@ ARGUMENTS = [
     ("b", "buffer"),
     ("partial", "buffer"),
     ("work", "buffer"),
+    ("y", "buffer"),
+    ("bias", "buffer"),  # may be null
+    ("counters", "buffer"),  # one a block, 0 before the first launch
     ("F", "u32"),  # filters of the group, elements from tap to tap of b
     ("channels", "u32"),  # of the group
     ("height", "u32"),
     ("pad_h", "u32"),
     ("slot_bytes", "u32"),
     ("flip", "u32"),
+    ("out_width", "u32"),
+    ("out_plane", "u32"),  # elements from filter to filter of y
+    ("shift", "u32"),  # accumulators of a row before the first output: 2 - pad_w
+    ("reciprocal", "u32"),  # 65536 / out_width, rounded up
 ]
 
 TAPS = 3
@@ -56,7 +71,8 @@ OFFSET, LEFT = 28, 31
 PITCH = (29, 30)
 PAIRS = 32
 B_OFFSET, B_STEP, SLOT, COUNTS_OFFSET, HEADER = "s96", "s97", "s98", "s99", "vcc_hi"
-KEPT_OUT, KEPT_WAVE = 0, 2  # lanes of the register that keeps scalars for the end
+LINE_BYTES = 64  # of the table, for a group
+KEPT_ARGUMENTS, KEPT_LINE, KEPT_WAVE = 0, 2, 4  # lanes of the register that keeps scalars for the end
 # Arguments and the group's line of the table, in the prologue.
 A_TILES, A_B, A_PARTIAL, A_WORK, A_F, A_CHANNELS, A_HEIGHT, A_PAD, A_SLOT, A_FLIP = (
     32,
@@ -72,6 +88,12 @@ A_TILES, A_B, A_PARTIAL, A_WORK, A_F, A_CHANNELS, A_HEIGHT, A_PAD, A_SLOT, A_FLI
 )
 W_ROW, W_FILTER, W_TILE, W_CHANNEL, W_COUNT, W_SLOT, W_STEP, W_FULL = range(48, 56)
 T = 64
+# The same at the end, when the loop's registers are free; the second line of the table from E_FIRST on.
+E_ARGUMENTS, E_LINE, E_WAVE, E_COUNTER = 0, 2, 5, 8
+E_SLOT, E_FILTER, E_WIDTH, E_PLANE, E_SHIFT, E_RECIPROCAL, E_PARTIAL = 32, 33, 36, 37, 38, 39, 44
+E_Y, E_BIAS, E_COUNTERS = 40, 42, 46
+E_FIRST, E_NUMBER, E_BLOCK, E_OUT, E_ROWS, E_FILTERS = range(48, 54)
+E_STORED, E_AT, E_INSIDE = 68, 69, 70
 
 
 class PlaneConvolution:
@@ -123,23 +145,22 @@ class PlaneConvolution:
         k.load(A_SLOT, "slot_bytes", 2)
         wave_index(k, 5, self.lane)
         k("s_waitcnt lgkmcnt(0)")
-        k("s_lshl_b32 s6, s2, 5")
+        k(f"s_mul_i32 s6, s2, {LINE_BYTES}")
         k(f"s_load_dwordx8 {s(W_ROW, 8)}, {s(A_WORK, 2)}, s6")
+        k(f"s_add_u32 {s(A_WORK)}, {s(A_WORK)}, s6")
+        k(f"s_addc_u32 {s(A_WORK + 1)}, {s(A_WORK + 1)}, 0")
         for i in range(self.accumulators):
             k(f"v_mov_b32 {v(i)}, 0")
         k(f"v_writelane_b32 {kept}, s5, {KEPT_WAVE}")
+        for i in range(2):
+            k(f"v_writelane_b32 {kept}, s{i}, {KEPT_ARGUMENTS + i}")
+            k(f"v_writelane_b32 {kept}, {s(A_WORK + i)}, {KEPT_LINE + i}")
         k(f"s_mul_i32 {B_STEP}, {s(A_F)}, {4 * self.window}")
         buffer_resource(k, RESOURCE, A_B)
         k.comment("bytes of the filters: lanes beyond the last filter read 0")
         k(f"s_mul_i32 {s(RESOURCE + 2)}, {B_STEP}, {s(A_CHANNELS)}")
         k(f"s_mov_b32 {SLOT}, {s(A_SLOT)}")
         k("s_waitcnt lgkmcnt(0)")
-        k.comment("the group's partial result")
-        k(f"s_mul_i32 {s(T)}, {s(W_SLOT)}, {self.accumulators * 256}")
-        k(f"s_add_u32 {s(A_PARTIAL)}, {s(A_PARTIAL)}, {s(T)}")
-        k(f"s_addc_u32 {s(A_PARTIAL + 1)}, {s(A_PARTIAL + 1)}, 0")
-        for i in range(2):
-            k(f"v_writelane_b32 {kept}, {s(A_PARTIAL + i)}, {KEPT_OUT + i}")
         k.comment("the wavefront's share of the channels: how many come after its first")
         k(f"s_cmp_ge_u32 s5, {s(W_FULL)}")
         k(f"s_subb_u32 {s(LEFT)}, {s(W_COUNT)}, 1")
@@ -260,35 +281,44 @@ class PlaneConvolution:
         k.label(f"end{parity}_{visit}")
 
     def _finish(self) -> None:
-        """Each wavefront adds and stores every fourth quad of accumulators, for all four."""
+        """Each wavefront adds and stores every fourth quad of accumulators, for all four; the last one adds up all."""
         k, kept = self.k, v(self.kept)
-        write, read, wave = self.lane, self.lane + 1, 5
+        write, read, wave = self.lane, self.lane + 1, E_WAVE
         k("s_waitcnt vmcnt(0) lgkmcnt(0)")
         k("s_set_gpr_idx_off")
-        for i in range(2):
-            k(f"v_readlane_b32 {s(T + i)}, {kept}, {KEPT_OUT + i}")
-        k(f"v_readlane_b32 s{wave}, {kept}, {KEPT_WAVE}")
+        for first, lane, count in ((E_ARGUMENTS, KEPT_ARGUMENTS, 2), (E_LINE, KEPT_LINE, 2), (E_WAVE, KEPT_WAVE, 1)):
+            for i in range(count):
+                k(f"v_readlane_b32 {s(first + i)}, {kept}, {lane + i}")
+        k.load(E_PARTIAL, "partial", 2)
+        k.load(E_Y, "y", 4)
+        k.load(E_COUNTERS, "counters", 2)
+        k.load(E_WIDTH, "out_width", 4)
+        k(f"s_load_dwordx8 {s(E_FIRST, 8)}, {s(E_LINE, 2)}, 0x20")
+        k(f"s_load_dword {s(E_SLOT)}, {s(E_LINE, 2)}, {4 * (W_SLOT - W_ROW):#x}")
+        k(f"s_load_dword {s(E_FILTER)}, {s(E_LINE, 2)}, {4 * (W_FILTER - W_ROW):#x}")
         k(f"v_mbcnt_lo_u32_b32 {v(write)}, -1, 0")
         k(f"v_mbcnt_hi_u32_b32 {v(write)}, -1, {v(write)}")
-        buffer_resource(k, RESOURCE, T)
         k("s_mov_b32 m0, -1")
-        address = self.lane + 2
-        k(f"v_lshlrev_b32 {v(address)}, 4, {v(write)}")
+        k(f"v_lshlrev_b32 {v(self.lane + 2)}, 4, {v(write)}")
         k(f"s_lshl_b32 s6, s{wave}, 10")
-        k(f"v_add_u32 {v(read)}, vcc, s6, {v(address)}")
+        k(f"v_add_u32 {v(read)}, vcc, s6, {v(self.lane + 2)}")
         k(f"s_lshl_b32 s7, s{wave}, 12")
-        k(f"v_add_u32 {v(write)}, vcc, s7, {v(address)}")
+        k(f"v_add_u32 {v(write)}, vcc, s7, {v(self.lane + 2)}")
         for own in range(1, WAVES):
             k(f"s_cmp_eq_u32 s{wave}, {own}")
             k(f"s_cbranch_scc1 {k.local(f'add{own}')}")
         for own in range(WAVES):
             k.label(f"add{own}")
             for first in range(0, self.accumulators, 4 * WAVES):
-                self._add(first, own, write, read, address)
-            k("s_endpgm")
+                self._add(first, own, write, read)
+            if own < WAVES - 1:
+                k(f"s_branch {k.local('added')}")
+        k.label("added")
+        self._share(read)
+        self._put_out()
 
-    def _add(self, first: int, own: int, write: int, read: int, address: int) -> None:
-        """Exchange a chunk of accumulators: four of all wavefronts come to one, which keeps its own; add and store."""
+    def _add(self, first: int, own: int, write: int, read: int) -> None:
+        """Exchange a chunk of accumulators: four of all wavefronts come to one, which keeps its own; add them."""
         k = self.k
         quads = min(WAVES, (self.accumulators - first) // 4)
         if first:
@@ -311,8 +341,169 @@ class PlaneConvolution:
                 k(f"s_waitcnt lgkmcnt({left})")
             for i in range(4):
                 k(f"v_add_f32 {v(into[0] + i)}, {v(into[0] + i)}, {v(into[part] + i)}")
-        k(f"buffer_store_dwordx4 {v(into[0], 4)}, {v(address)}, {s(RESOURCE, 4)}, s6 offen")
-        k(f"s_add_u32 s6, s6, {4 * 1024}")
+
+    def _share(self, scratch: int) -> None:
+        """Store the work-group's sums; in the block's last one, leave those of the block in their place."""
+        k, lane, counter = self.k, self.lane + 2, self.lane + 3  # bytes of a quad's lane
+        flag = 4 * self.accumulators  # a place in the LDS that the sums leave free
+        k(f"v_lshrrev_b32 {v(scratch)}, 4, {v(lane)}")
+        k(f"s_cmp_eq_u32 {s(E_NUMBER)}, 1")
+        k(f"s_cbranch_scc1 {k.local('alone')}")
+        buffer_resource(k, RESOURCE, E_PARTIAL)
+        k(f"s_mul_i32 {s(E_AT)}, {s(E_SLOT)}, {self.accumulators * 256}")
+        k(f"s_add_u32 {s(E_AT)}, {s(E_AT)}, s6")
+        for first in self._own_quads("stored"):
+            k(f"buffer_store_dwordx4 {v(first, 4)}, {v(lane)}, {s(RESOURCE, 4)}, {s(E_AT)} offen")
+            k(f"s_add_u32 {s(E_AT)}, {s(E_AT)}, {1024 * WAVES}")
+        k("s_waitcnt vmcnt(0)")
+        k("s_barrier")
+        k.comment("one wavefront counts; whoever finds all others counted belongs to the last work-group")
+        k(f"s_sub_u32 {s(E_INSIDE)}, {s(E_NUMBER)}, 1")
+        k(f"v_mov_b32 {v(counter + 1)}, 0")
+        k(f"s_cmp_lg_u32 {s(E_WAVE)}, 0")
+        k(f"s_cbranch_scc1 {k.local('counted')}")
+        buffer_resource(k, RESOURCE, E_COUNTERS)
+        k(f"s_lshl_b32 {s(E_AT)}, {s(E_BLOCK)}, 2")
+        k(f"v_mov_b32 {v(counter)}, {s(E_INSIDE)}")
+        k("s_mov_b64 exec, 1")
+        k(f"buffer_atomic_inc {v(counter)}, off, {s(RESOURCE, 4)}, {s(E_AT)} glc")
+        k("s_waitcnt vmcnt(0)")
+        k(f"ds_write_b32 {v(counter + 1)}, {v(counter)} offset:{flag}")
+        k("s_mov_b64 exec, -1")
+        k("s_waitcnt lgkmcnt(0)")
+        k.label("counted")
+        k("s_barrier")
+        k(f"ds_read_b32 {v(counter)}, {v(counter + 1)} offset:{flag}")
+        k("s_waitcnt lgkmcnt(0)")
+        k(f"v_readfirstlane_b32 {s(E_COUNTER)}, {v(counter)}")
+        k(f"s_cmp_lg_u32 {s(E_COUNTER)}, {s(E_INSIDE)}")
+        k(f"s_cbranch_scc1 {k.local('done')}")
+        k("buffer_wbinvl1_vol")
+        self._bias(scratch, alone=False)
+        self._add_partials(lane)
+        k(f"s_branch {k.local('complete')}")
+        k.label("alone")
+        self._bias(scratch, alone=True)
+        k("s_barrier")
+        k.label("complete")
+
+    def _own_quads(self, name: str) -> Iterator[int]:
+        """The registers of the wavefront's quads; around the code for one that only some have is a jump."""
+        k = self.k
+        for first in range(0, self.accumulators, 4 * WAVES):
+            quads = (self.accumulators - first) // 4
+            if quads < WAVES:
+                k(f"s_cmp_ge_u32 {s(E_WAVE)}, {quads}")
+                k(f"s_cbranch_scc1 {k.local(name)}")
+            yield first
+            if quads < WAVES:
+                k.label(name)
+
+    def _bias(self, scratch: int, *, alone: bool) -> None:
+        """Add the bias to the sums, or begin them with it."""
+        k, value, name = self.k, self.lane + 4, f"bias_{'alone' if alone else 'summed'}"
+        k(f"v_mov_b32 {v(value)}, 0")
+        k(f"s_or_b32 {s(E_AT)}, {s(E_BIAS)}, {s(E_BIAS + 1)}")
+        k(f"s_cmp_eq_u32 {s(E_AT)}, 0")
+        k(f"s_cbranch_scc1 {k.local(name)}")
+        buffer_resource(k, RESOURCE, E_BIAS)
+        k(f"s_add_u32 {s(RESOURCE + 2)}, {s(E_FILTER)}, {s(E_FILTERS)}")
+        k(f"s_lshl_b32 {s(RESOURCE + 2)}, {s(RESOURCE + 2)}, 2")
+        k(f"v_lshlrev_b32 {v(value)}, 2, {v(scratch)}")
+        k(f"s_lshl_b32 {s(E_AT)}, {s(E_FILTER)}, 2")
+        k(f"buffer_load_dword {v(value)}, {v(value)}, {s(RESOURCE, 4)}, {s(E_AT)} offen")
+        k("s_waitcnt vmcnt(0)")
+        k.label(name)
+        for first in range(0, self.accumulators, 4 * WAVES):
+            for i in range(first, first + 4):
+                k(f"v_add_f32 {v(i)}, {v(i)}, {v(value)}" if alone else f"v_mov_b32 {v(i)}, {v(value)}")
+
+    def _add_partials(self, lane: int) -> None:
+        """Add the block's partial results, several under way at a time; beyond the last one loads give 0."""
+        k, size = self.k, self.accumulators * 256
+        sums = list(range(0, self.accumulators, 4 * WAVES))
+        taken = {i for first in sums for i in range(first, first + 4)}
+        room = [i for i in range(0, self.lane - 3, 4) if i not in taken]
+        ahead = len(room) // len(sums)
+        buffer_resource(k, RESOURCE, E_PARTIAL)
+        k(f"s_mul_i32 {s(E_STORED)}, {s(E_FIRST)}, {size}")
+        k(f"s_add_u32 {s(RESOURCE + 2)}, {s(E_FIRST)}, {s(E_NUMBER)}")
+        k(f"s_mul_i32 {s(RESOURCE + 2)}, {s(RESOURCE + 2)}, {size}")
+        k(f"s_add_u32 {s(E_STORED)}, {s(E_STORED)}, s6")
+        k.label("partials")
+        places = [[room[part * len(sums) + number] for number in range(len(sums))] for part in range(ahead)]
+        for part in range(ahead):
+            for number, place in enumerate(places[part]):
+                k(f"s_add_u32 {s(E_AT)}, {s(E_STORED)}, {size * part + 1024 * WAVES * number}")
+                k(f"buffer_load_dwordx4 {v(place, 4)}, {v(lane)}, {s(RESOURCE, 4)}, {s(E_AT)} offen")
+        left = ahead * len(sums)
+        for part in range(ahead):
+            for first, place in zip(sums, places[part], strict=True):
+                left -= 1
+                k(f"s_waitcnt vmcnt({left})")
+                for i in range(4):
+                    k(f"v_add_f32 {v(first + i)}, {v(first + i)}, {v(place + i)}")
+        k(f"s_add_u32 {s(E_STORED)}, {s(E_STORED)}, {size * ahead}")
+        k(f"s_cmp_lt_u32 {s(E_STORED)}, {s(RESOURCE + 2)}")
+        k(f"s_cbranch_scc1 {k.local('partials')}")
+
+    def _put_out(self) -> None:
+        """Turn the sums over in the LDS and store them: each wavefront 16 filters, 16 lanes a filter."""
+        k, pitch = self.k, 4 * self.accumulators + 16  # bytes from filter to filter in the LDS
+        lane, write = self.lane + 2, self.lane
+        k(f"v_lshrrev_b32 {v(write)}, 4, {v(lane)}")
+        k(f"v_mul_u32_u24 {v(self.lane + 1)}, {pitch}, {v(write)}")
+        k(f"s_lshl_b32 s7, s{E_WAVE}, 4")
+        k(f"v_add_u32 {v(self.lane + 1)}, vcc, s7, {v(self.lane + 1)}")
+        for first in self._own_quads("turned"):
+            k(f"ds_write_b128 {v(self.lane + 1)}, {v(first, 4)} offset:{4 * first}")
+        buffer_resource(k, RESOURCE, E_Y)
+        output, filter_, inside, offset, place, local = range(6)
+        k(f"v_and_b32 {v(output)}, 15, {v(write)}")
+        k(f"v_lshrrev_b32 {v(filter_)}, 4, {v(write)}")
+        k(f"v_add_u32 {v(filter_)}, vcc, s7, {v(filter_)}")
+        k(f"s_lshl_b32 {s(E_PLANE)}, {s(E_PLANE)}, 2")
+        k(f"v_mul_lo_u32 {v(offset)}, {v(filter_)}, {s(E_PLANE)}")
+        k(f"v_mul_u32_u24 {v(local)}, {pitch}, {v(filter_)}")
+        k(f"v_lshlrev_b32 {v(place)}, 2, {v(output)}")
+        k(f"v_add_u32 {v(offset)}, vcc, {v(offset)}, {v(place)}")
+        k(f"s_mul_i32 {s(E_ROWS)}, {s(E_ROWS)}, {s(E_WIDTH)}  ; outputs of the block")
+        k(f"s_sub_u32 {s(E_WIDTH)}, {self.pitch}, {s(E_WIDTH)}  ; accumulators between its rows")
+        k(f"s_lshl_b32 {s(E_OUT)}, {s(E_OUT)}, 2")
+        k(f"s_lshl_b32 {s(E_PLANE)}, {s(E_PLANE)}, 2")
+        k("s_mov_b32 s7, 0")
+        k("s_waitcnt lgkmcnt(0)")
+        k("s_barrier")
+        k.label("outputs")
+        k(f"v_mul_u32_u24 {v(place)}, {s(E_RECIPROCAL)}, {v(output)}")
+        k(f"v_lshrrev_b32 {v(place)}, 16, {v(place)}")
+        k(f"v_mul_u32_u24 {v(place)}, {s(E_WIDTH)}, {v(place)}")
+        k(f"v_add_u32 {v(place)}, vcc, {v(place)}, {v(output)}")
+        k(f"v_add_u32 {v(place)}, vcc, {s(E_SHIFT)}, {v(place)}")
+        k(f"v_lshlrev_b32 {v(place)}, 2, {v(place)}")
+        k(f"v_add_u32 {v(place)}, vcc, {v(local)}, {v(place)}")
+        k(f"v_cmp_gt_u32 {s(E_STORED + 4, 2)}, {s(E_ROWS)}, {v(output)}")
+        k(f"s_mov_b64 exec, {s(E_STORED + 4, 2)}")
+        values = range(8, 12)
+        for i, value in enumerate(values):
+            k(f"ds_read_b32 {v(value)}, {v(place)} offset:{4 * pitch * i}")
+        k(f"v_add_u32 {v(output)}, vcc, 16, {v(output)}")
+        k(f"v_mov_b32 {v(inside)}, {v(filter_)}")
+        k(f"s_mov_b32 {s(E_AT)}, {s(E_OUT)}")
+        for i, value in enumerate(values):
+            k(f"v_cmp_gt_u32 vcc, {s(E_FILTERS)}, {v(inside)}")
+            k("s_and_b64 exec, exec, vcc")
+            k(f"s_waitcnt lgkmcnt({len(values) - 1 - i})")
+            k(f"buffer_store_dword {v(value)}, {v(offset)}, {s(RESOURCE, 4)}, {s(E_AT)} offen")
+            k(f"v_add_u32 {v(inside)}, vcc, 4, {v(inside)}")
+            k(f"s_add_u32 {s(E_AT)}, {s(E_AT)}, {s(E_PLANE)}")
+        k("s_mov_b64 exec, -1")
+        k(f"s_add_u32 {s(E_OUT)}, {s(E_OUT)}, 64")
+        k("s_add_u32 s7, s7, 16")
+        k(f"s_cmp_lt_u32 s7, {s(E_ROWS)}")
+        k(f"s_cbranch_scc1 {k.local('outputs')}")
+        k.label("done")
+        k("s_endpgm")
 
 
 SHAPES = [(7, 4), (7, 7), (8, 4), (14, 2)]

@@ -22,7 +22,7 @@ sparse_plane_conv3_7x4:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 56
+    kernarg_segment_byte_size = 96
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 64
     kernarg_segment_alignment = 4
@@ -31,14 +31,16 @@ sparse_plane_conv3_7x4:
     wavefront_size = 6
   .end_amd_kernel_code_t
   s_load_dwordx8 s[32:39], s[0:1], 0x0
-  s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx2 s[44:45], s[0:1], 0x30
+  s_load_dwordx4 s[40:43], s[0:1], 0x38
+  s_load_dwordx2 s[44:45], s[0:1], 0x48
   v_lshrrev_b32 v54, 6, v0
   v_readfirstlane_b32 s5, v54
   v_and_b32 v54, 63, v0
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
+  s_mul_i32 s6, s2, 64
   s_load_dwordx8 s[48:55], s[38:39], s6
+  s_add_u32 s38, s38, s6
+  s_addc_u32 s39, s39, 0
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
   v_mov_b32 v2, 0
@@ -75,7 +77,11 @@ sparse_plane_conv3_7x4:
   v_mov_b32 v33, 0
   v_mov_b32 v34, 0
   v_mov_b32 v35, 0
-  v_writelane_b32 v63, s5, 2
+  v_writelane_b32 v63, s5, 4
+  v_writelane_b32 v63, s0, 0
+  v_writelane_b32 v63, s38, 2
+  v_writelane_b32 v63, s1, 1
+  v_writelane_b32 v63, s39, 3
   s_mul_i32 s97, s40, 36
   s_mov_b32 s24, s34
   s_and_b32 s25, s35, 0xffff
@@ -85,12 +91,6 @@ sparse_plane_conv3_7x4:
   s_mul_i32 s26, s97, s41
   s_mov_b32 s98, s44
   s_waitcnt lgkmcnt(0)
-  ; the group's partial result
-  s_mul_i32 s64, s53, 9216
-  s_add_u32 s36, s36, s64
-  s_addc_u32 s37, s37, 0
-  v_writelane_b32 v63, s36, 0
-  v_writelane_b32 v63, s37, 1
   ; the wavefront's share of the channels: how many come after its first
   s_cmp_ge_u32 s5, s55
   s_subb_u32 s31, s52, 1
@@ -904,15 +904,20 @@ sparse_plane_conv3_7x4:
 .Lsparse_plane_conv3_7x4_summed:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   s_set_gpr_idx_off
-  v_readlane_b32 s64, v63, 0
-  v_readlane_b32 s65, v63, 1
-  v_readlane_b32 s5, v63, 2
+  v_readlane_b32 s0, v63, 0
+  v_readlane_b32 s1, v63, 1
+  v_readlane_b32 s2, v63, 2
+  v_readlane_b32 s3, v63, 3
+  v_readlane_b32 s5, v63, 4
+  s_load_dwordx2 s[44:45], s[0:1], 0x10
+  s_load_dwordx4 s[40:43], s[0:1], 0x20
+  s_load_dwordx2 s[46:47], s[0:1], 0x30
+  s_load_dwordx4 s[36:39], s[0:1], 0x50
+  s_load_dwordx8 s[48:55], s[2:3], 0x20
+  s_load_dword s32, s[2:3], 0x14
+  s_load_dword s33, s[2:3], 0x4
   v_mbcnt_lo_u32_b32 v54, -1, 0
   v_mbcnt_hi_u32_b32 v54, -1, v54
-  s_mov_b32 s24, s64
-  s_and_b32 s25, s65, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
   s_mov_b32 m0, -1
   v_lshlrev_b32 v56, 4, v54
   s_lshl_b32 s6, s5, 10
@@ -949,8 +954,6 @@ sparse_plane_conv3_7x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[20:23] offset:1024
   ds_write_b128 v54, v[24:27] offset:2048
@@ -975,8 +978,6 @@ sparse_plane_conv3_7x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   s_waitcnt lgkmcnt(0)
   s_barrier
@@ -998,9 +999,7 @@ sparse_plane_conv3_7x4:
   v_add_f32 v33, v33, v29
   v_add_f32 v34, v34, v30
   v_add_f32 v35, v35, v31
-  buffer_store_dwordx4 v[32:35], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_7x4_added
 .Lsparse_plane_conv3_7x4_add1:
   ds_write_b128 v54, v[0:3] offset:0
   ds_write_b128 v54, v[8:11] offset:2048
@@ -1025,8 +1024,6 @@ sparse_plane_conv3_7x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[16:19] offset:0
   ds_write_b128 v54, v[24:27] offset:2048
@@ -1051,13 +1048,11 @@ sparse_plane_conv3_7x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[32:35] offset:0
   s_waitcnt lgkmcnt(0)
   s_barrier
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_7x4_added
 .Lsparse_plane_conv3_7x4_add2:
   ds_write_b128 v54, v[0:3] offset:0
   ds_write_b128 v54, v[4:7] offset:1024
@@ -1081,8 +1076,6 @@ sparse_plane_conv3_7x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[16:19] offset:0
   ds_write_b128 v54, v[20:23] offset:1024
@@ -1106,13 +1099,11 @@ sparse_plane_conv3_7x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[32:35] offset:0
   s_waitcnt lgkmcnt(0)
   s_barrier
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_7x4_added
 .Lsparse_plane_conv3_7x4_add3:
   ds_write_b128 v54, v[0:3] offset:0
   ds_write_b128 v54, v[4:7] offset:1024
@@ -1136,8 +1127,6 @@ sparse_plane_conv3_7x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[16:19] offset:0
   ds_write_b128 v54, v[20:23] offset:1024
@@ -1161,12 +1150,265 @@ sparse_plane_conv3_7x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v56, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v54, v[32:35] offset:0
   s_waitcnt lgkmcnt(0)
   s_barrier
+.Lsparse_plane_conv3_7x4_added:
+  v_lshrrev_b32 v55, 4, v56
+  s_cmp_eq_u32 s49, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_alone
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s69, s32, 9216
+  s_add_u32 s69, s69, s6
+  buffer_store_dwordx4 v[0:3], v56, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  buffer_store_dwordx4 v[16:19], v56, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  s_cmp_ge_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_stored
+  buffer_store_dwordx4 v[32:35], v56, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+.Lsparse_plane_conv3_7x4_stored:
+  s_waitcnt vmcnt(0)
+  s_barrier
+  ; one wavefront counts; whoever finds all others counted belongs to the last work-group
+  s_sub_u32 s70, s49, 1
+  v_mov_b32 v58, 0
+  s_cmp_lg_u32 s5, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_counted
+  s_mov_b32 s24, s46
+  s_and_b32 s25, s47, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s69, s50, 2
+  v_mov_b32 v57, s70
+  s_mov_b64 exec, 1
+  buffer_atomic_inc v57, off, s[24:27], s69 glc
+  s_waitcnt vmcnt(0)
+  ds_write_b32 v58, v57 offset:144
+  s_mov_b64 exec, -1
+  s_waitcnt lgkmcnt(0)
+.Lsparse_plane_conv3_7x4_counted:
+  s_barrier
+  ds_read_b32 v57, v58 offset:144
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s8, v57
+  s_cmp_lg_u32 s8, s70
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_done
+  buffer_wbinvl1_vol
+  v_mov_b32 v58, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_bias_summed
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v58, 2, v55
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v58, v58, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_7x4_bias_summed:
+  v_mov_b32 v0, v58
+  v_mov_b32 v1, v58
+  v_mov_b32 v2, v58
+  v_mov_b32 v3, v58
+  v_mov_b32 v16, v58
+  v_mov_b32 v17, v58
+  v_mov_b32 v18, v58
+  v_mov_b32 v19, v58
+  v_mov_b32 v32, v58
+  v_mov_b32 v33, v58
+  v_mov_b32 v34, v58
+  v_mov_b32 v35, v58
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s68, s48, 9216
+  s_add_u32 s26, s48, s49
+  s_mul_i32 s26, s26, 9216
+  s_add_u32 s68, s68, s6
+.Lsparse_plane_conv3_7x4_partials:
+  s_add_u32 s69, s68, 0
+  buffer_load_dwordx4 v[4:7], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 4096
+  buffer_load_dwordx4 v[8:11], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 8192
+  buffer_load_dwordx4 v[12:15], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 9216
+  buffer_load_dwordx4 v[20:23], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 13312
+  buffer_load_dwordx4 v[24:27], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 17408
+  buffer_load_dwordx4 v[28:31], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 18432
+  buffer_load_dwordx4 v[36:39], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 22528
+  buffer_load_dwordx4 v[40:43], v56, s[24:27], s69 offen
+  s_add_u32 s69, s68, 26624
+  buffer_load_dwordx4 v[44:47], v56, s[24:27], s69 offen
+  s_waitcnt vmcnt(8)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt vmcnt(7)
+  v_add_f32 v16, v16, v8
+  v_add_f32 v17, v17, v9
+  v_add_f32 v18, v18, v10
+  v_add_f32 v19, v19, v11
+  s_waitcnt vmcnt(6)
+  v_add_f32 v32, v32, v12
+  v_add_f32 v33, v33, v13
+  v_add_f32 v34, v34, v14
+  v_add_f32 v35, v35, v15
+  s_waitcnt vmcnt(5)
+  v_add_f32 v0, v0, v20
+  v_add_f32 v1, v1, v21
+  v_add_f32 v2, v2, v22
+  v_add_f32 v3, v3, v23
+  s_waitcnt vmcnt(4)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt vmcnt(3)
+  v_add_f32 v32, v32, v28
+  v_add_f32 v33, v33, v29
+  v_add_f32 v34, v34, v30
+  v_add_f32 v35, v35, v31
+  s_waitcnt vmcnt(2)
+  v_add_f32 v0, v0, v36
+  v_add_f32 v1, v1, v37
+  v_add_f32 v2, v2, v38
+  v_add_f32 v3, v3, v39
+  s_waitcnt vmcnt(1)
+  v_add_f32 v16, v16, v40
+  v_add_f32 v17, v17, v41
+  v_add_f32 v18, v18, v42
+  v_add_f32 v19, v19, v43
+  s_waitcnt vmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  s_add_u32 s68, s68, 27648
+  s_cmp_lt_u32 s68, s26
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_partials
+  s_branch .Lsparse_plane_conv3_7x4_complete
+.Lsparse_plane_conv3_7x4_alone:
+  v_mov_b32 v58, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_bias_alone
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v58, 2, v55
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v58, v58, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_7x4_bias_alone:
+  v_add_f32 v0, v0, v58
+  v_add_f32 v1, v1, v58
+  v_add_f32 v2, v2, v58
+  v_add_f32 v3, v3, v58
+  v_add_f32 v16, v16, v58
+  v_add_f32 v17, v17, v58
+  v_add_f32 v18, v18, v58
+  v_add_f32 v19, v19, v58
+  v_add_f32 v32, v32, v58
+  v_add_f32 v33, v33, v58
+  v_add_f32 v34, v34, v58
+  v_add_f32 v35, v35, v58
+  s_barrier
+.Lsparse_plane_conv3_7x4_complete:
+  v_lshrrev_b32 v54, 4, v56
+  v_mul_u32_u24 v55, 160, v54
+  s_lshl_b32 s7, s5, 4
+  v_add_u32 v55, vcc, s7, v55
+  ds_write_b128 v55, v[0:3] offset:0
+  ds_write_b128 v55, v[16:19] offset:64
+  s_cmp_ge_u32 s5, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_turned
+  ds_write_b128 v55, v[32:35] offset:128
+.Lsparse_plane_conv3_7x4_turned:
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  v_and_b32 v0, 15, v54
+  v_lshrrev_b32 v1, 4, v54
+  v_add_u32 v1, vcc, s7, v1
+  s_lshl_b32 s37, s37, 2
+  v_mul_lo_u32 v3, v1, s37
+  v_mul_u32_u24 v5, 160, v1
+  v_lshlrev_b32 v4, 2, v0
+  v_add_u32 v3, vcc, v3, v4
+  s_mul_i32 s52, s52, s36  ; outputs of the block
+  s_sub_u32 s36, 9, s36  ; accumulators between its rows
+  s_lshl_b32 s51, s51, 2
+  s_lshl_b32 s37, s37, 2
+  s_mov_b32 s7, 0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+.Lsparse_plane_conv3_7x4_outputs:
+  v_mul_u32_u24 v4, s39, v0
+  v_lshrrev_b32 v4, 16, v4
+  v_mul_u32_u24 v4, s36, v4
+  v_add_u32 v4, vcc, v4, v0
+  v_add_u32 v4, vcc, s38, v4
+  v_lshlrev_b32 v4, 2, v4
+  v_add_u32 v4, vcc, v5, v4
+  v_cmp_gt_u32 s[72:73], s52, v0
+  s_mov_b64 exec, s[72:73]
+  ds_read_b32 v8, v4 offset:0
+  ds_read_b32 v9, v4 offset:640
+  ds_read_b32 v10, v4 offset:1280
+  ds_read_b32 v11, v4 offset:1920
+  v_add_u32 v0, vcc, 16, v0
+  v_mov_b32 v2, v1
+  s_mov_b32 s69, s51
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(3)
+  buffer_store_dword v8, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(2)
+  buffer_store_dword v9, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(1)
+  buffer_store_dword v10, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(0)
+  buffer_store_dword v11, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  s_mov_b64 exec, -1
+  s_add_u32 s51, s51, 64
+  s_add_u32 s7, s7, 16
+  s_cmp_lt_u32 s7, s52
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x4_outputs
+.Lsparse_plane_conv3_7x4_done:
   s_endpgm
 .Lsparse_plane_conv3_7x4_end:
   .size sparse_plane_conv3_7x4, .Lsparse_plane_conv3_7x4_end-sparse_plane_conv3_7x4
@@ -1190,7 +1432,7 @@ sparse_plane_conv3_7x7:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 56
+    kernarg_segment_byte_size = 96
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 92
     kernarg_segment_alignment = 4
@@ -1199,14 +1441,16 @@ sparse_plane_conv3_7x7:
     wavefront_size = 6
   .end_amd_kernel_code_t
   s_load_dwordx8 s[32:39], s[0:1], 0x0
-  s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx2 s[44:45], s[0:1], 0x30
+  s_load_dwordx4 s[40:43], s[0:1], 0x38
+  s_load_dwordx2 s[44:45], s[0:1], 0x48
   v_lshrrev_b32 v82, 6, v0
   v_readfirstlane_b32 s5, v82
   v_and_b32 v82, 63, v0
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
+  s_mul_i32 s6, s2, 64
   s_load_dwordx8 s[48:55], s[38:39], s6
+  s_add_u32 s38, s38, s6
+  s_addc_u32 s39, s39, 0
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
   v_mov_b32 v2, 0
@@ -1271,7 +1515,11 @@ sparse_plane_conv3_7x7:
   v_mov_b32 v61, 0
   v_mov_b32 v62, 0
   v_mov_b32 v63, 0
-  v_writelane_b32 v91, s5, 2
+  v_writelane_b32 v91, s5, 4
+  v_writelane_b32 v91, s0, 0
+  v_writelane_b32 v91, s38, 2
+  v_writelane_b32 v91, s1, 1
+  v_writelane_b32 v91, s39, 3
   s_mul_i32 s97, s40, 36
   s_mov_b32 s24, s34
   s_and_b32 s25, s35, 0xffff
@@ -1281,12 +1529,6 @@ sparse_plane_conv3_7x7:
   s_mul_i32 s26, s97, s41
   s_mov_b32 s98, s44
   s_waitcnt lgkmcnt(0)
-  ; the group's partial result
-  s_mul_i32 s64, s53, 16384
-  s_add_u32 s36, s36, s64
-  s_addc_u32 s37, s37, 0
-  v_writelane_b32 v91, s36, 0
-  v_writelane_b32 v91, s37, 1
   ; the wavefront's share of the channels: how many come after its first
   s_cmp_ge_u32 s5, s55
   s_subb_u32 s31, s52, 1
@@ -2586,15 +2828,20 @@ sparse_plane_conv3_7x7:
 .Lsparse_plane_conv3_7x7_summed:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   s_set_gpr_idx_off
-  v_readlane_b32 s64, v91, 0
-  v_readlane_b32 s65, v91, 1
-  v_readlane_b32 s5, v91, 2
+  v_readlane_b32 s0, v91, 0
+  v_readlane_b32 s1, v91, 1
+  v_readlane_b32 s2, v91, 2
+  v_readlane_b32 s3, v91, 3
+  v_readlane_b32 s5, v91, 4
+  s_load_dwordx2 s[44:45], s[0:1], 0x10
+  s_load_dwordx4 s[40:43], s[0:1], 0x20
+  s_load_dwordx2 s[46:47], s[0:1], 0x30
+  s_load_dwordx4 s[36:39], s[0:1], 0x50
+  s_load_dwordx8 s[48:55], s[2:3], 0x20
+  s_load_dword s32, s[2:3], 0x14
+  s_load_dword s33, s[2:3], 0x4
   v_mbcnt_lo_u32_b32 v82, -1, 0
   v_mbcnt_hi_u32_b32 v82, -1, v82
-  s_mov_b32 s24, s64
-  s_and_b32 s25, s65, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
   s_mov_b32 m0, -1
   v_lshlrev_b32 v84, 4, v82
   s_lshl_b32 s6, s5, 10
@@ -2631,8 +2878,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[20:23] offset:1024
   ds_write_b128 v82, v[24:27] offset:2048
@@ -2657,8 +2902,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[36:39] offset:1024
   ds_write_b128 v82, v[40:43] offset:2048
@@ -2683,8 +2926,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[52:55] offset:1024
   ds_write_b128 v82, v[56:59] offset:2048
@@ -2709,9 +2950,7 @@ sparse_plane_conv3_7x7:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_7x7_added
 .Lsparse_plane_conv3_7x7_add1:
   ds_write_b128 v82, v[0:3] offset:0
   ds_write_b128 v82, v[8:11] offset:2048
@@ -2736,8 +2975,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[16:19] offset:0
   ds_write_b128 v82, v[24:27] offset:2048
@@ -2762,8 +2999,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[32:35] offset:0
   ds_write_b128 v82, v[40:43] offset:2048
@@ -2788,8 +3023,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[48:51] offset:0
   ds_write_b128 v82, v[56:59] offset:2048
@@ -2814,9 +3047,7 @@ sparse_plane_conv3_7x7:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_7x7_added
 .Lsparse_plane_conv3_7x7_add2:
   ds_write_b128 v82, v[0:3] offset:0
   ds_write_b128 v82, v[4:7] offset:1024
@@ -2840,8 +3071,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[16:19] offset:0
   ds_write_b128 v82, v[20:23] offset:1024
@@ -2865,8 +3094,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[32:35] offset:0
   ds_write_b128 v82, v[36:39] offset:1024
@@ -2890,8 +3117,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[48:51] offset:0
   ds_write_b128 v82, v[52:55] offset:1024
@@ -2915,9 +3140,7 @@ sparse_plane_conv3_7x7:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_7x7_added
 .Lsparse_plane_conv3_7x7_add3:
   ds_write_b128 v82, v[0:3] offset:0
   ds_write_b128 v82, v[4:7] offset:1024
@@ -2941,8 +3164,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[16:19] offset:0
   ds_write_b128 v82, v[20:23] offset:1024
@@ -2966,8 +3187,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[32:35] offset:0
   ds_write_b128 v82, v[36:39] offset:1024
@@ -2991,8 +3210,6 @@ sparse_plane_conv3_7x7:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v82, v[48:51] offset:0
   ds_write_b128 v82, v[52:55] offset:1024
@@ -3016,8 +3233,315 @@ sparse_plane_conv3_7x7:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v84, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+.Lsparse_plane_conv3_7x7_added:
+  v_lshrrev_b32 v83, 4, v84
+  s_cmp_eq_u32 s49, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_alone
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s69, s32, 16384
+  s_add_u32 s69, s69, s6
+  buffer_store_dwordx4 v[0:3], v84, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  buffer_store_dwordx4 v[16:19], v84, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  buffer_store_dwordx4 v[32:35], v84, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  buffer_store_dwordx4 v[48:51], v84, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  s_waitcnt vmcnt(0)
+  s_barrier
+  ; one wavefront counts; whoever finds all others counted belongs to the last work-group
+  s_sub_u32 s70, s49, 1
+  v_mov_b32 v86, 0
+  s_cmp_lg_u32 s5, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_counted
+  s_mov_b32 s24, s46
+  s_and_b32 s25, s47, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s69, s50, 2
+  v_mov_b32 v85, s70
+  s_mov_b64 exec, 1
+  buffer_atomic_inc v85, off, s[24:27], s69 glc
+  s_waitcnt vmcnt(0)
+  ds_write_b32 v86, v85 offset:256
+  s_mov_b64 exec, -1
+  s_waitcnt lgkmcnt(0)
+.Lsparse_plane_conv3_7x7_counted:
+  s_barrier
+  ds_read_b32 v85, v86 offset:256
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s8, v85
+  s_cmp_lg_u32 s8, s70
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_done
+  buffer_wbinvl1_vol
+  v_mov_b32 v86, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_bias_summed
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v86, 2, v83
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v86, v86, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_7x7_bias_summed:
+  v_mov_b32 v0, v86
+  v_mov_b32 v1, v86
+  v_mov_b32 v2, v86
+  v_mov_b32 v3, v86
+  v_mov_b32 v16, v86
+  v_mov_b32 v17, v86
+  v_mov_b32 v18, v86
+  v_mov_b32 v19, v86
+  v_mov_b32 v32, v86
+  v_mov_b32 v33, v86
+  v_mov_b32 v34, v86
+  v_mov_b32 v35, v86
+  v_mov_b32 v48, v86
+  v_mov_b32 v49, v86
+  v_mov_b32 v50, v86
+  v_mov_b32 v51, v86
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s68, s48, 16384
+  s_add_u32 s26, s48, s49
+  s_mul_i32 s26, s26, 16384
+  s_add_u32 s68, s68, s6
+.Lsparse_plane_conv3_7x7_partials:
+  s_add_u32 s69, s68, 0
+  buffer_load_dwordx4 v[4:7], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 4096
+  buffer_load_dwordx4 v[8:11], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 8192
+  buffer_load_dwordx4 v[12:15], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 12288
+  buffer_load_dwordx4 v[20:23], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 16384
+  buffer_load_dwordx4 v[24:27], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 20480
+  buffer_load_dwordx4 v[28:31], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 24576
+  buffer_load_dwordx4 v[36:39], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 28672
+  buffer_load_dwordx4 v[40:43], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 32768
+  buffer_load_dwordx4 v[44:47], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 36864
+  buffer_load_dwordx4 v[52:55], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 40960
+  buffer_load_dwordx4 v[56:59], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 45056
+  buffer_load_dwordx4 v[60:63], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 49152
+  buffer_load_dwordx4 v[64:67], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 53248
+  buffer_load_dwordx4 v[68:71], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 57344
+  buffer_load_dwordx4 v[72:75], v84, s[24:27], s69 offen
+  s_add_u32 s69, s68, 61440
+  buffer_load_dwordx4 v[76:79], v84, s[24:27], s69 offen
+  s_waitcnt vmcnt(15)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt vmcnt(14)
+  v_add_f32 v16, v16, v8
+  v_add_f32 v17, v17, v9
+  v_add_f32 v18, v18, v10
+  v_add_f32 v19, v19, v11
+  s_waitcnt vmcnt(13)
+  v_add_f32 v32, v32, v12
+  v_add_f32 v33, v33, v13
+  v_add_f32 v34, v34, v14
+  v_add_f32 v35, v35, v15
+  s_waitcnt vmcnt(12)
+  v_add_f32 v48, v48, v20
+  v_add_f32 v49, v49, v21
+  v_add_f32 v50, v50, v22
+  v_add_f32 v51, v51, v23
+  s_waitcnt vmcnt(11)
+  v_add_f32 v0, v0, v24
+  v_add_f32 v1, v1, v25
+  v_add_f32 v2, v2, v26
+  v_add_f32 v3, v3, v27
+  s_waitcnt vmcnt(10)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_waitcnt vmcnt(9)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt vmcnt(8)
+  v_add_f32 v48, v48, v40
+  v_add_f32 v49, v49, v41
+  v_add_f32 v50, v50, v42
+  v_add_f32 v51, v51, v43
+  s_waitcnt vmcnt(7)
+  v_add_f32 v0, v0, v44
+  v_add_f32 v1, v1, v45
+  v_add_f32 v2, v2, v46
+  v_add_f32 v3, v3, v47
+  s_waitcnt vmcnt(6)
+  v_add_f32 v16, v16, v52
+  v_add_f32 v17, v17, v53
+  v_add_f32 v18, v18, v54
+  v_add_f32 v19, v19, v55
+  s_waitcnt vmcnt(5)
+  v_add_f32 v32, v32, v56
+  v_add_f32 v33, v33, v57
+  v_add_f32 v34, v34, v58
+  v_add_f32 v35, v35, v59
+  s_waitcnt vmcnt(4)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  s_waitcnt vmcnt(3)
+  v_add_f32 v0, v0, v64
+  v_add_f32 v1, v1, v65
+  v_add_f32 v2, v2, v66
+  v_add_f32 v3, v3, v67
+  s_waitcnt vmcnt(2)
+  v_add_f32 v16, v16, v68
+  v_add_f32 v17, v17, v69
+  v_add_f32 v18, v18, v70
+  v_add_f32 v19, v19, v71
+  s_waitcnt vmcnt(1)
+  v_add_f32 v32, v32, v72
+  v_add_f32 v33, v33, v73
+  v_add_f32 v34, v34, v74
+  v_add_f32 v35, v35, v75
+  s_waitcnt vmcnt(0)
+  v_add_f32 v48, v48, v76
+  v_add_f32 v49, v49, v77
+  v_add_f32 v50, v50, v78
+  v_add_f32 v51, v51, v79
+  s_add_u32 s68, s68, 65536
+  s_cmp_lt_u32 s68, s26
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_partials
+  s_branch .Lsparse_plane_conv3_7x7_complete
+.Lsparse_plane_conv3_7x7_alone:
+  v_mov_b32 v86, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_bias_alone
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v86, 2, v83
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v86, v86, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_7x7_bias_alone:
+  v_add_f32 v0, v0, v86
+  v_add_f32 v1, v1, v86
+  v_add_f32 v2, v2, v86
+  v_add_f32 v3, v3, v86
+  v_add_f32 v16, v16, v86
+  v_add_f32 v17, v17, v86
+  v_add_f32 v18, v18, v86
+  v_add_f32 v19, v19, v86
+  v_add_f32 v32, v32, v86
+  v_add_f32 v33, v33, v86
+  v_add_f32 v34, v34, v86
+  v_add_f32 v35, v35, v86
+  v_add_f32 v48, v48, v86
+  v_add_f32 v49, v49, v86
+  v_add_f32 v50, v50, v86
+  v_add_f32 v51, v51, v86
+  s_barrier
+.Lsparse_plane_conv3_7x7_complete:
+  v_lshrrev_b32 v82, 4, v84
+  v_mul_u32_u24 v83, 272, v82
+  s_lshl_b32 s7, s5, 4
+  v_add_u32 v83, vcc, s7, v83
+  ds_write_b128 v83, v[0:3] offset:0
+  ds_write_b128 v83, v[16:19] offset:64
+  ds_write_b128 v83, v[32:35] offset:128
+  ds_write_b128 v83, v[48:51] offset:192
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  v_and_b32 v0, 15, v82
+  v_lshrrev_b32 v1, 4, v82
+  v_add_u32 v1, vcc, s7, v1
+  s_lshl_b32 s37, s37, 2
+  v_mul_lo_u32 v3, v1, s37
+  v_mul_u32_u24 v5, 272, v1
+  v_lshlrev_b32 v4, 2, v0
+  v_add_u32 v3, vcc, v3, v4
+  s_mul_i32 s52, s52, s36  ; outputs of the block
+  s_sub_u32 s36, 9, s36  ; accumulators between its rows
+  s_lshl_b32 s51, s51, 2
+  s_lshl_b32 s37, s37, 2
+  s_mov_b32 s7, 0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+.Lsparse_plane_conv3_7x7_outputs:
+  v_mul_u32_u24 v4, s39, v0
+  v_lshrrev_b32 v4, 16, v4
+  v_mul_u32_u24 v4, s36, v4
+  v_add_u32 v4, vcc, v4, v0
+  v_add_u32 v4, vcc, s38, v4
+  v_lshlrev_b32 v4, 2, v4
+  v_add_u32 v4, vcc, v5, v4
+  v_cmp_gt_u32 s[72:73], s52, v0
+  s_mov_b64 exec, s[72:73]
+  ds_read_b32 v8, v4 offset:0
+  ds_read_b32 v9, v4 offset:1088
+  ds_read_b32 v10, v4 offset:2176
+  ds_read_b32 v11, v4 offset:3264
+  v_add_u32 v0, vcc, 16, v0
+  v_mov_b32 v2, v1
+  s_mov_b32 s69, s51
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(3)
+  buffer_store_dword v8, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(2)
+  buffer_store_dword v9, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(1)
+  buffer_store_dword v10, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(0)
+  buffer_store_dword v11, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  s_mov_b64 exec, -1
+  s_add_u32 s51, s51, 64
+  s_add_u32 s7, s7, 16
+  s_cmp_lt_u32 s7, s52
+  s_cbranch_scc1 .Lsparse_plane_conv3_7x7_outputs
+.Lsparse_plane_conv3_7x7_done:
   s_endpgm
 .Lsparse_plane_conv3_7x7_end:
   .size sparse_plane_conv3_7x7, .Lsparse_plane_conv3_7x7_end-sparse_plane_conv3_7x7
@@ -3041,7 +3565,7 @@ sparse_plane_conv3_8x4:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 56
+    kernarg_segment_byte_size = 96
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 68
     kernarg_segment_alignment = 4
@@ -3050,14 +3574,16 @@ sparse_plane_conv3_8x4:
     wavefront_size = 6
   .end_amd_kernel_code_t
   s_load_dwordx8 s[32:39], s[0:1], 0x0
-  s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx2 s[44:45], s[0:1], 0x30
+  s_load_dwordx4 s[40:43], s[0:1], 0x38
+  s_load_dwordx2 s[44:45], s[0:1], 0x48
   v_lshrrev_b32 v58, 6, v0
   v_readfirstlane_b32 s5, v58
   v_and_b32 v58, 63, v0
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
+  s_mul_i32 s6, s2, 64
   s_load_dwordx8 s[48:55], s[38:39], s6
+  s_add_u32 s38, s38, s6
+  s_addc_u32 s39, s39, 0
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
   v_mov_b32 v2, 0
@@ -3098,7 +3624,11 @@ sparse_plane_conv3_8x4:
   v_mov_b32 v37, 0
   v_mov_b32 v38, 0
   v_mov_b32 v39, 0
-  v_writelane_b32 v67, s5, 2
+  v_writelane_b32 v67, s5, 4
+  v_writelane_b32 v67, s0, 0
+  v_writelane_b32 v67, s38, 2
+  v_writelane_b32 v67, s1, 1
+  v_writelane_b32 v67, s39, 3
   s_mul_i32 s97, s40, 36
   s_mov_b32 s24, s34
   s_and_b32 s25, s35, 0xffff
@@ -3108,12 +3638,6 @@ sparse_plane_conv3_8x4:
   s_mul_i32 s26, s97, s41
   s_mov_b32 s98, s44
   s_waitcnt lgkmcnt(0)
-  ; the group's partial result
-  s_mul_i32 s64, s53, 10240
-  s_add_u32 s36, s36, s64
-  s_addc_u32 s37, s37, 0
-  v_writelane_b32 v67, s36, 0
-  v_writelane_b32 v67, s37, 1
   ; the wavefront's share of the channels: how many come after its first
   s_cmp_ge_u32 s5, s55
   s_subb_u32 s31, s52, 1
@@ -4011,15 +4535,20 @@ sparse_plane_conv3_8x4:
 .Lsparse_plane_conv3_8x4_summed:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   s_set_gpr_idx_off
-  v_readlane_b32 s64, v67, 0
-  v_readlane_b32 s65, v67, 1
-  v_readlane_b32 s5, v67, 2
+  v_readlane_b32 s0, v67, 0
+  v_readlane_b32 s1, v67, 1
+  v_readlane_b32 s2, v67, 2
+  v_readlane_b32 s3, v67, 3
+  v_readlane_b32 s5, v67, 4
+  s_load_dwordx2 s[44:45], s[0:1], 0x10
+  s_load_dwordx4 s[40:43], s[0:1], 0x20
+  s_load_dwordx2 s[46:47], s[0:1], 0x30
+  s_load_dwordx4 s[36:39], s[0:1], 0x50
+  s_load_dwordx8 s[48:55], s[2:3], 0x20
+  s_load_dword s32, s[2:3], 0x14
+  s_load_dword s33, s[2:3], 0x4
   v_mbcnt_lo_u32_b32 v58, -1, 0
   v_mbcnt_hi_u32_b32 v58, -1, v58
-  s_mov_b32 s24, s64
-  s_and_b32 s25, s65, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
   s_mov_b32 m0, -1
   v_lshlrev_b32 v60, 4, v58
   s_lshl_b32 s6, s5, 10
@@ -4056,8 +4585,6 @@ sparse_plane_conv3_8x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[20:23] offset:1024
   ds_write_b128 v58, v[24:27] offset:2048
@@ -4082,8 +4609,6 @@ sparse_plane_conv3_8x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[36:39] offset:1024
   s_waitcnt lgkmcnt(0)
@@ -4106,9 +4631,7 @@ sparse_plane_conv3_8x4:
   v_add_f32 v33, v33, v29
   v_add_f32 v34, v34, v30
   v_add_f32 v35, v35, v31
-  buffer_store_dwordx4 v[32:35], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_8x4_added
 .Lsparse_plane_conv3_8x4_add1:
   ds_write_b128 v58, v[0:3] offset:0
   ds_write_b128 v58, v[8:11] offset:2048
@@ -4133,8 +4656,6 @@ sparse_plane_conv3_8x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[16:19] offset:0
   ds_write_b128 v58, v[24:27] offset:2048
@@ -4159,8 +4680,6 @@ sparse_plane_conv3_8x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[32:35] offset:0
   s_waitcnt lgkmcnt(0)
@@ -4183,9 +4702,7 @@ sparse_plane_conv3_8x4:
   v_add_f32 v33, v33, v29
   v_add_f32 v34, v34, v30
   v_add_f32 v35, v35, v31
-  buffer_store_dwordx4 v[32:35], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_8x4_added
 .Lsparse_plane_conv3_8x4_add2:
   ds_write_b128 v58, v[0:3] offset:0
   ds_write_b128 v58, v[4:7] offset:1024
@@ -4209,8 +4726,6 @@ sparse_plane_conv3_8x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[16:19] offset:0
   ds_write_b128 v58, v[20:23] offset:1024
@@ -4234,14 +4749,12 @@ sparse_plane_conv3_8x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[32:35] offset:0
   ds_write_b128 v58, v[36:39] offset:1024
   s_waitcnt lgkmcnt(0)
   s_barrier
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_8x4_added
 .Lsparse_plane_conv3_8x4_add3:
   ds_write_b128 v58, v[0:3] offset:0
   ds_write_b128 v58, v[4:7] offset:1024
@@ -4265,8 +4778,6 @@ sparse_plane_conv3_8x4:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[16:19] offset:0
   ds_write_b128 v58, v[20:23] offset:1024
@@ -4290,13 +4801,266 @@ sparse_plane_conv3_8x4:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v60, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v58, v[32:35] offset:0
   ds_write_b128 v58, v[36:39] offset:1024
   s_waitcnt lgkmcnt(0)
   s_barrier
+.Lsparse_plane_conv3_8x4_added:
+  v_lshrrev_b32 v59, 4, v60
+  s_cmp_eq_u32 s49, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_alone
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s69, s32, 10240
+  s_add_u32 s69, s69, s6
+  buffer_store_dwordx4 v[0:3], v60, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  buffer_store_dwordx4 v[16:19], v60, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  s_cmp_ge_u32 s5, 2
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_stored
+  buffer_store_dwordx4 v[32:35], v60, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+.Lsparse_plane_conv3_8x4_stored:
+  s_waitcnt vmcnt(0)
+  s_barrier
+  ; one wavefront counts; whoever finds all others counted belongs to the last work-group
+  s_sub_u32 s70, s49, 1
+  v_mov_b32 v62, 0
+  s_cmp_lg_u32 s5, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_counted
+  s_mov_b32 s24, s46
+  s_and_b32 s25, s47, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s69, s50, 2
+  v_mov_b32 v61, s70
+  s_mov_b64 exec, 1
+  buffer_atomic_inc v61, off, s[24:27], s69 glc
+  s_waitcnt vmcnt(0)
+  ds_write_b32 v62, v61 offset:160
+  s_mov_b64 exec, -1
+  s_waitcnt lgkmcnt(0)
+.Lsparse_plane_conv3_8x4_counted:
+  s_barrier
+  ds_read_b32 v61, v62 offset:160
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s8, v61
+  s_cmp_lg_u32 s8, s70
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_done
+  buffer_wbinvl1_vol
+  v_mov_b32 v62, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_bias_summed
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v62, 2, v59
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v62, v62, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_8x4_bias_summed:
+  v_mov_b32 v0, v62
+  v_mov_b32 v1, v62
+  v_mov_b32 v2, v62
+  v_mov_b32 v3, v62
+  v_mov_b32 v16, v62
+  v_mov_b32 v17, v62
+  v_mov_b32 v18, v62
+  v_mov_b32 v19, v62
+  v_mov_b32 v32, v62
+  v_mov_b32 v33, v62
+  v_mov_b32 v34, v62
+  v_mov_b32 v35, v62
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s68, s48, 10240
+  s_add_u32 s26, s48, s49
+  s_mul_i32 s26, s26, 10240
+  s_add_u32 s68, s68, s6
+.Lsparse_plane_conv3_8x4_partials:
+  s_add_u32 s69, s68, 0
+  buffer_load_dwordx4 v[4:7], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 4096
+  buffer_load_dwordx4 v[8:11], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 8192
+  buffer_load_dwordx4 v[12:15], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 10240
+  buffer_load_dwordx4 v[20:23], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 14336
+  buffer_load_dwordx4 v[24:27], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 18432
+  buffer_load_dwordx4 v[28:31], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 20480
+  buffer_load_dwordx4 v[36:39], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 24576
+  buffer_load_dwordx4 v[40:43], v60, s[24:27], s69 offen
+  s_add_u32 s69, s68, 28672
+  buffer_load_dwordx4 v[44:47], v60, s[24:27], s69 offen
+  s_waitcnt vmcnt(8)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt vmcnt(7)
+  v_add_f32 v16, v16, v8
+  v_add_f32 v17, v17, v9
+  v_add_f32 v18, v18, v10
+  v_add_f32 v19, v19, v11
+  s_waitcnt vmcnt(6)
+  v_add_f32 v32, v32, v12
+  v_add_f32 v33, v33, v13
+  v_add_f32 v34, v34, v14
+  v_add_f32 v35, v35, v15
+  s_waitcnt vmcnt(5)
+  v_add_f32 v0, v0, v20
+  v_add_f32 v1, v1, v21
+  v_add_f32 v2, v2, v22
+  v_add_f32 v3, v3, v23
+  s_waitcnt vmcnt(4)
+  v_add_f32 v16, v16, v24
+  v_add_f32 v17, v17, v25
+  v_add_f32 v18, v18, v26
+  v_add_f32 v19, v19, v27
+  s_waitcnt vmcnt(3)
+  v_add_f32 v32, v32, v28
+  v_add_f32 v33, v33, v29
+  v_add_f32 v34, v34, v30
+  v_add_f32 v35, v35, v31
+  s_waitcnt vmcnt(2)
+  v_add_f32 v0, v0, v36
+  v_add_f32 v1, v1, v37
+  v_add_f32 v2, v2, v38
+  v_add_f32 v3, v3, v39
+  s_waitcnt vmcnt(1)
+  v_add_f32 v16, v16, v40
+  v_add_f32 v17, v17, v41
+  v_add_f32 v18, v18, v42
+  v_add_f32 v19, v19, v43
+  s_waitcnt vmcnt(0)
+  v_add_f32 v32, v32, v44
+  v_add_f32 v33, v33, v45
+  v_add_f32 v34, v34, v46
+  v_add_f32 v35, v35, v47
+  s_add_u32 s68, s68, 30720
+  s_cmp_lt_u32 s68, s26
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_partials
+  s_branch .Lsparse_plane_conv3_8x4_complete
+.Lsparse_plane_conv3_8x4_alone:
+  v_mov_b32 v62, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_bias_alone
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v62, 2, v59
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v62, v62, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_8x4_bias_alone:
+  v_add_f32 v0, v0, v62
+  v_add_f32 v1, v1, v62
+  v_add_f32 v2, v2, v62
+  v_add_f32 v3, v3, v62
+  v_add_f32 v16, v16, v62
+  v_add_f32 v17, v17, v62
+  v_add_f32 v18, v18, v62
+  v_add_f32 v19, v19, v62
+  v_add_f32 v32, v32, v62
+  v_add_f32 v33, v33, v62
+  v_add_f32 v34, v34, v62
+  v_add_f32 v35, v35, v62
+  s_barrier
+.Lsparse_plane_conv3_8x4_complete:
+  v_lshrrev_b32 v58, 4, v60
+  v_mul_u32_u24 v59, 176, v58
+  s_lshl_b32 s7, s5, 4
+  v_add_u32 v59, vcc, s7, v59
+  ds_write_b128 v59, v[0:3] offset:0
+  ds_write_b128 v59, v[16:19] offset:64
+  s_cmp_ge_u32 s5, 2
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_turned
+  ds_write_b128 v59, v[32:35] offset:128
+.Lsparse_plane_conv3_8x4_turned:
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  v_and_b32 v0, 15, v58
+  v_lshrrev_b32 v1, 4, v58
+  v_add_u32 v1, vcc, s7, v1
+  s_lshl_b32 s37, s37, 2
+  v_mul_lo_u32 v3, v1, s37
+  v_mul_u32_u24 v5, 176, v1
+  v_lshlrev_b32 v4, 2, v0
+  v_add_u32 v3, vcc, v3, v4
+  s_mul_i32 s52, s52, s36  ; outputs of the block
+  s_sub_u32 s36, 10, s36  ; accumulators between its rows
+  s_lshl_b32 s51, s51, 2
+  s_lshl_b32 s37, s37, 2
+  s_mov_b32 s7, 0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+.Lsparse_plane_conv3_8x4_outputs:
+  v_mul_u32_u24 v4, s39, v0
+  v_lshrrev_b32 v4, 16, v4
+  v_mul_u32_u24 v4, s36, v4
+  v_add_u32 v4, vcc, v4, v0
+  v_add_u32 v4, vcc, s38, v4
+  v_lshlrev_b32 v4, 2, v4
+  v_add_u32 v4, vcc, v5, v4
+  v_cmp_gt_u32 s[72:73], s52, v0
+  s_mov_b64 exec, s[72:73]
+  ds_read_b32 v8, v4 offset:0
+  ds_read_b32 v9, v4 offset:704
+  ds_read_b32 v10, v4 offset:1408
+  ds_read_b32 v11, v4 offset:2112
+  v_add_u32 v0, vcc, 16, v0
+  v_mov_b32 v2, v1
+  s_mov_b32 s69, s51
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(3)
+  buffer_store_dword v8, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(2)
+  buffer_store_dword v9, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(1)
+  buffer_store_dword v10, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(0)
+  buffer_store_dword v11, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  s_mov_b64 exec, -1
+  s_add_u32 s51, s51, 64
+  s_add_u32 s7, s7, 16
+  s_cmp_lt_u32 s7, s52
+  s_cbranch_scc1 .Lsparse_plane_conv3_8x4_outputs
+.Lsparse_plane_conv3_8x4_done:
   s_endpgm
 .Lsparse_plane_conv3_8x4_end:
   .size sparse_plane_conv3_8x4, .Lsparse_plane_conv3_8x4_end-sparse_plane_conv3_8x4
@@ -4320,7 +5084,7 @@ sparse_plane_conv3_14x2:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 56
+    kernarg_segment_byte_size = 96
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 60
     kernarg_segment_alignment = 4
@@ -4329,14 +5093,16 @@ sparse_plane_conv3_14x2:
     wavefront_size = 6
   .end_amd_kernel_code_t
   s_load_dwordx8 s[32:39], s[0:1], 0x0
-  s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx2 s[44:45], s[0:1], 0x30
+  s_load_dwordx4 s[40:43], s[0:1], 0x38
+  s_load_dwordx2 s[44:45], s[0:1], 0x48
   v_lshrrev_b32 v50, 6, v0
   v_readfirstlane_b32 s5, v50
   v_and_b32 v50, 63, v0
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
+  s_mul_i32 s6, s2, 64
   s_load_dwordx8 s[48:55], s[38:39], s6
+  s_add_u32 s38, s38, s6
+  s_addc_u32 s39, s39, 0
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
   v_mov_b32 v2, 0
@@ -4369,7 +5135,11 @@ sparse_plane_conv3_14x2:
   v_mov_b32 v29, 0
   v_mov_b32 v30, 0
   v_mov_b32 v31, 0
-  v_writelane_b32 v59, s5, 2
+  v_writelane_b32 v59, s5, 4
+  v_writelane_b32 v59, s0, 0
+  v_writelane_b32 v59, s38, 2
+  v_writelane_b32 v59, s1, 1
+  v_writelane_b32 v59, s39, 3
   s_mul_i32 s97, s40, 36
   s_mov_b32 s24, s34
   s_and_b32 s25, s35, 0xffff
@@ -4379,12 +5149,6 @@ sparse_plane_conv3_14x2:
   s_mul_i32 s26, s97, s41
   s_mov_b32 s98, s44
   s_waitcnt lgkmcnt(0)
-  ; the group's partial result
-  s_mul_i32 s64, s53, 8192
-  s_add_u32 s36, s36, s64
-  s_addc_u32 s37, s37, 0
-  v_writelane_b32 v59, s36, 0
-  v_writelane_b32 v59, s37, 1
   ; the wavefront's share of the channels: how many come after its first
   s_cmp_ge_u32 s5, s55
   s_subb_u32 s31, s52, 1
@@ -5201,15 +5965,20 @@ sparse_plane_conv3_14x2:
 .Lsparse_plane_conv3_14x2_summed:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   s_set_gpr_idx_off
-  v_readlane_b32 s64, v59, 0
-  v_readlane_b32 s65, v59, 1
-  v_readlane_b32 s5, v59, 2
+  v_readlane_b32 s0, v59, 0
+  v_readlane_b32 s1, v59, 1
+  v_readlane_b32 s2, v59, 2
+  v_readlane_b32 s3, v59, 3
+  v_readlane_b32 s5, v59, 4
+  s_load_dwordx2 s[44:45], s[0:1], 0x10
+  s_load_dwordx4 s[40:43], s[0:1], 0x20
+  s_load_dwordx2 s[46:47], s[0:1], 0x30
+  s_load_dwordx4 s[36:39], s[0:1], 0x50
+  s_load_dwordx8 s[48:55], s[2:3], 0x20
+  s_load_dword s32, s[2:3], 0x14
+  s_load_dword s33, s[2:3], 0x4
   v_mbcnt_lo_u32_b32 v50, -1, 0
   v_mbcnt_hi_u32_b32 v50, -1, v50
-  s_mov_b32 s24, s64
-  s_and_b32 s25, s65, 0xffff
-  s_mov_b32 s26, 0xffffffff
-  s_mov_b32 s27, 0x27fac
   s_mov_b32 m0, -1
   v_lshlrev_b32 v52, 4, v50
   s_lshl_b32 s6, s5, 10
@@ -5246,8 +6015,6 @@ sparse_plane_conv3_14x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v50, v[20:23] offset:1024
   ds_write_b128 v50, v[24:27] offset:2048
@@ -5272,9 +6039,7 @@ sparse_plane_conv3_14x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_14x2_added
 .Lsparse_plane_conv3_14x2_add1:
   ds_write_b128 v50, v[0:3] offset:0
   ds_write_b128 v50, v[8:11] offset:2048
@@ -5299,8 +6064,6 @@ sparse_plane_conv3_14x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v50, v[16:19] offset:0
   ds_write_b128 v50, v[24:27] offset:2048
@@ -5325,9 +6088,7 @@ sparse_plane_conv3_14x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_14x2_added
 .Lsparse_plane_conv3_14x2_add2:
   ds_write_b128 v50, v[0:3] offset:0
   ds_write_b128 v50, v[4:7] offset:1024
@@ -5351,8 +6112,6 @@ sparse_plane_conv3_14x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v50, v[16:19] offset:0
   ds_write_b128 v50, v[20:23] offset:1024
@@ -5376,9 +6135,7 @@ sparse_plane_conv3_14x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
-  s_endpgm
+  s_branch .Lsparse_plane_conv3_14x2_added
 .Lsparse_plane_conv3_14x2_add3:
   ds_write_b128 v50, v[0:3] offset:0
   ds_write_b128 v50, v[4:7] offset:1024
@@ -5402,8 +6159,6 @@ sparse_plane_conv3_14x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
   s_barrier
   ds_write_b128 v50, v[16:19] offset:0
   ds_write_b128 v50, v[20:23] offset:1024
@@ -5427,8 +6182,251 @@ sparse_plane_conv3_14x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v52, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+.Lsparse_plane_conv3_14x2_added:
+  v_lshrrev_b32 v51, 4, v52
+  s_cmp_eq_u32 s49, 1
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_alone
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s69, s32, 8192
+  s_add_u32 s69, s69, s6
+  buffer_store_dwordx4 v[0:3], v52, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  buffer_store_dwordx4 v[16:19], v52, s[24:27], s69 offen
+  s_add_u32 s69, s69, 4096
+  s_waitcnt vmcnt(0)
+  s_barrier
+  ; one wavefront counts; whoever finds all others counted belongs to the last work-group
+  s_sub_u32 s70, s49, 1
+  v_mov_b32 v54, 0
+  s_cmp_lg_u32 s5, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_counted
+  s_mov_b32 s24, s46
+  s_and_b32 s25, s47, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s69, s50, 2
+  v_mov_b32 v53, s70
+  s_mov_b64 exec, 1
+  buffer_atomic_inc v53, off, s[24:27], s69 glc
+  s_waitcnt vmcnt(0)
+  ds_write_b32 v54, v53 offset:128
+  s_mov_b64 exec, -1
+  s_waitcnt lgkmcnt(0)
+.Lsparse_plane_conv3_14x2_counted:
+  s_barrier
+  ds_read_b32 v53, v54 offset:128
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s8, v53
+  s_cmp_lg_u32 s8, s70
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_done
+  buffer_wbinvl1_vol
+  v_mov_b32 v54, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_bias_summed
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v54, 2, v51
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v54, v54, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_14x2_bias_summed:
+  v_mov_b32 v0, v54
+  v_mov_b32 v1, v54
+  v_mov_b32 v2, v54
+  v_mov_b32 v3, v54
+  v_mov_b32 v16, v54
+  v_mov_b32 v17, v54
+  v_mov_b32 v18, v54
+  v_mov_b32 v19, v54
+  s_mov_b32 s24, s44
+  s_and_b32 s25, s45, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_mul_i32 s68, s48, 8192
+  s_add_u32 s26, s48, s49
+  s_mul_i32 s26, s26, 8192
+  s_add_u32 s68, s68, s6
+.Lsparse_plane_conv3_14x2_partials:
+  s_add_u32 s69, s68, 0
+  buffer_load_dwordx4 v[4:7], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 4096
+  buffer_load_dwordx4 v[8:11], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 8192
+  buffer_load_dwordx4 v[12:15], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 12288
+  buffer_load_dwordx4 v[20:23], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 16384
+  buffer_load_dwordx4 v[24:27], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 20480
+  buffer_load_dwordx4 v[28:31], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 24576
+  buffer_load_dwordx4 v[32:35], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 28672
+  buffer_load_dwordx4 v[36:39], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 32768
+  buffer_load_dwordx4 v[40:43], v52, s[24:27], s69 offen
+  s_add_u32 s69, s68, 36864
+  buffer_load_dwordx4 v[44:47], v52, s[24:27], s69 offen
+  s_waitcnt vmcnt(9)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt vmcnt(8)
+  v_add_f32 v16, v16, v8
+  v_add_f32 v17, v17, v9
+  v_add_f32 v18, v18, v10
+  v_add_f32 v19, v19, v11
+  s_waitcnt vmcnt(7)
+  v_add_f32 v0, v0, v12
+  v_add_f32 v1, v1, v13
+  v_add_f32 v2, v2, v14
+  v_add_f32 v3, v3, v15
+  s_waitcnt vmcnt(6)
+  v_add_f32 v16, v16, v20
+  v_add_f32 v17, v17, v21
+  v_add_f32 v18, v18, v22
+  v_add_f32 v19, v19, v23
+  s_waitcnt vmcnt(5)
+  v_add_f32 v0, v0, v24
+  v_add_f32 v1, v1, v25
+  v_add_f32 v2, v2, v26
+  v_add_f32 v3, v3, v27
+  s_waitcnt vmcnt(4)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_waitcnt vmcnt(3)
+  v_add_f32 v0, v0, v32
+  v_add_f32 v1, v1, v33
+  v_add_f32 v2, v2, v34
+  v_add_f32 v3, v3, v35
+  s_waitcnt vmcnt(2)
+  v_add_f32 v16, v16, v36
+  v_add_f32 v17, v17, v37
+  v_add_f32 v18, v18, v38
+  v_add_f32 v19, v19, v39
+  s_waitcnt vmcnt(1)
+  v_add_f32 v0, v0, v40
+  v_add_f32 v1, v1, v41
+  v_add_f32 v2, v2, v42
+  v_add_f32 v3, v3, v43
+  s_waitcnt vmcnt(0)
+  v_add_f32 v16, v16, v44
+  v_add_f32 v17, v17, v45
+  v_add_f32 v18, v18, v46
+  v_add_f32 v19, v19, v47
+  s_add_u32 s68, s68, 40960
+  s_cmp_lt_u32 s68, s26
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_partials
+  s_branch .Lsparse_plane_conv3_14x2_complete
+.Lsparse_plane_conv3_14x2_alone:
+  v_mov_b32 v54, 0
+  s_or_b32 s69, s42, s43
+  s_cmp_eq_u32 s69, 0
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_bias_alone
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s33, s53
+  s_lshl_b32 s26, s26, 2
+  v_lshlrev_b32 v54, 2, v51
+  s_lshl_b32 s69, s33, 2
+  buffer_load_dword v54, v54, s[24:27], s69 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_plane_conv3_14x2_bias_alone:
+  v_add_f32 v0, v0, v54
+  v_add_f32 v1, v1, v54
+  v_add_f32 v2, v2, v54
+  v_add_f32 v3, v3, v54
+  v_add_f32 v16, v16, v54
+  v_add_f32 v17, v17, v54
+  v_add_f32 v18, v18, v54
+  v_add_f32 v19, v19, v54
+  s_barrier
+.Lsparse_plane_conv3_14x2_complete:
+  v_lshrrev_b32 v50, 4, v52
+  v_mul_u32_u24 v51, 144, v50
+  s_lshl_b32 s7, s5, 4
+  v_add_u32 v51, vcc, s7, v51
+  ds_write_b128 v51, v[0:3] offset:0
+  ds_write_b128 v51, v[16:19] offset:64
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  v_and_b32 v0, 15, v50
+  v_lshrrev_b32 v1, 4, v50
+  v_add_u32 v1, vcc, s7, v1
+  s_lshl_b32 s37, s37, 2
+  v_mul_lo_u32 v3, v1, s37
+  v_mul_u32_u24 v5, 144, v1
+  v_lshlrev_b32 v4, 2, v0
+  v_add_u32 v3, vcc, v3, v4
+  s_mul_i32 s52, s52, s36  ; outputs of the block
+  s_sub_u32 s36, 16, s36  ; accumulators between its rows
+  s_lshl_b32 s51, s51, 2
+  s_lshl_b32 s37, s37, 2
+  s_mov_b32 s7, 0
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+.Lsparse_plane_conv3_14x2_outputs:
+  v_mul_u32_u24 v4, s39, v0
+  v_lshrrev_b32 v4, 16, v4
+  v_mul_u32_u24 v4, s36, v4
+  v_add_u32 v4, vcc, v4, v0
+  v_add_u32 v4, vcc, s38, v4
+  v_lshlrev_b32 v4, 2, v4
+  v_add_u32 v4, vcc, v5, v4
+  v_cmp_gt_u32 s[72:73], s52, v0
+  s_mov_b64 exec, s[72:73]
+  ds_read_b32 v8, v4 offset:0
+  ds_read_b32 v9, v4 offset:576
+  ds_read_b32 v10, v4 offset:1152
+  ds_read_b32 v11, v4 offset:1728
+  v_add_u32 v0, vcc, 16, v0
+  v_mov_b32 v2, v1
+  s_mov_b32 s69, s51
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(3)
+  buffer_store_dword v8, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(2)
+  buffer_store_dword v9, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(1)
+  buffer_store_dword v10, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  v_cmp_gt_u32 vcc, s53, v2
+  s_and_b64 exec, exec, vcc
+  s_waitcnt lgkmcnt(0)
+  buffer_store_dword v11, v3, s[24:27], s69 offen
+  v_add_u32 v2, vcc, 4, v2
+  s_add_u32 s69, s69, s37
+  s_mov_b64 exec, -1
+  s_add_u32 s51, s51, 64
+  s_add_u32 s7, s7, 16
+  s_cmp_lt_u32 s7, s52
+  s_cbranch_scc1 .Lsparse_plane_conv3_14x2_outputs
+.Lsparse_plane_conv3_14x2_done:
   s_endpgm
 .Lsparse_plane_conv3_14x2_end:
   .size sparse_plane_conv3_14x2, .Lsparse_plane_conv3_14x2_end-sparse_plane_conv3_14x2
@@ -5465,6 +6463,24 @@ sparse_plane_conv3_14x2:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
+        - Name: y
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: counters
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
         - Name: F
           TypeName: 'uint'
           Size: 4
@@ -5495,8 +6511,28 @@ sparse_plane_conv3_14x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: out_width
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: out_plane
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: reciprocal
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 56
+        KernargSegmentSize: 96
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -5532,6 +6568,24 @@ sparse_plane_conv3_14x2:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
+        - Name: y
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: counters
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
         - Name: F
           TypeName: 'uint'
           Size: 4
@@ -5562,8 +6616,28 @@ sparse_plane_conv3_14x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: out_width
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: out_plane
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: reciprocal
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 56
+        KernargSegmentSize: 96
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -5599,6 +6673,24 @@ sparse_plane_conv3_14x2:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
+        - Name: y
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: counters
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
         - Name: F
           TypeName: 'uint'
           Size: 4
@@ -5629,8 +6721,28 @@ sparse_plane_conv3_14x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: out_width
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: out_plane
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: reciprocal
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 56
+        KernargSegmentSize: 96
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8
@@ -5666,6 +6778,24 @@ sparse_plane_conv3_14x2:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
+        - Name: y
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: bias
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
+        - Name: counters
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
         - Name: F
           TypeName: 'uint'
           Size: 4
@@ -5696,8 +6826,28 @@ sparse_plane_conv3_14x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
+        - Name: out_width
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: out_plane
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: shift
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
+        - Name: reciprocal
+          TypeName: 'uint'
+          Size: 4
+          Align: 4
+          ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 56
+        KernargSegmentSize: 96
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8

@@ -18,22 +18,27 @@ from bridge.reference.convolution import expected
     [((7, 7), 8), ((8, 7), 8), ((9, 6), 29), ((13, 7), 8), ((14, 7), 13), ((11, 8), 8), ((9, 13), 37)],
 )
 def test_every_plan(size, channels):
-    shape = ConvolutionShape(1, channels, *size, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1)
+    shape = ConvolutionShape(2, channels, *size, 68, 3, 3, 1, 1, 1, 1, 1, 1, 1)
     problem = problem_of("forward", shape)
     assert problem is not None
     rng = np.random.default_rng(0)
     x = rng.standard_normal(shape.input_shape).astype(np.float32) * (rng.random(shape.input_shape) < 0.3)
     w = rng.standard_normal(shape.filter_shape).astype(np.float32)
-    wanted = expected("forward", shape, x=x, w=w)
+    bias = rng.standard_normal(shape.filters).astype(np.float32)
+    wanted = expected("forward", shape, x=x, w=w, bias=bias)
     plans = plane_candidates(problem)
     assert plans
     with CoSimulation(mode="functional", units=list(default_choices().values())) as session:
-        read, filters = session.array(x, name="x"), session.array(w, name="w")
+        read, filters, added = (
+            session.array(values, name=name) for name, values in zip("xwb", (x, w, bias), strict=True)
+        )
         layouts = FilterLayouts(session, shape, filters, "conv")
         for plan in plans:
             with Operation(session, "plan") as operation:
                 operation.output = operation.empty(shape.output_shape, "y")
-                add_plane(operation, problem, plan, read, layouts, operation.output)
-                operation.run()
-                error = np.abs(operation.output.numpy() - wanted.value)
-                assert (error <= wanted.tolerance).all(), plan
+                add_plane(operation, problem, plan, read, layouts, operation.output, added)
+                for _ in range(2):  # the second launch finds the counters as the first one left them
+                    operation.output.write(np.full(shape.output_shape, np.nan, np.float32))
+                    operation.run()
+                    error = np.abs(operation.output.numpy() - wanted.value)
+                    assert (error <= wanted.tolerance).all(), plan

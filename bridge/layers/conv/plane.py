@@ -24,19 +24,21 @@ __all__ = ["PlanePlan", "add_plane", "plan_plane", "plane_candidates", "plane_ke
 _KERNELS = {7: (4, 7), 8: (4,), 14: (2,)}
 """Greatest image width → rows of outputs of a wavefront: the kernels that ship."""
 
-_LDS_BYTES = 16384
-"""Dynamic LDS of a work-group: 16 accumulators of four wavefronts."""
+_EXCHANGE_BYTES = 16384
+"""Of the LDS: 16 accumulators of a work-group's four wavefronts."""
 
 _WAVES = 4
-_FEW_BLOCKS = 16
-"""Blocks from which the sum of partial results has a work-group for each of 64 compute units, with 16 filters each."""
+_CHANNEL, _VISIT = 18, 8
+"""Instructions of a wavefront for a channel (filters, counts) and for a visit of an image row, less multiply-adds."""
 
-_VISIT = 0.35
-"""What a visit of an image row costs beside its multiply-adds, in rows of multiply-adds."""
+_DENSITY = 0.25
+"""At which work is shared out: plans are made once, and edges of an image weigh less the more there is to multiply."""
 
-
-_GROUP = 45.0
+_GROUP = 600
 """What a work-group costs beside its channels, in the same: start, sums through the LDS, store."""
+
+_PARTIAL = 3.2
+"""What the last work-group of a block takes for a quad of a partial result, in the same: 16 lines, one a cycle."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _resident(problem: DirectProblem, rows: int) -> int:
 
 
 def _estimate(problem: DirectProblem, plan: PlanePlan, compute_units: int) -> float:
-    """Return what the busiest compute unit takes, in rows of multiply-adds of a channel."""
+    """Return what the busiest compute unit takes and the last sum, in instructions of a wavefront."""
     blocks = _blocks(problem, plan.rows)
     counts = _shares(problem, plan, blocks)
     longest = sorted(
@@ -122,8 +124,10 @@ def _estimate(problem: DirectProblem, plan: PlanePlan, compute_units: int) -> fl
     for cost in longest:
         heapq.heapreplace(busy, busy[0] + cost + _GROUP)
     # Few wavefronts on a SIMD leave it idle while they wait, less so where a visit has much to multiply.
-    waiting = ({1: 1.8, 2: 1.17} if plan.rows < 7 else {1: 1.3}).get(-(-len(longest) // compute_units), 1.0)
-    return max(busy) * waiting
+    # A fourth work-group waits for the memory that three keep busy.
+    most = min(4, -(-len(longest) // compute_units))
+    waiting = ({1: 1.8, 2: 1.17, 4: 1.1} if plan.rows < 7 else {1: 1.3}).get(most, 1.0)
+    return max(busy) * waiting + _PARTIAL * max(counts) * -(-plan.rows * (kernel_width(problem) + 2) // 4)
 
 
 def _counts_end_in_zeros(problem: DirectProblem, rows: int) -> bool:
@@ -135,10 +139,10 @@ def _counts_end_in_zeros(problem: DirectProblem, rows: int) -> bool:
 def _blocks(problem: DirectProblem, rows: int) -> list[_Block]:
     blocks = []
     for row in range(0, problem.out_height, rows):
-        cost = 0.0
+        cost = float(_CHANNEL + _VISIT * (rows + 2))
         for visit in range(rows + 2):
             if 0 <= row + visit - problem.pad_h < problem.height:
-                cost += _VISIT + sum(0 <= visit - r < rows for r in range(3))
+                cost += _DENSITY * problem.width * (1 + 3 * sum(0 <= visit - r < rows for r in range(3)))
         for image in range(problem.images):
             blocks += [_Block(image, row, f, cost) for f in range(0, problem.filters, 64)]
     return blocks
@@ -164,33 +168,36 @@ def _shares(problem: DirectProblem, plan: PlanePlan, blocks: list[_Block]) -> li
 
 @dataclass(frozen=True)
 class _Work:
-    """Tables of a launch: of the work-groups, of the sum's blocks, and the tiles that each work-group reads."""
+    """What a launch's work-groups do, two lines of 8 each, the tiles that they read, and how many blocks there are."""
 
     groups: NDArray[np.uint32]
-    blocks: NDArray[np.uint32]
     tiles: NDArray[np.uint32]
+    blocks: int
 
 
 def _work(problem: DirectProblem, plan: PlanePlan) -> _Work:
     blocks = _blocks(problem, plan.rows)
     counts = _shares(problem, plan, blocks)
     groups: list[tuple[int, ...]] = []
-    sums: list[tuple[int, ...]] = []
     tiles: list[list[int]] = []
     image_tiles = problem.groups * problem.channels
-    for block, count in zip(blocks, counts, strict=True):
-        sums.append((len(groups), count, block.row, block.filter + (block.image << 16)))
+    for number, (block, count) in enumerate(zip(blocks, counts, strict=True)):
+        first_partial, all_filters = len(groups), problem.groups * problem.filters
+        output = ((block.image * all_filters + block.filter) * problem.out_height + block.row) * problem.out_width
+        rows = min(plan.rows, problem.out_height - block.row)
+        end = (first_partial, count, number, output, rows, problem.filters - block.filter, 0, 0)
         step, image_tile = _WAVES * count, block.image * image_tiles
         for first in range(0, step, _WAVES):
             own = [range(first + wave, problem.channels, step) for wave in range(_WAVES)]
             longest = len(own[0])
             full = sum(len(share) == longest for share in own)
-            groups.append((block.row, block.filter, image_tile + first, first, longest, len(groups), step, full))
+            begin = (block.row, block.filter, image_tile + first, first, longest, len(groups), step, full)
+            groups.append((*begin, *end))
             tiles.append([image_tile + share[i] for i in range(longest) for share in own if i < len(share)])
     table = np.full((len(tiles), max(len(listed) for listed in tiles)), NO_TILE, np.uint32)
     for i, listed in enumerate(tiles):
         table[i, : len(listed)] = listed
-    return _Work(np.array(groups, np.uint32), np.array(sums, np.uint32), table)
+    return _Work(np.array(groups, np.uint32), table, len(blocks))
 
 
 def add_plane(
@@ -202,7 +209,7 @@ def add_plane(
     output: DeviceArray,
     bias: DeviceArray | None = None,
 ) -> None:
-    """Add the steps: conversion where no engine does it, and a launch and the sum of its partial results a group."""
+    """Add the steps: conversion where no engine does it, and a launch a group, which adds its partial results, too."""
     session = operation.session
     width, work = kernel_width(problem), _work(problem, plan)
     image_rows = problem.images * problem.groups * problem.channels * problem.height
@@ -217,10 +224,9 @@ def add_plane(
         args |= {"column_stride": 1, "tile_rows": problem.height, "tile_columns": problem.width}
         args |= {"tiles_across": 1, "slot_bytes": slot}
         operation.launch("dense_to_ellpack_dib", args, tiles=matrix.tiles)
-    pitch = width + 2
-    quads = -(-plan.rows * pitch // 4)
+    quads = -(-plan.rows * (width + 2) // 4)
     groups = operation.table(work.groups, "work")
-    blocks = operation.table(work.blocks, "blocks")
+    counters = operation.table(np.zeros(work.blocks, np.uint32), "counters")
     partial = operation.empty((len(work.groups), quads * 256), "partial")
     layout = layouts.by_filter if problem.flip else layouts.taps_first
     kernel = f"sparse_plane_conv3_{width}x{plan.rows}"
@@ -234,6 +240,11 @@ def add_plane(
         "pad_h": problem.pad_h,
         "slot_bytes": slot,
         "flip": int(problem.flip),
+        "counters": counters,
+        "out_width": problem.out_width,
+        "out_plane": problem.out_height * problem.out_width,
+        "shift": 2 - problem.pad_w,
+        "reciprocal": -(-65536 // problem.out_width),
     }
 
     def launch(base: int, group: int, view: CompactedView | None = None) -> LaunchResult:
@@ -244,11 +255,13 @@ def add_plane(
                 **constant,
                 "tiles": base + group * problem.channels * slot,
                 "b": layout.address + group * problem.channels * 9 * problem.filters * 4,
+                "y": output.address + group * problem.filters * problem.out_height * problem.out_width * 4,
+                "bias": None if bias is None else bias.address + group * problem.filters * 4,
             },
             sizes={"groups": len(work.groups)},
             schedule=_schedule(operation, problem, watched, group_tiles),
             prefetch=None if view is None else Prefetch(view, group_tiles),
-            dynamic_lds_bytes=_LDS_BYTES,
+            dynamic_lds_bytes=max(_EXCHANGE_BYTES, 64 * (16 * quads + 16)),  # the block's sums, padded, lie there later
             label=label,
         )
 
@@ -261,17 +274,6 @@ def add_plane(
             operation.add(functools.partial(through_view, group))
         else:
             operation.add(functools.partial(launch, tiles.address, group))
-        filters = problem.groups * problem.filters
-        args = {
-            "x": partial,
-            "y": output.address + group * problem.filters * problem.out_height * problem.out_width * 4,
-        }
-        args |= {"bias": None if bias is None else bias.address + group * problem.filters * 4, "blocks": blocks}
-        args |= {"quads": quads, "rows": plan.rows, "pitch": pitch, "shift": 2 - problem.pad_w}
-        args |= {"out_height": problem.out_height, "out_width": problem.out_width, "all_filters": filters}
-        args |= {"end": problem.filters, "reciprocal": -(-65536 // problem.out_width)}
-        name = "sum_plane_slices" if len(work.blocks) >= _FEW_BLOCKS else "sum_plane_slices_wide"
-        operation.launch(name, args, blocks_of_filters=len(work.blocks))
 
 
 def _schedule(
