@@ -26,12 +26,12 @@ from bridge.session import CoSimulation
 
 SHAPES = {
     "padded": ConvolutionShape(1, 32, 11, 9, 48, 3, 3, pad_h=1, pad_w=1),
-    "stride 2, two images": ConvolutionShape(2, 32, 10, 7, 48, 3, 3, 2, 2, 1, 1),
+    "stride 2, two images": ConvolutionShape(2, 32, 14, 9, 48, 3, 3, 2, 2, 1, 1),
     "stride 2, one tap": ConvolutionShape(1, 16, 13, 13, 32, 1, 1, 2, 2),
-    "5 x 5, no padding": ConvolutionShape(1, 16, 11, 12, 32, 5, 5),
-    "groups": ConvolutionShape(1, 32, 8, 8, 64, 3, 3, 1, 1, 1, 1, groups=2),
-    "other stride, padding and dilation on each axis": ConvolutionShape(1, 16, 9, 9, 16, 3, 3, 2, 1, 0, 2, 1, 2),
-    "more padding than filter": ConvolutionShape(1, 16, 5, 6, 16, 1, 3, pad_h=2, pad_w=4),
+    "5 x 5, no padding": ConvolutionShape(1, 16, 13, 12, 32, 5, 5),
+    "groups": ConvolutionShape(1, 32, 9, 8, 64, 3, 3, 1, 1, 1, 1, groups=2),
+    "other stride, padding and dilation on each axis": ConvolutionShape(1, 16, 15, 12, 16, 3, 3, 2, 1, 0, 2, 1, 2),
+    "more padding than filter": ConvolutionShape(1, 16, 9, 8, 16, 1, 3, pad_h=2, pad_w=4),
 }
 
 
@@ -135,6 +135,9 @@ def test_what_the_kernel_does_not_take_goes_another_way():
     assert not takes_window(ConvolutionShape(1, 64, 32, 32, 24, 3, 3), "forward")  # rows in 16
     assert not takes_window(ConvolutionShape(1, 64, 32, 32, 64, 7, 7), "forward")  # bits of a mask
     assert not takes_window(ConvolutionShape(1, 64, 32, 2000, 64, 3, 3, pad_h=1), "forward")  # would begin below 0
+    assert not takes_window(
+        ConvolutionShape(1, 64, 8, 8, 64, 3, 3, pad_h=1, pad_w=1), "forward"
+    )  # one block reads A once
     assert not takes_window(ConvolutionShape(1, 64, 32, 32, 64, 3, 3), "filter_gradient")
 
 

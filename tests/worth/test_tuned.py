@@ -114,7 +114,7 @@ def test_the_largest_work_groups_of_direct_plans_fit_a_compute_unit(width, tmp_p
 def test_the_tuner_keeps_the_fastest(tmp_path):
     case = Case("small", SMALL, "forward", "x", Pattern(density=0.4), Pattern(density=0.4))
     trials = []
-    known = {"gemm_window 32x64x144": {}}
+    known = {"gemm_gather 32x64x144": {}}
     entries = tune_case(case, "r9nano", known, on_trial=lambda what, cycles: trials.append(cycles))
     assert trials
     assert all(problem.startswith("sparse_plane_conv 1x16x8x8 to 32") for problem in entries)
