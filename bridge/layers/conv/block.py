@@ -67,7 +67,7 @@ _RESIDENT = 3
 _FEWEST = 56
 """Blocks from which this pays: with fewer, channels are shared out so finely that sums cost what the loop gains."""
 
-_TILE = 1024
+_TILE = 512
 """Elements of a tile, about: wavefronts wait while an engine converts the next one, 16 elements a cycle."""
 
 _VISIT = 0.5
@@ -76,13 +76,13 @@ _VISIT = 0.5
 _GROUP = 16.0
 """What a work-group costs beside its channels, in the same: start, sums through the LDS, stores."""
 
-_SUM = 17.0
+_SUM = 24.0
 """What a launch that sums partial results costs, in the same."""
 
-_PARTIAL = 0.13
+_PARTIAL = 0.15
 """What a partial result costs in it."""
 
-_ALONE = {1: 0.75, 2: 0.8}
+_ALONE = {1: 0.8, 2: 0.82}
 """What multiply-adds take with one or two wavefronts on a SIMD, relative to each one's share of it with three."""
 
 
@@ -197,7 +197,10 @@ def _estimate(problem: DirectProblem, blocks: list[_Block], plan: BlockPlan, com
     heapq.heapify(places)
     for cost in sorted(costs, reverse=True):
         heapq.heapreplace(places, places[0] + cost)
-    total = max(places) * _ALONE.get(-(-len(costs) // compute_units), 1.0)
+    total, before = 0.0, 0.0
+    for i, end in enumerate(sorted(places)):  # those that are left are the faster, the fewer they are
+        total += (end - before) * _ALONE.get(-(-(len(places) - i) // compute_units), 1.0)
+        before = end
     split = len(blocks) - plan.whole
     if split:
         total += _SUM + _PARTIAL * split * (plan.slices + 1)
