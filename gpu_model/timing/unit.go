@@ -48,6 +48,7 @@ type computeUnit struct {
 	linesIn   uint64   // lines that have left the coalescer
 	linesLeft uint64   // cycle in which the latest ones did
 	linesOut  uint64   // those of them that were answered
+	lastLines int      // those of them in the cycle of the latest answer
 	linesRoom uint64   // lines that may be under way
 	linesDone []uint64 // ring of the cycles of at least as many of the latest answers; its length is a power of two
 	pipeFree  uint64   // transaction pipeline: cycle of the next transaction
@@ -64,7 +65,6 @@ type computeUnit struct {
 
 	freeSlots uint64
 	room      room
-	_         [8]byte // whole cache lines of the host's
 }
 
 func (u *computeUnit) init(a *shaderArray, index int) {

@@ -115,7 +115,7 @@ func (u *computeUnit) admitVector() {
 			at++
 		}
 		u.pipeFree = at
-		u.markAwake(leave, at-2-leave)
+		u.markAwake(leave, at-1-leave) // the latest is sent at at-2, which keeps the unit awake for another cycle
 		if w.gen == gen && w.state == waitPort {
 			w.state = waitNone
 			if leave > a.clock+u.lat.vectorMemory {
@@ -254,6 +254,9 @@ func (u *computeUnit) releaseL1V() {
 	}
 }
 
+// vectorAnswers is how many of L1V's answers a compute unit takes a cycle (source: occ_vgpr24, in 1,878 of whose cycles a unit takes just so many).
+const vectorAnswers = 16
+
 // drainVector completes the answered transactions at the head of the reorder buffer.
 func (u *computeUnit) drainVector() {
 	r, a := &u.order, u.array
@@ -265,6 +268,13 @@ func (u *computeUnit) drainVector() {
 		}
 		r.head++
 		at := max(x.ready+u.lat.l1ToVector, r.last)
+		if at != r.last {
+			u.lastLines = 0
+		} else if u.lastLines == vectorAnswers {
+			at++
+			u.lastLines = 0
+		}
+		u.lastLines++
 		r.last = at
 		u.markAwake(at-1, 2)
 		u.linesDone[u.linesOut&uint64(len(u.linesDone)-1)] = at

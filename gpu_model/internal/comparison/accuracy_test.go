@@ -16,9 +16,9 @@ import (
 // deviating are the cases whose L2 or DRAM transactions are farther off than the goal, see docs/accuracy.md.
 var deviating = map[string]bool{
 	// L2 requests depend on which work-groups a compute unit gets one after another, that is on the order in which they end.
-	"occ_vgpr128": true, "occ_lds65536": true,
+	"occ_vgpr128": true, "occ_lds65536": true, "occ_lds32768": true,
 	// Write-backs depend on how many stores pass loads that wait for pages.
-	"cp4_2048KB_512wg": true, "rd4_8192KB_512wg": true, "rd4_8192KB_2048wg": true,
+	"rd4_8192KB_512wg": true, "rd4_8192KB_2048wg": true,
 }
 
 // TestAccuracy runs every case measured on upstream MGPUSim: outputs and instruction counts equal, L2 and DRAM transactions within 2 %, kernel
