@@ -18,9 +18,8 @@ const (
 	registersPerBlock = 64 << 10 // dwords
 )
 
-// take returns a work-group of some wavefronts with the given number of vector register dwords each and bytes of local memory, all with
-// whatever they held last.
-func (p *Pool) take(waves, registers, lds int) *WorkGroup {
+// take returns a work-group of some wavefronts and bytes of local memory, all with whatever they held last. It touches no wavefront's state.
+func (p *Pool) take(waves, lds int) *WorkGroup {
 	var g *WorkGroup
 	if n := len(p.groups); n > 0 {
 		g = p.groups[n-1]
@@ -42,7 +41,7 @@ func (p *Pool) take(waves, registers, lds int) *WorkGroup {
 	}
 	g.LDS = g.LDS[:lds]
 	for range waves {
-		g.Waves = append(g.Waves, p.wave(registers))
+		g.Waves = append(g.Waves, p.wave())
 	}
 	return g
 }
@@ -54,23 +53,26 @@ func (p *Pool) give(g *WorkGroup) {
 	p.groups = append(p.groups, g)
 }
 
-func (p *Pool) wave(registers int) *Wavefront {
-	var w *Wavefront
+func (p *Pool) wave() *Wavefront {
 	if n := len(p.waves); n > 0 {
-		w = p.waves[n-1]
+		w := p.waves[n-1]
 		p.waves = p.waves[:n-1]
-	} else {
-		if len(p.freshWaves) == 0 {
-			p.freshWaves = make([]Wavefront, perBlock)
-		}
-		w, p.freshWaves = &p.freshWaves[0], p.freshWaves[1:]
+		return w
 	}
-	if cap(w.V) < registers {
-		if len(p.freshRegisters) < registers {
-			p.freshRegisters = make([]uint32, max(registers, registersPerBlock))
-		}
-		w.V, p.freshRegisters = p.freshRegisters[:registers:registers], p.freshRegisters[registers:]
+	if len(p.freshWaves) == 0 {
+		p.freshWaves = make([]Wavefront, perBlock)
 	}
-	w.V = w.V[:registers]
+	w := &p.freshWaves[0]
+	p.freshWaves = p.freshWaves[1:]
 	return w
+}
+
+// registers returns the given number of dwords for the vector registers of a wavefront that has fewer.
+func (p *Pool) registers(n int) []uint32 {
+	if len(p.freshRegisters) < n {
+		p.freshRegisters = make([]uint32, max(n, registersPerBlock))
+	}
+	v := p.freshRegisters[:n:n]
+	p.freshRegisters = p.freshRegisters[n:]
+	return v
 }

@@ -96,6 +96,7 @@ type WorkGroup struct {
 	launch    *Launch
 	pool      *Pool
 	workspace *Workspace // of groups that were not given one
+	scratch   bool       // its wavefronts have private memory
 
-	_ [16]byte // see Wavefront
+	_ [8]byte // see Wavefront
 }

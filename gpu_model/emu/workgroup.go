@@ -23,8 +23,11 @@ func (l *Launch) TakeGroup(id [3]uint32, sequence uint64, p *Pool) (*WorkGroup, 
 		return nil, err
 	}
 	_, items := l.partialSize(id)
-	g := p.take((items+63)/64, int(l.Kernel.AllocatedVGPRs)*64, int(l.LDSBytes()))
-	g.ID, g.Sequence, g.launch, g.pool = id, sequence, l, p
+	g := p.take((items+63)/64, int(l.LDSBytes()))
+	g.ID, g.Sequence, g.launch, g.pool, g.scratch = id, sequence, l, p, l.scratch.waveBytes != 0
+	if !g.scratch {
+		return g, nil // its wavefronts' state is left to Start, on the host thread that simulates them
+	}
 	for i, w := range g.Waves {
 		slot, err := l.takeScratch()
 		if err != nil {
@@ -33,7 +36,7 @@ func (l *Launch) TakeGroup(id [3]uint32, sequence uint64, p *Pool) (*WorkGroup, 
 			}
 			return nil, err
 		}
-		w.Program, w.Launch, w.Group, w.IndexInGroup, w.scratchSlot = l.Program, l, g, i, slot
+		w.scratchSlot = slot
 	}
 	return g, nil
 }
@@ -45,8 +48,18 @@ func (g *WorkGroup) Start(workspace *Workspace) {
 	clear(g.LDS)
 	g.AtBarrier, g.Running = 0, len(g.Waves)
 	size, items := l.partialSize(g.ID)
-	for _, w := range g.Waves {
-		w.Workspace = workspace
+	registers := int(l.Kernel.AllocatedVGPRs) * 64
+	for i, w := range g.Waves {
+		if !g.scratch {
+			w.scratchSlot = -1
+		}
+		w.Program, w.Launch, w.Group, w.IndexInGroup, w.Workspace = l.Program, l, g, i, workspace
+		if cap(w.V) < registers {
+			l.mu.Lock()
+			w.V = g.pool.registers(registers)
+			l.mu.Unlock()
+		}
+		w.V = w.V[:registers]
 		l.initialise(w, size, items)
 	}
 }
@@ -55,9 +68,10 @@ func (g *WorkGroup) Start(workspace *Workspace) {
 func (l *Launch) Release(g *WorkGroup) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, w := range g.Waves {
-		l.giveScratch(w.scratchSlot)
-		w.scratchSlot = -1
+	if g.scratch {
+		for _, w := range g.Waves {
+			l.giveScratch(w.scratchSlot)
+		}
 	}
 	g.pool.give(g)
 }
