@@ -17,14 +17,19 @@ r + ``rows`` − 1, and are replaced behind it by those of the next channel. A v
 the tile after next, so that an engine has converted it when scalar loads, which are waited for one and all, come to it.
 
 Work-groups have four wavefronts, which share out the group's channels evenly and add their sums through the LDS (4,096
-bytes each, dynamic), 16 accumulators at a time. What each group does stands in a table, 8 dwords a group: its first row
-in a tile, first filter, its first tile, first channel, number of channels, number of its partial result, or of outputs
-(bytes from y), rows of outputs that are stored (0: a partial result). A partial result is [accumulators / 4][64
-lanes][4]; sum_block_slices adds those of a block and puts them into place. Grid: groups · 256.
+bytes each, dynamic), 16 accumulators at a time. What each group does stands in a table, 16 dwords a group: its first
+row in a tile, first filter, its first tile, first channel, number of channels, number of its partial result, or of
+outputs (bytes from y), rows of outputs that are stored (0: a partial result), 0; then of a block that several groups
+share: its first partial result, how many it has, its counter, outputs (bytes from y), rows of outputs. Grid: groups ·
+256.
+
+A partial result is [accumulators / 4][64 lanes][4]. Work-groups store theirs, then count in the block's counter; who
+finds all others there adds the block's partial results, in ascending order and from memory, its own too, so that which
+one it is changes no bit. ``buffer_atomic_inc`` starts the counter anew for the next launch.
 
 Per output the sum starts at the bias where a work-group has all channels, else at 0, runs over channels ascending,
 filter rows ascending, pixels of a row in an order that its number of non-zeros fixes, with one rounding per product and
-one per sum; wavefronts are added in ascending order.
+one per sum; wavefronts are added in ascending order, work-groups to the bias.
 """
 
 from __future__ import annotations
@@ -33,42 +38,57 @@ from pathlib import Path
 
 from common import buffer_resource, wave_index
 from gcn3 import Kernel, module, s, v
+from sparse_block_registers import (
+    A_CHANNEL_TILES,
+    A_CHANNELS,
+    A_F,
+    A_FLIP,
+    A_HEADER,
+    A_POINTERS,
+    A_SLOT,
+    A_STRIPS,
+    ARGUMENTS,
+    B_BACK,
+    B_OFFSET,
+    B_ROW,
+    BASE,
+    CHANNEL,
+    CHUNK,
+    COUNTS_OFFSET,
+    CUR,
+    HEADER,
+    HIGH,
+    JUMP,
+    KEPT_ARGUMENTS,
+    KEPT_FILTER,
+    KEPT_LINE,
+    KEPT_PLACE,
+    KEPT_ROWS,
+    KEPT_WAVE,
+    LEFT,
+    LINE_BYTES,
+    NEXT,
+    OFFSET,
+    PAIRS,
+    PITCH,
+    RESOURCE,
+    ROW8,
+    ROW_STEP,
+    STRIPS4,
+    TOUCH,
+    W_CHANNEL,
+    W_COUNT,
+    W_FILTER,
+    W_PLACE,
+    W_ROW,
+    W_ROWS,
+    W_TILE,
+    T,
+)
+from sparse_block_sums import BlockSums
 
-ARGUMENTS = [
-    ("tiles", "buffer"),
-    ("b", "buffer"),
-    ("partial", "buffer"),
-    ("work", "buffer"),
-    ("y", "buffer"),
-    ("bias", "buffer"),
-    ("F", "u32"),  # filters of the group, elements from tap to tap of b
-    ("channels", "u32"),  # of the group
-    ("slot_bytes", "u32"),
-    ("channel_tiles", "u32"),  # tiles from channel to channel
-    ("strips", "u32"),
-    ("header_bytes", "u32"),  # of a tile
-    ("y_row_bytes", "u32"),
-    ("y_filter_bytes", "u32"),
-    ("flip", "u32"),
-]
 
-WAVES = 4
-CHUNK = 16
-JUMP, CUR, HIGH, NEXT, RESOURCE = 16, 18, 20, 22, 24
-OFFSET, LEFT = 28, 31
-PITCH = (29, 30)
-PAIRS = (32, 64)
-ROW_STEP, STRIPS4, ROW8, COUNTS_OFFSET = "s96", "s97", "s98", "s99"
-BASE, B_OFFSET, TOUCH = "s10", "s11", 12
-B_ROW, B_BACK, CHANNEL, HEADER = "s100", "s101", "flat_scratch_lo", "flat_scratch_hi"
-KEPT_PARTIAL, KEPT_WAVE, KEPT_PLACE, KEPT_ROWS, KEPT_FILTER, KEPT_ARGUMENTS = 0, 2, 3, 4, 5, 6
-A_POINTERS = 32  # tiles, b, partial, work, y, bias
-A_F, A_CHANNELS, A_SLOT, A_CHANNEL_TILES, A_STRIPS, A_HEADER, A_Y_ROW, A_Y_FILTER, A_FLIP = range(44, 53)
-W_ROW, W_FILTER, W_TILE, W_CHANNEL, W_COUNT, W_PLACE, W_ROWS = range(56, 63)
-T = 64
-
-
-class BlockConvolution:
+class BlockConvolution(BlockSums):
     """Generator of one kernel: ``taps`` × ``taps`` filters, blocks of ``rows`` × ``width`` outputs."""
 
     def __init__(self, taps: int, width: int, rows: int) -> None:
@@ -113,11 +133,14 @@ class BlockConvolution:
         k.load(A_FLIP, "flip")
         wave_index(k, 5, self.lane)
         k("s_waitcnt lgkmcnt(0)")
-        k("s_lshl_b32 s6, s2, 5")
+        k(f"s_mul_i32 s6, s2, {LINE_BYTES}")
         k(f"s_load_dwordx8 {s(W_ROW, 8)}, {s(A_POINTERS + 6, 2)}, s6")
+        k(f"s_add_u32 {s(A_POINTERS + 6)}, {s(A_POINTERS + 6)}, s6")
+        k(f"s_addc_u32 {s(A_POINTERS + 7)}, {s(A_POINTERS + 7)}, 0")
         k(f"v_writelane_b32 {kept}, s5, {KEPT_WAVE}")
         for i in range(2):
             k(f"v_writelane_b32 {kept}, s{i}, {KEPT_ARGUMENTS + i}")
+            k(f"v_writelane_b32 {kept}, {s(A_POINTERS + 6 + i)}, {KEPT_LINE + i}")
         line, window = s(T + 2), self.taps * self.taps
         k(f"s_lshl_b32 {line}, {s(A_F)}, 2")
         k(f"s_mul_i32 {s(T + 5)}, {line}, {window}")  # bytes of a channel's filters
@@ -336,124 +359,6 @@ class BlockConvolution:
         self._jump(parity, visit, s(JUMP))
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_setpc_b64 {s(JUMP, 2)}")
-
-    # Behind the loop.
-
-    def _finish(self) -> None:
-        """Each wavefront adds and stores every fourth quad of accumulators, for all four."""
-        k, kept = self.k, v(self.kept)
-        write, read, address, wave = self.lane, self.lane + 1, self.lane + 2, 5
-        k("s_waitcnt vmcnt(0) lgkmcnt(0)")
-        k("s_set_gpr_idx_off")
-        for i in range(2):
-            k(f"v_readlane_b32 s{i}, {kept}, {KEPT_ARGUMENTS + i}")
-        k(f"v_readlane_b32 s{wave}, {kept}, {KEPT_WAVE}")
-        k(f"v_readlane_b32 s8, {kept}, {KEPT_PLACE}")
-        k(f"v_readlane_b32 s9, {kept}, {KEPT_ROWS}")
-        k(f"v_readlane_b32 s10, {kept}, {KEPT_FILTER}")
-        k("s_nop 4")
-        k.load(A_POINTERS, "tiles", 8)
-        k.load(A_POINTERS + 8, "y", 4)
-        k.load(A_F, "F", 8)
-        k("s_waitcnt lgkmcnt(0)")
-        k(f"v_mbcnt_lo_u32_b32 {v(write)}, -1, 0")
-        k(f"v_mbcnt_hi_u32_b32 {v(write)}, -1, {v(write)}")
-        k("s_mov_b32 m0, -1")
-        k.comment("lanes behind the last filter have nothing to add or store")
-        k(f"s_sub_u32 s10, {s(A_F)}, s10")
-        k(f"v_cmp_gt_u32 vcc, s10, {v(write)}")
-        k(f"v_lshlrev_b32 {v(address)}, 4, {v(write)}")
-        k(f"v_mul_lo_u32 {v(self.kept)}, {v(write)}, {s(A_Y_FILTER)}")
-        k(f"s_lshl_b32 s6, s{wave}, 10")
-        k(f"v_add_u32 {v(read)}, s[12:13], s6, {v(address)}")
-        k(f"s_lshl_b32 s7, s{wave}, 12")
-        k(f"v_add_u32 {v(write)}, s[12:13], s7, {v(address)}")
-        k("s_mov_b64 exec, vcc")
-        k("s_cmp_eq_u32 s9, 0")
-        k(f"s_cbranch_scc0 {k.local('whole')}")
-        k.comment("the group's partial result")
-        k(f"s_mul_i32 s8, s8, {self.accumulators * 256}")
-        self._resource(A_POINTERS + 4)
-        self._sums("part", write, read, address)
-        k.label("whole")
-        self._resource(A_POINTERS + 8)
-        self._sums("whole", write, read, self.kept)
-
-    def _resource(self, pointer: int) -> None:
-        """Make a resource of what lies s8 bytes behind a pointer."""
-        k = self.k
-        k(f"s_add_u32 {s(pointer)}, {s(pointer)}, s8")
-        k(f"s_addc_u32 {s(pointer + 1)}, {s(pointer + 1)}, 0")
-        buffer_resource(k, RESOURCE, pointer)
-
-    def _sums(self, form: str, write: int, read: int, address: int) -> None:
-        k, wave = self.k, 5
-        for own in range(1, WAVES):
-            k(f"s_cmp_eq_u32 s{wave}, {own}")
-            k(f"s_cbranch_scc1 {k.local(f'{form}{own}')}")
-        for own in range(WAVES):
-            k.label(f"{form}{own}")
-            for first in range(0, self.accumulators, 4 * WAVES):
-                self._add(form, first, own, write, read, address)
-            k("s_endpgm")
-
-    def _add(self, form: str, first: int, own: int, write: int, read: int, address: int) -> None:
-        """Exchange a chunk of accumulators: four of all wavefronts come to one, which keeps its own; add and store."""
-        k = self.k
-        quads = min(WAVES, (self.accumulators - first) // 4)
-        if first:
-            k("s_barrier")
-        for quad in range(quads):
-            if quad != own:
-                k(f"ds_write_b128 {v(write)}, {v(first + 4 * quad, 4)} offset:{1024 * quad}")
-        k("s_waitcnt lgkmcnt(0)")
-        k("s_barrier")
-        if own >= quads:
-            return
-        # Into registers that have been given away, of this chunk or the one before.
-        into = [first + 4 * part if part < quads else first + 4 * (part - WAVES) for part in range(WAVES)]
-        others = [part for part in range(WAVES) if part != own]
-        for part in others:
-            k(f"ds_read_b128 {v(into[part], 4)}, {v(read)} offset:{4096 * part}")
-        total = into[0]
-        for part in range(1, WAVES):
-            left = sum(other > part for other in others)
-            if part != own or part == 1:
-                k(f"s_waitcnt lgkmcnt({left})")
-            for i in range(4):
-                k(f"v_add_f32 {v(total + i)}, {v(total + i)}, {v(into[part] + i)}")
-        if form == "part":
-            k(f"buffer_store_dwordx4 {v(total, 4)}, {v(address)}, {s(RESOURCE, 4)}, s6 offen")
-            k(f"s_add_u32 s6, s6, {4 * 1024}")
-        else:
-            self._store(first + 4 * own, total, f"{own}_{first}")
-
-    def _store(self, accumulator: int, register: int, label: str) -> None:
-        """Store the sums of four accumulators, as far as they are outputs."""
-        k = self.k
-        outputs = [divmod(accumulator + i - (self.taps - 1), self.pitch) for i in range(4)]
-        outputs = [(p, q) if 0 <= p < self.rows and q < self.width else (-1, 0) for p, q in outputs]
-        for row in sorted({p for p, _ in outputs if p >= 0}):
-            inside = [i for i in range(4) if outputs[i][0] == row]
-            if row:
-                k(f"s_cmp_gt_u32 s9, {row}")
-                k(f"s_cbranch_scc0 {k.local(f'stored{label}_{row}')}")
-                k(f"s_mul_i32 s11, {s(A_Y_ROW)}, {row}")
-            soffset = "s11" if row else "0"
-            q = outputs[inside[0]][1]
-            if len(inside) == 4:
-                k(
-                    f"buffer_store_dwordx4 {v(register, 4)}, {v(self.kept)}, {s(RESOURCE, 4)}, {soffset} offen"
-                    f" offset:{4 * q}"
-                )
-            else:
-                for i in inside:
-                    k(
-                        f"buffer_store_dword {v(register + i)}, {v(self.kept)}, {s(RESOURCE, 4)}, {soffset} offen"
-                        f" offset:{4 * outputs[i][1]}"
-                    )
-            if row:
-                k.label(f"stored{label}_{row}")
 
 
 SHAPES = [(3, 28, 2)]

@@ -22,7 +22,7 @@ sparse_block_conv3_28x2:
     enable_sgpr_workgroup_id_z = 1
     enable_vgpr_workitem_id = 0
     is_ptr64 = 1
-    kernarg_segment_byte_size = 84
+    kernarg_segment_byte_size = 92
     wavefront_sgpr_count = 106
     workitem_vgpr_count = 78
     kernarg_segment_alignment = 4
@@ -32,17 +32,21 @@ sparse_block_conv3_28x2:
   .end_amd_kernel_code_t
   s_load_dwordx8 s[32:39], s[0:1], 0x0
   s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx8 s[44:51], s[0:1], 0x30
-  s_load_dword s52, s[0:1], 0x50
+  s_load_dwordx8 s[44:51], s[0:1], 0x38
+  s_load_dword s52, s[0:1], 0x58
   v_lshrrev_b32 v73, 6, v0
   v_readfirstlane_b32 s5, v73
   v_and_b32 v73, 63, v0
   s_waitcnt lgkmcnt(0)
-  s_lshl_b32 s6, s2, 5
+  s_mul_i32 s6, s2, 64
   s_load_dwordx8 s[56:63], s[38:39], s6
+  s_add_u32 s38, s38, s6
+  s_addc_u32 s39, s39, 0
   v_writelane_b32 v76, s5, 2
   v_writelane_b32 v76, s0, 6
+  v_writelane_b32 v76, s38, 0
   v_writelane_b32 v76, s1, 7
+  v_writelane_b32 v76, s39, 1
   s_lshl_b32 s66, s44, 2
   s_mul_i32 s69, s66, 9
   s_mov_b32 s24, s34
@@ -1957,7 +1961,9 @@ sparse_block_conv3_28x2:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   s_set_gpr_idx_off
   v_readlane_b32 s0, v76, 6
+  v_readlane_b32 s20, v76, 0
   v_readlane_b32 s1, v76, 7
+  v_readlane_b32 s21, v76, 1
   v_readlane_b32 s5, v76, 2
   v_readlane_b32 s8, v76, 3
   v_readlane_b32 s9, v76, 4
@@ -1965,12 +1971,15 @@ sparse_block_conv3_28x2:
   s_nop 4
   s_load_dwordx8 s[32:39], s[0:1], 0x0
   s_load_dwordx4 s[40:43], s[0:1], 0x20
-  s_load_dwordx8 s[44:51], s[0:1], 0x30
+  s_load_dwordx8 s[44:51], s[0:1], 0x38
+  s_load_dwordx2 s[54:55], s[0:1], 0x30
+  s_load_dwordx8 s[56:63], s[20:21], 0x20
   s_waitcnt lgkmcnt(0)
   v_mbcnt_lo_u32_b32 v73, -1, 0
   v_mbcnt_hi_u32_b32 v73, -1, v73
   s_mov_b32 m0, -1
   ; lanes behind the last filter have nothing to add or store
+  s_mov_b32 s23, s10
   s_sub_u32 s10, s44, s10
   v_cmp_gt_u32 vcc, s10, v73
   v_lshlrev_b32 v75, 4, v73
@@ -1984,8 +1993,7 @@ sparse_block_conv3_28x2:
   s_cbranch_scc0 .Lsparse_block_conv3_28x2_whole
   ; the group's partial result
   s_mul_i32 s8, s8, 16384
-  s_add_u32 s36, s36, s8
-  s_addc_u32 s37, s37, 0
+  s_add_u32 s8, s8, s6
   s_mov_b32 s24, s36
   s_and_b32 s25, s37, 0xffff
   s_mov_b32 s26, 0xffffffff
@@ -2020,8 +2028,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[0:3], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[20:23] offset:1024
   ds_write_b128 v73, v[24:27] offset:2048
@@ -2046,8 +2054,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[16:19], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[36:39] offset:1024
   ds_write_b128 v73, v[40:43] offset:2048
@@ -2072,8 +2080,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[32:35], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[52:55] offset:1024
   ds_write_b128 v73, v[56:59] offset:2048
@@ -2098,8 +2106,179 @@ sparse_block_conv3_28x2:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[48:51], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
+  s_waitcnt vmcnt(0)
+  s_barrier
+  s_sub_u32 s22, s57, 1
+  v_mov_b32 v65, 0
+  s_mov_b32 s24, s54
+  s_and_b32 s25, s55, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s11, s58, 2
+  s_mov_b64 s[18:19], exec
+  s_mov_b64 exec, 1
+  v_mov_b32 v64, s22
+  buffer_atomic_inc v64, off, s[24:27], s11 glc
+  s_waitcnt vmcnt(0)
+  ds_write_b32 v65, v64
+  s_mov_b64 exec, s[18:19]
+  s_waitcnt lgkmcnt(0)
+  s_barrier
+  ds_read_b32 v64, v65
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s11, v64
+  s_cmp_lg_u32 s11, s22
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_counted0
+  buffer_wbinvl1_vol
+  v_mov_b32 v65, 0
+  s_cmp_eq_u64 s[42:43], 0
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_no_bias0
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s11, s23, 2
+  v_lshrrev_b32 v65, 2, v75
+  buffer_load_dword v65, v65, s[24:27], s11 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_block_conv3_28x2_no_bias0:
+  v_mov_b32 v0, v65
+  v_mov_b32 v1, v65
+  v_mov_b32 v2, v65
+  v_mov_b32 v3, v65
+  v_mov_b32 v16, v65
+  v_mov_b32 v17, v65
+  v_mov_b32 v18, v65
+  v_mov_b32 v19, v65
+  v_mov_b32 v32, v65
+  v_mov_b32 v33, v65
+  v_mov_b32 v34, v65
+  v_mov_b32 v35, v65
+  v_mov_b32 v48, v65
+  v_mov_b32 v49, v65
+  v_mov_b32 v50, v65
+  v_mov_b32 v51, v65
+  ; several partial results under way at a time; loads behind the last one give 0
+  s_mov_b32 s24, s36
+  s_and_b32 s25, s37, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s56, s57
+  s_mul_i32 s26, s26, 16384
+  s_mul_i32 s8, s56, 16384
+  s_add_u32 s8, s8, s6
+.Lsparse_block_conv3_28x2_partials0:
+  s_add_u32 s11, s8, 0
+  buffer_load_dwordx4 v[4:7], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 4096
+  buffer_load_dwordx4 v[8:11], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 8192
+  buffer_load_dwordx4 v[12:15], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 12288
+  buffer_load_dwordx4 v[20:23], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 16384
+  buffer_load_dwordx4 v[24:27], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 20480
+  buffer_load_dwordx4 v[28:31], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 24576
+  buffer_load_dwordx4 v[36:39], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 28672
+  buffer_load_dwordx4 v[40:43], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 32768
+  buffer_load_dwordx4 v[44:47], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 36864
+  buffer_load_dwordx4 v[52:55], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 40960
+  buffer_load_dwordx4 v[56:59], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 45056
+  buffer_load_dwordx4 v[60:63], v75, s[24:27], s11 offen
+  s_waitcnt vmcnt(11)
+  v_add_f32 v0, v0, v4
+  v_add_f32 v1, v1, v5
+  v_add_f32 v2, v2, v6
+  v_add_f32 v3, v3, v7
+  s_waitcnt vmcnt(10)
+  v_add_f32 v16, v16, v8
+  v_add_f32 v17, v17, v9
+  v_add_f32 v18, v18, v10
+  v_add_f32 v19, v19, v11
+  s_waitcnt vmcnt(9)
+  v_add_f32 v32, v32, v12
+  v_add_f32 v33, v33, v13
+  v_add_f32 v34, v34, v14
+  v_add_f32 v35, v35, v15
+  s_waitcnt vmcnt(8)
+  v_add_f32 v48, v48, v20
+  v_add_f32 v49, v49, v21
+  v_add_f32 v50, v50, v22
+  v_add_f32 v51, v51, v23
+  s_waitcnt vmcnt(7)
+  v_add_f32 v0, v0, v24
+  v_add_f32 v1, v1, v25
+  v_add_f32 v2, v2, v26
+  v_add_f32 v3, v3, v27
+  s_waitcnt vmcnt(6)
+  v_add_f32 v16, v16, v28
+  v_add_f32 v17, v17, v29
+  v_add_f32 v18, v18, v30
+  v_add_f32 v19, v19, v31
+  s_waitcnt vmcnt(5)
+  v_add_f32 v32, v32, v36
+  v_add_f32 v33, v33, v37
+  v_add_f32 v34, v34, v38
+  v_add_f32 v35, v35, v39
+  s_waitcnt vmcnt(4)
+  v_add_f32 v48, v48, v40
+  v_add_f32 v49, v49, v41
+  v_add_f32 v50, v50, v42
+  v_add_f32 v51, v51, v43
+  s_waitcnt vmcnt(3)
+  v_add_f32 v0, v0, v44
+  v_add_f32 v1, v1, v45
+  v_add_f32 v2, v2, v46
+  v_add_f32 v3, v3, v47
+  s_waitcnt vmcnt(2)
+  v_add_f32 v16, v16, v52
+  v_add_f32 v17, v17, v53
+  v_add_f32 v18, v18, v54
+  v_add_f32 v19, v19, v55
+  s_waitcnt vmcnt(1)
+  v_add_f32 v32, v32, v56
+  v_add_f32 v33, v33, v57
+  v_add_f32 v34, v34, v58
+  v_add_f32 v35, v35, v59
+  s_waitcnt vmcnt(0)
+  v_add_f32 v48, v48, v60
+  v_add_f32 v49, v49, v61
+  v_add_f32 v50, v50, v62
+  v_add_f32 v51, v51, v63
+  s_add_u32 s8, s8, 49152
+  s_cmp_lt_u32 s8, s26
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_partials0
+  s_mov_b32 s8, s59
+  s_mov_b32 s9, s60
+  s_add_u32 s40, s40, s8
+  s_addc_u32 s41, s41, 0
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  buffer_store_dword v2, v76, s[24:27], 0 offen offset:0
+  buffer_store_dword v3, v76, s[24:27], 0 offen offset:4
+  buffer_store_dwordx4 v[16:19], v76, s[24:27], 0 offen offset:56
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum0_32_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[32:35], v76, s[24:27], s11 offen offset:0
+.Lsparse_block_conv3_28x2_storedsum0_32_1:
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum0_48_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[48:51], v76, s[24:27], s11 offen offset:64
+.Lsparse_block_conv3_28x2_storedsum0_48_1:
+.Lsparse_block_conv3_28x2_counted0:
   s_endpgm
 .Lsparse_block_conv3_28x2_part1:
   ds_write_b128 v73, v[0:3] offset:0
@@ -2125,8 +2304,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[0:3], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[16:19] offset:0
   ds_write_b128 v73, v[24:27] offset:2048
@@ -2151,8 +2330,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[16:19], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[32:35] offset:0
   ds_write_b128 v73, v[40:43] offset:2048
@@ -2177,8 +2356,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[32:35], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[48:51] offset:0
   ds_write_b128 v73, v[56:59] offset:2048
@@ -2203,8 +2382,165 @@ sparse_block_conv3_28x2:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[48:51], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
+  s_waitcnt vmcnt(0)
+  s_barrier
+  s_sub_u32 s22, s57, 1
+  v_mov_b32 v65, 0
+  s_barrier
+  ds_read_b32 v64, v65
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s11, v64
+  s_cmp_lg_u32 s11, s22
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_counted1
+  buffer_wbinvl1_vol
+  v_mov_b32 v65, 0
+  s_cmp_eq_u64 s[42:43], 0
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_no_bias1
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s11, s23, 2
+  v_lshrrev_b32 v65, 2, v75
+  buffer_load_dword v65, v65, s[24:27], s11 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_block_conv3_28x2_no_bias1:
+  v_mov_b32 v4, v65
+  v_mov_b32 v5, v65
+  v_mov_b32 v6, v65
+  v_mov_b32 v7, v65
+  v_mov_b32 v20, v65
+  v_mov_b32 v21, v65
+  v_mov_b32 v22, v65
+  v_mov_b32 v23, v65
+  v_mov_b32 v36, v65
+  v_mov_b32 v37, v65
+  v_mov_b32 v38, v65
+  v_mov_b32 v39, v65
+  v_mov_b32 v52, v65
+  v_mov_b32 v53, v65
+  v_mov_b32 v54, v65
+  v_mov_b32 v55, v65
+  ; several partial results under way at a time; loads behind the last one give 0
+  s_mov_b32 s24, s36
+  s_and_b32 s25, s37, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s56, s57
+  s_mul_i32 s26, s26, 16384
+  s_mul_i32 s8, s56, 16384
+  s_add_u32 s8, s8, s6
+.Lsparse_block_conv3_28x2_partials1:
+  s_add_u32 s11, s8, 0
+  buffer_load_dwordx4 v[0:3], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 4096
+  buffer_load_dwordx4 v[8:11], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 8192
+  buffer_load_dwordx4 v[12:15], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 12288
+  buffer_load_dwordx4 v[16:19], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 16384
+  buffer_load_dwordx4 v[24:27], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 20480
+  buffer_load_dwordx4 v[28:31], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 24576
+  buffer_load_dwordx4 v[32:35], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 28672
+  buffer_load_dwordx4 v[40:43], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 32768
+  buffer_load_dwordx4 v[44:47], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 36864
+  buffer_load_dwordx4 v[48:51], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 40960
+  buffer_load_dwordx4 v[56:59], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 45056
+  buffer_load_dwordx4 v[60:63], v75, s[24:27], s11 offen
+  s_waitcnt vmcnt(11)
+  v_add_f32 v4, v4, v0
+  v_add_f32 v5, v5, v1
+  v_add_f32 v6, v6, v2
+  v_add_f32 v7, v7, v3
+  s_waitcnt vmcnt(10)
+  v_add_f32 v20, v20, v8
+  v_add_f32 v21, v21, v9
+  v_add_f32 v22, v22, v10
+  v_add_f32 v23, v23, v11
+  s_waitcnt vmcnt(9)
+  v_add_f32 v36, v36, v12
+  v_add_f32 v37, v37, v13
+  v_add_f32 v38, v38, v14
+  v_add_f32 v39, v39, v15
+  s_waitcnt vmcnt(8)
+  v_add_f32 v52, v52, v16
+  v_add_f32 v53, v53, v17
+  v_add_f32 v54, v54, v18
+  v_add_f32 v55, v55, v19
+  s_waitcnt vmcnt(7)
+  v_add_f32 v4, v4, v24
+  v_add_f32 v5, v5, v25
+  v_add_f32 v6, v6, v26
+  v_add_f32 v7, v7, v27
+  s_waitcnt vmcnt(6)
+  v_add_f32 v20, v20, v28
+  v_add_f32 v21, v21, v29
+  v_add_f32 v22, v22, v30
+  v_add_f32 v23, v23, v31
+  s_waitcnt vmcnt(5)
+  v_add_f32 v36, v36, v32
+  v_add_f32 v37, v37, v33
+  v_add_f32 v38, v38, v34
+  v_add_f32 v39, v39, v35
+  s_waitcnt vmcnt(4)
+  v_add_f32 v52, v52, v40
+  v_add_f32 v53, v53, v41
+  v_add_f32 v54, v54, v42
+  v_add_f32 v55, v55, v43
+  s_waitcnt vmcnt(3)
+  v_add_f32 v4, v4, v44
+  v_add_f32 v5, v5, v45
+  v_add_f32 v6, v6, v46
+  v_add_f32 v7, v7, v47
+  s_waitcnt vmcnt(2)
+  v_add_f32 v20, v20, v48
+  v_add_f32 v21, v21, v49
+  v_add_f32 v22, v22, v50
+  v_add_f32 v23, v23, v51
+  s_waitcnt vmcnt(1)
+  v_add_f32 v36, v36, v56
+  v_add_f32 v37, v37, v57
+  v_add_f32 v38, v38, v58
+  v_add_f32 v39, v39, v59
+  s_waitcnt vmcnt(0)
+  v_add_f32 v52, v52, v60
+  v_add_f32 v53, v53, v61
+  v_add_f32 v54, v54, v62
+  v_add_f32 v55, v55, v63
+  s_add_u32 s8, s8, 49152
+  s_cmp_lt_u32 s8, s26
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_partials1
+  s_mov_b32 s8, s59
+  s_mov_b32 s9, s60
+  s_add_u32 s40, s40, s8
+  s_addc_u32 s41, s41, 0
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  buffer_store_dwordx4 v[4:7], v76, s[24:27], 0 offen offset:8
+  buffer_store_dwordx4 v[20:23], v76, s[24:27], 0 offen offset:72
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum1_36_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[36:39], v76, s[24:27], s11 offen offset:16
+.Lsparse_block_conv3_28x2_storedsum1_36_1:
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum1_52_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[52:55], v76, s[24:27], s11 offen offset:80
+.Lsparse_block_conv3_28x2_storedsum1_52_1:
+.Lsparse_block_conv3_28x2_counted1:
   s_endpgm
 .Lsparse_block_conv3_28x2_part2:
   ds_write_b128 v73, v[0:3] offset:0
@@ -2229,8 +2565,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[0:3], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[16:19] offset:0
   ds_write_b128 v73, v[20:23] offset:1024
@@ -2254,8 +2590,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[16:19], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[32:35] offset:0
   ds_write_b128 v73, v[36:39] offset:1024
@@ -2279,8 +2615,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[32:35], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[48:51] offset:0
   ds_write_b128 v73, v[52:55] offset:1024
@@ -2304,8 +2640,165 @@ sparse_block_conv3_28x2:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[48:51], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
+  s_waitcnt vmcnt(0)
+  s_barrier
+  s_sub_u32 s22, s57, 1
+  v_mov_b32 v65, 0
+  s_barrier
+  ds_read_b32 v64, v65
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s11, v64
+  s_cmp_lg_u32 s11, s22
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_counted2
+  buffer_wbinvl1_vol
+  v_mov_b32 v65, 0
+  s_cmp_eq_u64 s[42:43], 0
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_no_bias2
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s11, s23, 2
+  v_lshrrev_b32 v65, 2, v75
+  buffer_load_dword v65, v65, s[24:27], s11 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_block_conv3_28x2_no_bias2:
+  v_mov_b32 v8, v65
+  v_mov_b32 v9, v65
+  v_mov_b32 v10, v65
+  v_mov_b32 v11, v65
+  v_mov_b32 v24, v65
+  v_mov_b32 v25, v65
+  v_mov_b32 v26, v65
+  v_mov_b32 v27, v65
+  v_mov_b32 v40, v65
+  v_mov_b32 v41, v65
+  v_mov_b32 v42, v65
+  v_mov_b32 v43, v65
+  v_mov_b32 v56, v65
+  v_mov_b32 v57, v65
+  v_mov_b32 v58, v65
+  v_mov_b32 v59, v65
+  ; several partial results under way at a time; loads behind the last one give 0
+  s_mov_b32 s24, s36
+  s_and_b32 s25, s37, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s56, s57
+  s_mul_i32 s26, s26, 16384
+  s_mul_i32 s8, s56, 16384
+  s_add_u32 s8, s8, s6
+.Lsparse_block_conv3_28x2_partials2:
+  s_add_u32 s11, s8, 0
+  buffer_load_dwordx4 v[0:3], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 4096
+  buffer_load_dwordx4 v[4:7], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 8192
+  buffer_load_dwordx4 v[12:15], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 12288
+  buffer_load_dwordx4 v[16:19], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 16384
+  buffer_load_dwordx4 v[20:23], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 20480
+  buffer_load_dwordx4 v[28:31], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 24576
+  buffer_load_dwordx4 v[32:35], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 28672
+  buffer_load_dwordx4 v[36:39], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 32768
+  buffer_load_dwordx4 v[44:47], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 36864
+  buffer_load_dwordx4 v[48:51], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 40960
+  buffer_load_dwordx4 v[52:55], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 45056
+  buffer_load_dwordx4 v[60:63], v75, s[24:27], s11 offen
+  s_waitcnt vmcnt(11)
+  v_add_f32 v8, v8, v0
+  v_add_f32 v9, v9, v1
+  v_add_f32 v10, v10, v2
+  v_add_f32 v11, v11, v3
+  s_waitcnt vmcnt(10)
+  v_add_f32 v24, v24, v4
+  v_add_f32 v25, v25, v5
+  v_add_f32 v26, v26, v6
+  v_add_f32 v27, v27, v7
+  s_waitcnt vmcnt(9)
+  v_add_f32 v40, v40, v12
+  v_add_f32 v41, v41, v13
+  v_add_f32 v42, v42, v14
+  v_add_f32 v43, v43, v15
+  s_waitcnt vmcnt(8)
+  v_add_f32 v56, v56, v16
+  v_add_f32 v57, v57, v17
+  v_add_f32 v58, v58, v18
+  v_add_f32 v59, v59, v19
+  s_waitcnt vmcnt(7)
+  v_add_f32 v8, v8, v20
+  v_add_f32 v9, v9, v21
+  v_add_f32 v10, v10, v22
+  v_add_f32 v11, v11, v23
+  s_waitcnt vmcnt(6)
+  v_add_f32 v24, v24, v28
+  v_add_f32 v25, v25, v29
+  v_add_f32 v26, v26, v30
+  v_add_f32 v27, v27, v31
+  s_waitcnt vmcnt(5)
+  v_add_f32 v40, v40, v32
+  v_add_f32 v41, v41, v33
+  v_add_f32 v42, v42, v34
+  v_add_f32 v43, v43, v35
+  s_waitcnt vmcnt(4)
+  v_add_f32 v56, v56, v36
+  v_add_f32 v57, v57, v37
+  v_add_f32 v58, v58, v38
+  v_add_f32 v59, v59, v39
+  s_waitcnt vmcnt(3)
+  v_add_f32 v8, v8, v44
+  v_add_f32 v9, v9, v45
+  v_add_f32 v10, v10, v46
+  v_add_f32 v11, v11, v47
+  s_waitcnt vmcnt(2)
+  v_add_f32 v24, v24, v48
+  v_add_f32 v25, v25, v49
+  v_add_f32 v26, v26, v50
+  v_add_f32 v27, v27, v51
+  s_waitcnt vmcnt(1)
+  v_add_f32 v40, v40, v52
+  v_add_f32 v41, v41, v53
+  v_add_f32 v42, v42, v54
+  v_add_f32 v43, v43, v55
+  s_waitcnt vmcnt(0)
+  v_add_f32 v56, v56, v60
+  v_add_f32 v57, v57, v61
+  v_add_f32 v58, v58, v62
+  v_add_f32 v59, v59, v63
+  s_add_u32 s8, s8, 49152
+  s_cmp_lt_u32 s8, s26
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_partials2
+  s_mov_b32 s8, s59
+  s_mov_b32 s9, s60
+  s_add_u32 s40, s40, s8
+  s_addc_u32 s41, s41, 0
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  buffer_store_dwordx4 v[8:11], v76, s[24:27], 0 offen offset:24
+  buffer_store_dwordx4 v[24:27], v76, s[24:27], 0 offen offset:88
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum2_40_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[40:43], v76, s[24:27], s11 offen offset:32
+.Lsparse_block_conv3_28x2_storedsum2_40_1:
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum2_56_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[56:59], v76, s[24:27], s11 offen offset:96
+.Lsparse_block_conv3_28x2_storedsum2_56_1:
+.Lsparse_block_conv3_28x2_counted2:
   s_endpgm
 .Lsparse_block_conv3_28x2_part3:
   ds_write_b128 v73, v[0:3] offset:0
@@ -2330,8 +2823,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v1, v1, v13
   v_add_f32 v2, v2, v14
   v_add_f32 v3, v3, v15
-  buffer_store_dwordx4 v[0:3], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[0:3], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[16:19] offset:0
   ds_write_b128 v73, v[20:23] offset:1024
@@ -2355,8 +2848,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v17, v17, v29
   v_add_f32 v18, v18, v30
   v_add_f32 v19, v19, v31
-  buffer_store_dwordx4 v[16:19], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[16:19], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[32:35] offset:0
   ds_write_b128 v73, v[36:39] offset:1024
@@ -2380,8 +2873,8 @@ sparse_block_conv3_28x2:
   v_add_f32 v33, v33, v45
   v_add_f32 v34, v34, v46
   v_add_f32 v35, v35, v47
-  buffer_store_dwordx4 v[32:35], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[32:35], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
   s_barrier
   ds_write_b128 v73, v[48:51] offset:0
   ds_write_b128 v73, v[52:55] offset:1024
@@ -2405,8 +2898,161 @@ sparse_block_conv3_28x2:
   v_add_f32 v49, v49, v61
   v_add_f32 v50, v50, v62
   v_add_f32 v51, v51, v63
-  buffer_store_dwordx4 v[48:51], v75, s[24:27], s6 offen
-  s_add_u32 s6, s6, 4096
+  buffer_store_dwordx4 v[48:51], v75, s[24:27], s8 offen
+  s_add_u32 s8, s8, 4096
+  s_waitcnt vmcnt(0)
+  s_barrier
+  s_sub_u32 s22, s57, 1
+  v_mov_b32 v65, 0
+  s_barrier
+  ds_read_b32 v64, v65
+  s_waitcnt lgkmcnt(0)
+  v_readfirstlane_b32 s11, v64
+  s_cmp_lg_u32 s11, s22
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_counted3
+  buffer_wbinvl1_vol
+  v_mov_b32 v65, 0
+  s_cmp_eq_u64 s[42:43], 0
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_no_bias3
+  s_mov_b32 s24, s42
+  s_and_b32 s25, s43, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_lshl_b32 s11, s23, 2
+  v_lshrrev_b32 v65, 2, v75
+  buffer_load_dword v65, v65, s[24:27], s11 offen
+  s_waitcnt vmcnt(0)
+.Lsparse_block_conv3_28x2_no_bias3:
+  v_mov_b32 v12, v65
+  v_mov_b32 v13, v65
+  v_mov_b32 v14, v65
+  v_mov_b32 v15, v65
+  v_mov_b32 v28, v65
+  v_mov_b32 v29, v65
+  v_mov_b32 v30, v65
+  v_mov_b32 v31, v65
+  v_mov_b32 v44, v65
+  v_mov_b32 v45, v65
+  v_mov_b32 v46, v65
+  v_mov_b32 v47, v65
+  v_mov_b32 v60, v65
+  v_mov_b32 v61, v65
+  v_mov_b32 v62, v65
+  v_mov_b32 v63, v65
+  ; several partial results under way at a time; loads behind the last one give 0
+  s_mov_b32 s24, s36
+  s_and_b32 s25, s37, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  s_add_u32 s26, s56, s57
+  s_mul_i32 s26, s26, 16384
+  s_mul_i32 s8, s56, 16384
+  s_add_u32 s8, s8, s6
+.Lsparse_block_conv3_28x2_partials3:
+  s_add_u32 s11, s8, 0
+  buffer_load_dwordx4 v[0:3], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 4096
+  buffer_load_dwordx4 v[4:7], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 8192
+  buffer_load_dwordx4 v[8:11], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 12288
+  buffer_load_dwordx4 v[16:19], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 16384
+  buffer_load_dwordx4 v[20:23], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 20480
+  buffer_load_dwordx4 v[24:27], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 24576
+  buffer_load_dwordx4 v[32:35], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 28672
+  buffer_load_dwordx4 v[36:39], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 32768
+  buffer_load_dwordx4 v[40:43], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 36864
+  buffer_load_dwordx4 v[48:51], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 40960
+  buffer_load_dwordx4 v[52:55], v75, s[24:27], s11 offen
+  s_add_u32 s11, s8, 45056
+  buffer_load_dwordx4 v[56:59], v75, s[24:27], s11 offen
+  s_waitcnt vmcnt(11)
+  v_add_f32 v12, v12, v0
+  v_add_f32 v13, v13, v1
+  v_add_f32 v14, v14, v2
+  v_add_f32 v15, v15, v3
+  s_waitcnt vmcnt(10)
+  v_add_f32 v28, v28, v4
+  v_add_f32 v29, v29, v5
+  v_add_f32 v30, v30, v6
+  v_add_f32 v31, v31, v7
+  s_waitcnt vmcnt(9)
+  v_add_f32 v44, v44, v8
+  v_add_f32 v45, v45, v9
+  v_add_f32 v46, v46, v10
+  v_add_f32 v47, v47, v11
+  s_waitcnt vmcnt(8)
+  v_add_f32 v60, v60, v16
+  v_add_f32 v61, v61, v17
+  v_add_f32 v62, v62, v18
+  v_add_f32 v63, v63, v19
+  s_waitcnt vmcnt(7)
+  v_add_f32 v12, v12, v20
+  v_add_f32 v13, v13, v21
+  v_add_f32 v14, v14, v22
+  v_add_f32 v15, v15, v23
+  s_waitcnt vmcnt(6)
+  v_add_f32 v28, v28, v24
+  v_add_f32 v29, v29, v25
+  v_add_f32 v30, v30, v26
+  v_add_f32 v31, v31, v27
+  s_waitcnt vmcnt(5)
+  v_add_f32 v44, v44, v32
+  v_add_f32 v45, v45, v33
+  v_add_f32 v46, v46, v34
+  v_add_f32 v47, v47, v35
+  s_waitcnt vmcnt(4)
+  v_add_f32 v60, v60, v36
+  v_add_f32 v61, v61, v37
+  v_add_f32 v62, v62, v38
+  v_add_f32 v63, v63, v39
+  s_waitcnt vmcnt(3)
+  v_add_f32 v12, v12, v40
+  v_add_f32 v13, v13, v41
+  v_add_f32 v14, v14, v42
+  v_add_f32 v15, v15, v43
+  s_waitcnt vmcnt(2)
+  v_add_f32 v28, v28, v48
+  v_add_f32 v29, v29, v49
+  v_add_f32 v30, v30, v50
+  v_add_f32 v31, v31, v51
+  s_waitcnt vmcnt(1)
+  v_add_f32 v44, v44, v52
+  v_add_f32 v45, v45, v53
+  v_add_f32 v46, v46, v54
+  v_add_f32 v47, v47, v55
+  s_waitcnt vmcnt(0)
+  v_add_f32 v60, v60, v56
+  v_add_f32 v61, v61, v57
+  v_add_f32 v62, v62, v58
+  v_add_f32 v63, v63, v59
+  s_add_u32 s8, s8, 49152
+  s_cmp_lt_u32 s8, s26
+  s_cbranch_scc1 .Lsparse_block_conv3_28x2_partials3
+  s_mov_b32 s8, s59
+  s_mov_b32 s9, s60
+  s_add_u32 s40, s40, s8
+  s_addc_u32 s41, s41, 0
+  s_mov_b32 s24, s40
+  s_and_b32 s25, s41, 0xffff
+  s_mov_b32 s26, 0xffffffff
+  s_mov_b32 s27, 0x27fac
+  buffer_store_dwordx4 v[12:15], v76, s[24:27], 0 offen offset:40
+  buffer_store_dword v28, v76, s[24:27], 0 offen offset:104
+  buffer_store_dword v29, v76, s[24:27], 0 offen offset:108
+  s_cmp_gt_u32 s9, 1
+  s_cbranch_scc0 .Lsparse_block_conv3_28x2_storedsum3_44_1
+  s_mul_i32 s11, s50, 1
+  buffer_store_dwordx4 v[44:47], v76, s[24:27], s11 offen offset:48
+.Lsparse_block_conv3_28x2_storedsum3_44_1:
+.Lsparse_block_conv3_28x2_counted3:
   s_endpgm
 .Lsparse_block_conv3_28x2_whole:
   s_add_u32 s40, s40, s8
@@ -2893,6 +3539,12 @@ sparse_block_conv3_28x2:
           Align: 8
           ValueKind: GlobalBuffer
           AddrSpaceQual: Global
+        - Name: counters
+          TypeName: 'float*'
+          Size: 8
+          Align: 8
+          ValueKind: GlobalBuffer
+          AddrSpaceQual: Global
         - Name: F
           TypeName: 'uint'
           Size: 4
@@ -2939,7 +3591,7 @@ sparse_block_conv3_28x2:
           Align: 4
           ValueKind: ByValue
       CodeProps:
-        KernargSegmentSize: 84
+        KernargSegmentSize: 92
         GroupSegmentFixedSize: 0
         PrivateSegmentFixedSize: 0
         KernargSegmentAlign: 8

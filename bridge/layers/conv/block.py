@@ -76,13 +76,13 @@ _VISIT = 0.5
 _GROUP = 16.0
 """What a work-group costs beside its channels, in the same: start, sums through the LDS, stores."""
 
-_SUM = 24.0
-"""What a launch that sums partial results costs, in the same."""
+_SUM = 15.0
+"""What storing partial results and counting costs a work-group, in the same."""
 
-_PARTIAL = 0.15
-"""What a partial result costs in it."""
+_PARTIAL = 8.0
+"""What a partial result costs the last work-group of a block, which adds them."""
 
-_ALONE = {1: 0.8, 2: 0.82}
+_ALONE = {1: 0.8, 2: 0.8}
 """What multiply-adds take with one or two wavefronts on a SIMD, relative to each one's share of it with three."""
 
 
@@ -192,7 +192,7 @@ def _estimate(problem: DirectProblem, blocks: list[_Block], plan: BlockPlan, com
     for i, block in enumerate(blocks):
         slices = 1 if i < plan.whole else plan.slices
         channels = -(-problem.channels // (slices * _WAVES))
-        costs += [block.cost * channels + _GROUP] * slices
+        costs += [block.cost * channels + _GROUP + (_SUM if slices > 1 else 0.0)] * slices
     places = [0.0] * (compute_units * _RESIDENT)
     heapq.heapify(places)
     for cost in sorted(costs, reverse=True):
@@ -201,26 +201,22 @@ def _estimate(problem: DirectProblem, blocks: list[_Block], plan: BlockPlan, com
     for i, end in enumerate(sorted(places)):  # those that are left are the faster, the fewer they are
         total += (end - before) * _ALONE.get(-(-(len(places) - i) // compute_units), 1.0)
         before = end
-    split = len(blocks) - plan.whole
-    if split:
-        total += _SUM + _PARTIAL * split * (plan.slices + 1)
-    return total
+    return total + (_PARTIAL * plan.slices if plan.whole < len(blocks) else 0.0)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """Tables of a launch: of the work-groups, of the sum's blocks, and the tiles that each work-group reads."""
+    """What a launch's work-groups do, two lines of 8 each, what tiles they read, partial results, blocks of these."""
 
     groups: NDArray[np.uint32]
-    sums: NDArray[np.uint32]
-    partials: int
     tiles: NDArray[np.uint32]
+    partials: int
+    shared: int
 
 
 def _work(problem: DirectProblem, geometry: _Geometry, plan: BlockPlan) -> _Work:
-    kernel, partials = geometry.kernel, 0
+    kernel, partials, shared = geometry.kernel, 0, 0
     groups: list[tuple[int, ...]] = []
-    sums: list[tuple[int, ...]] = []
     tiles: list[list[int]] = []
     pixels = problem.out_height * problem.out_width
     filters = problem.groups * problem.filters
@@ -229,8 +225,8 @@ def _work(problem: DirectProblem, geometry: _Geometry, plan: BlockPlan) -> _Work
         row = block.band * geometry.band_rows + block.row
         rows = min(kernel.rows, problem.out_height - row)
         out = (block.image * filters + block.filter) * pixels + row * problem.out_width + block.strip * kernel.width
-        if slices > 1:
-            sums.append((partials, slices, out, rows + (block.filter << 16)))
+        end_line = (partials, slices, shared, out * 4, rows, 0, 0, 0)
+        shared += slices > 1
         ends = [problem.channels * k // slices for k in range(slices + 1)]
         for first, end in itertools.pairwise(ends):
             channel = block.image * problem.groups * problem.channels + first
@@ -238,7 +234,7 @@ def _work(problem: DirectProblem, geometry: _Geometry, plan: BlockPlan) -> _Work
             place = (partials, 0) if slices > 1 else (out * 4, rows)
             partials += slices > 1
             in_tile = block.row * geometry.strips + block.strip
-            groups.append((in_tile, block.filter, tile, first, end - first, *place, 0))
+            groups.append((in_tile, block.filter, tile, first, end - first, *place, 0, *end_line))
             shares = [(end - first) * wave // _WAVES for wave in range(_WAVES + 1)]
             own = [range(shares[wave], shares[wave + 1]) for wave in range(_WAVES)]
             longest = max(len(share) for share in own)
@@ -247,7 +243,7 @@ def _work(problem: DirectProblem, geometry: _Geometry, plan: BlockPlan) -> _Work
     table = np.full((len(tiles), max(len(listed) for listed in tiles)), NO_TILE, np.uint32)
     for i, listed in enumerate(tiles):
         table[i, : len(listed)] = listed
-    return _Work(np.array(groups, np.uint32), np.array(sums, np.uint32), partials, table)
+    return _Work(np.array(groups, np.uint32), table, partials, shared)
 
 
 def _view(problem: DirectProblem, geometry: _Geometry, x: DeviceArray) -> Im2colMatrix:
@@ -288,7 +284,7 @@ def add_block(
     output: DeviceArray,
     bias: DeviceArray | None = None,
 ) -> None:
-    """Add the steps: a launch over a view for each group, and the sum of its partial results where there are any."""
+    """Add the steps: a launch over a view for each group, which adds its partial results, too."""
     session = operation.session
     geometry = _geometry(problem)
     assert geometry is not None
@@ -297,13 +293,14 @@ def add_block(
     watched = operation.watch(_watched(problem, x)) if UnitKind.MONITOR in session.units else None
     place = operation.view_place(_view(problem, geometry, x))
     groups = operation.table(work.groups, "work")
-    sums = operation.table(work.sums, "blocks") if work.partials else None
+    counters = operation.table(np.zeros(max(1, work.shared), np.uint32), "counters")
     partial = operation.empty((max(1, work.partials), kernel.quads * 256), "partial")
     layout = layouts.by_filter if problem.flip else layouts.taps_first
     pixels = problem.out_height * problem.out_width
     constant = {
         "partial": partial,
         "work": groups,
+        "counters": counters,
         "F": problem.filters,
         "channels": problem.channels,
         "slot_bytes": slot,
@@ -337,14 +334,6 @@ def add_block(
 
     for group in range(problem.groups):
         operation.add(functools.partial(launch, group))
-        if sums is not None:
-            args = {"x": partial, "y": output.address + group * problem.filters * pixels * 4, "blocks": sums}
-            args |= {"bias": None if bias is None else bias.address + group * problem.filters * 4}
-            args |= {"quads": kernel.quads, "width": kernel.width, "pitch": kernel.columns}
-            args |= {"shift": kernel.taps - 1}
-            args |= {"out_pixels": pixels, "out_width": problem.out_width, "end": problem.filters}
-            args |= {"reciprocal": -(-65536 // kernel.width)}
-            operation.launch("sum_block_slices", args, blocks_of_outputs=len(work.sums))
 
 
 def _schedule(
