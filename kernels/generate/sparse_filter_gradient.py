@@ -14,9 +14,11 @@ u meets lie in vector registers, one a column, and from row to row one of them i
 the code is there once for each of its places. The non-zeros of u arrive in SGPRs, and each costs one
 ``s_set_gpr_idx_idx``, which picks the column of v, and R·S ``v_mac_f32``. With a ring of R + 1 rows the new row is
 loaded one row ahead. Columns left and right of the image are registers that stay 0 or, where a row has several blocks,
-loads that the resource's size cuts off, as are rows above and below.
+zeros in memory; rows above and below are loads that the resource's size cuts off.
 
-v comes with channels contiguous: element (j, f) at j·lanes + f, j = (image·dense_height + p)·dense_width + q. The rows
+v comes in quads of columns, so that a load brings four: element (e, f, k, p) of row p at
+((p·dense_quads + k)·lanes + f)·4 + e is column 4·k + e, 0 right of the image. Where a row has several blocks, each has
+its width + S − 1 columns by itself, in quads of its own, from pad_w left of it on. row_quads writes that. The rows
 (image, block, h) are shared out in slices of rows_per_slice. A work-group is four wavefronts with the same f and
 successive channels; they read the same rows of v at the same time, from L1V.
 
@@ -56,6 +58,7 @@ from sparse_filter_gradient_registers import (
     COUNT,
     COUNT_OFFSET,
     COUNTS,
+    DENSE,
     DENSE_HEIGHT,
     FIRST,
     HEADER,
@@ -68,7 +71,6 @@ from sparse_filter_gradient_registers import (
     K_X,
     K_Y,
     K_Z,
-    LEFT,
     LOW,
     NEXT,
     NEXT_COUNTS,
@@ -76,6 +78,7 @@ from sparse_filter_gradient_registers import (
     OVER,
     PAIRS,
     PITCH,
+    QUAD,
     RESOURCE,
     ROW,
     ROW_AT,
@@ -98,6 +101,7 @@ class FilterGradient(GradientStores):
     """
 
     def __init__(self, taps: int, width: int, channels: int, ring: int, several: bool = False) -> None:
+        self.touching = several
         self.taps, self.width, self.channels, self.ring, self.several = taps, width, channels, ring, several
         self.area = taps * taps
         self.rows = channels * self.area
@@ -159,7 +163,7 @@ class FilterGradient(GradientStores):
             k(f"v_mov_b32 {v(register)}, 0")
         k("s_lshl_b32 s2, s2, 6")
         k(f"v_add_u32 {v(self.lane)}, vcc, s2, {v(self.lane)}")
-        k(f"v_lshlrev_b32 {v(self.lane)}, 2, {v(self.lane)}")
+        k(f"v_lshlrev_b32 {v(self.lane)}, 4, {v(self.lane)}")
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_mul_i32 {s(t)}, s4, {s(A_SHARE)}")
         self._keep(s(t), K_NEXT)
@@ -222,8 +226,11 @@ class FilterGradient(GradientStores):
         k(f"s_load_dwordx{self.channels} {s(COUNTS, self.channels)}, {s(SLOT, 2)}, {COUNT_OFFSET}")
         k.comment("rows of v from h + pad_h - (R - 1) on, columns from the block's first less pad_w on")
         buffer_resource(k, RESOURCE, A_DENSE)
+        if self.touching:
+            k(f"s_mov_b32 {DENSE[0]}, {s(RESOURCE)}")
+            k(f"s_mov_b32 {DENSE[1]}, {s(RESOURCE + 1)}")
         k(f"s_mov_b32 {s(DENSE_HEIGHT)}, {s(A_P)}")
-        k(f"s_lshl_b32 {s(STEP)}, {s(A_LANES)}, 2")
+        k(f"s_lshl_b32 {s(STEP)}, {s(A_LANES)}, 4")
         k(f"s_mul_i32 {s(ROW_BYTES)}, {s(A_Q)}, {s(STEP)}")
         k(f"s_add_u32 {s(ROW)}, {s(h)}, {s(A_PAD)}")
         k(f"s_sub_u32 {s(ROW)}, {s(ROW)}, {self.taps - 1}")
@@ -232,18 +239,16 @@ class FilterGradient(GradientStores):
         k(f"s_mul_i32 {s(ROW_AT)}, {s(ROW_AT)}, {s(ROW_BYTES)}")
         k(f"s_add_u32 {s(ROW_END)}, {s(ROW_AT)}, {s(ROW_BYTES)}")
         if self.several:
-            k(f"s_mul_i32 {s(t)}, {s(block)}, {self.width}")
-            k(f"s_sub_u32 {s(t)}, {s(t)}, {(self.taps - 1) // 2}")
+            k(f"s_mul_i32 {s(t)}, {s(block)}, {-(-(self.width + self.taps - 1) // QUAD)}")
             k(f"s_mul_i32 {s(t)}, {s(t)}, {s(STEP)}")
             k(f"s_add_u32 {s(ROW_AT)}, {s(ROW_AT)}, {s(t)}")
-            k(f"s_cmp_eq_u32 {s(block)}, 0")
-            k(f"s_cselect_b32 {LEFT}, 0, -1")
         k("s_waitcnt lgkmcnt(0)")
         k(f"s_mov_b64 {s(NEXT, 2)}, {s(SLOT, 2)}")
         self._point_at_next()
         self._pairs_of(0)
         for place in range(self.taps):
             self._load_row(place)
+        self._touch(1)
         k(f"s_getpc_b64 {s(JUMP, 2)}")
         k.label("base")
         k(f"s_mov_b32 {s(BASE)}, {s(JUMP)}")
@@ -268,32 +273,43 @@ class FilterGradient(GradientStores):
             k(f"s_load_dwordx16 {s(pairs + 16, 16)}, {s(HIGH, 2)}, {s(ROW_OFFSET)}")
 
     def _load_row(self, place: int) -> None:
-        """Load the next row of v into a place of the ring; it is 0 above and below the image, and right of it."""
+        """Load the next row of v into a place of the ring; it is 0 above and below the image."""
         k, guard = self.k, (self.taps - 1) // 2
         first = self.rows + place * self.row_stride
         k(f"s_cmp_lt_u32 {s(ROW)}, {s(DENSE_HEIGHT)}")
         k(f"s_cselect_b32 {s(RESOURCE + 2)}, {s(ROW_END)}, 0")
-        if self.several:
-            k(f"s_mul_i32 {s(COLUMN)}, {s(STEP)}, {guard}") if guard > 1 else None
-            k(f"s_add_u32 {s(COLUMN)}, {s(ROW_AT)}, {s(COLUMN if guard > 1 else STEP)}")
-        else:
-            k(f"s_mov_b32 {s(COLUMN)}, {s(ROW_AT)}")
-        columns = self.width + guard if self.several else self.width
-        for column in range(columns):
-            k(f"buffer_load_dword {v(first + guard + column)}, {v(self.lane)}, {s(RESOURCE, 4)}, {s(COLUMN)} offen")
-            if column < columns - 1:
+        k(f"s_mov_b32 {s(COLUMN)}, {s(ROW_AT)}")
+        first, columns = (first, self.width + 2 * guard) if self.several else (first + guard, self.width)
+        for column in range(0, columns, QUAD):
+            count = min(QUAD, columns - column)
+            width = "" if count == 1 else f"x{count}"
+            target = v(first + column, count)
+            k(f"buffer_load_dword{width} {target}, {v(self.lane)}, {s(RESOURCE, 4)}, {s(COLUMN)} offen")
+            if column + QUAD < columns:
                 k(f"s_add_u32 {s(COLUMN)}, {s(COLUMN)}, {s(STEP)}")
-        if self.several:
-            k.comment("left of the image is 0, too")
-            k(f"s_and_b32 {s(RESOURCE + 2)}, {s(RESOURCE + 2)}, {LEFT}")
-            k(f"s_mov_b32 {s(COLUMN)}, {s(ROW_AT)}") if guard > 1 else None
-            at = COLUMN if guard > 1 else ROW_AT
-            for column in range(guard):
-                k(f"s_add_u32 {s(COLUMN)}, {s(COLUMN)}, {s(STEP)}") if column else None
-                k(f"buffer_load_dword {v(first + column)}, {v(self.lane)}, {s(RESOURCE, 4)}, {s(at)} offen")
         k(f"s_add_u32 {s(ROW)}, {s(ROW)}, 1")
         k(f"s_add_u32 {s(ROW_AT)}, {s(ROW_AT)}, {s(ROW_BYTES)}")
         k(f"s_add_u32 {s(ROW_END)}, {s(ROW_END)}, {s(ROW_BYTES)}")
+
+    def _touch(self, ahead: int) -> None:
+        """Load a word of the tile behind NEXT's, so that the engine converts it; it is awaited a row later.
+
+        ``ahead``: the tiles that must be left, from that of ROWS_LEFT on, for there to be one.
+        """
+        if not self.touching:
+            return
+        k = self.k
+        k(f"s_cmp_gt_u32 {s(ROWS_LEFT)}, {ahead}")
+        k(f"s_cselect_b32 {s(OVER)}, {s(SLOT_STEP)}, 0")
+        k(f"s_add_u32 {s(RESOURCE)}, {s(NEXT)}, {s(OVER)}")
+        k(f"s_addc_u32 {s(RESOURCE + 1)}, {s(NEXT + 1)}, 0")
+        k(f"s_mov_b32 {s(RESOURCE + 2)}, 64")
+        k.comment("lanes of the register of kept scalars that keep none")
+        k("s_mov_b32 exec_lo, 0")
+        k(f"buffer_load_dword {v(self.kept)}, off, {s(RESOURCE, 4)}, 0")
+        k("s_mov_b32 exec_lo, -1")
+        k(f"s_mov_b32 {s(RESOURCE)}, {DENSE[0]}")
+        k(f"s_mov_b32 {s(RESOURCE + 1)}, {DENSE[1]}")
 
     def _products(self, phase: int, channel: int, first: int, last: int) -> None:
         """Pairs ``first`` to ``last``, the last one first."""
@@ -319,13 +335,15 @@ class FilterGradient(GradientStores):
         k(f"s_cbranch_scc1 {k.local('segment')}")
         if self.ring == self.taps:
             self._load_row(phase)
+            self._touch(1)
 
     def _channel(self, phase: int, channel: int) -> None:
         """One channel: wait, start the next one's loads, jump into the multiply-adds."""
         k, count, last = self.k, s(COUNTS + channel), channel == self.channels - 1
         name = f"{phase}_{channel}"
         chunk = min(CHUNK, self.width)
-        k(f"s_waitcnt {'' if channel else 'vmcnt(0) '}lgkmcnt(0)")
+        rows = f"vmcnt({int(self.touching)}) "
+        k(f"s_waitcnt {'' if channel else rows}lgkmcnt(0)")
         if channel == 0:
             k.comment("the next tile, or this one again when it is the last")
             k(f"s_cmp_eq_u32 {s(ROWS_LEFT)}, 1")
@@ -344,6 +362,7 @@ class FilterGradient(GradientStores):
         self._pairs_of(1 - channel % 2)
         if channel == 0 and self.ring > self.taps:
             self._load_row((phase + self.taps) % self.ring)
+            self._touch(2)
         if self.width > CHUNK:
             k(f"s_mov_b32 {COUNT}, {count}") if last else None
             k(f"s_min_u32 {s(JUMP)}, {count}, {CHUNK + 1}")
@@ -402,7 +421,7 @@ class FilterGradient(GradientStores):
 
 SHAPES = [
     *((3, 8, 4, 4), (3, 8, 2, 4), (3, 14, 4, 3), (3, 14, 2, 4), (3, 28, 4, 3), (3, 28, 2, 3)),
-    *((3, 56, 2, 3), (3, 14, 2, 3, True), (3, 16, 2, 3, True), (3, 28, 4, 3, True), (3, 28, 2, 3, True)),
+    *((3, 56, 2, 4), (3, 14, 2, 3, True), (3, 16, 2, 3, True), (3, 28, 4, 3, True), (3, 28, 2, 3, True)),
     *((5, 8, 2, 5), (5, 14, 2, 5), (5, 7, 2, 5, True), (5, 9, 2, 5, True)),
 ]
 

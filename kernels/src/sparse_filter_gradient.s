@@ -85,7 +85,7 @@ sparse_filter_gradient3_8x4:
   v_mov_b32 v72, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v73, vcc, s2, v73
-  v_lshlrev_b32 v73, 2, v73
+  v_lshlrev_b32 v73, 4, v73
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v74, s64, 6
@@ -159,7 +159,7 @@ sparse_filter_gradient3_8x4:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -178,63 +178,27 @@ sparse_filter_gradient3_8x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v46, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[46:49], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[50:53], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v55, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[55:58], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[59:62], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -256,21 +220,9 @@ sparse_filter_gradient3_8x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v64, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[64:67], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -646,21 +598,9 @@ sparse_filter_gradient3_8x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -1036,21 +976,9 @@ sparse_filter_gradient3_8x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v46, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[46:49], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[50:53], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -1426,21 +1354,9 @@ sparse_filter_gradient3_8x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v55, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[55:58], v73, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v73, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v73, s[24:27], s28 offen
+  buffer_load_dwordx4 v[59:62], v73, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -2415,7 +2331,7 @@ sparse_filter_gradient3_8x2:
   v_mov_b32 v54, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v55, vcc, s2, v55
-  v_lshlrev_b32 v55, 2, v55
+  v_lshlrev_b32 v55, 4, v55
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v56, s64, 6
@@ -2489,7 +2405,7 @@ sparse_filter_gradient3_8x2:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -2508,63 +2424,27 @@ sparse_filter_gradient3_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v28, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[28:31], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[32:35], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -2586,21 +2466,9 @@ sparse_filter_gradient3_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v46, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[46:49], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[50:53], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -2799,21 +2667,9 @@ sparse_filter_gradient3_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -3012,21 +2868,9 @@ sparse_filter_gradient3_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v28, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[28:31], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[32:35], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -3225,21 +3069,9 @@ sparse_filter_gradient3_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v55, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v55, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v55, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v55, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -3812,7 +3644,7 @@ sparse_filter_gradient3_14x4:
   v_mov_b32 v81, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v82, vcc, s2, v82
-  v_lshlrev_b32 v82, 2, v82
+  v_lshlrev_b32 v82, 4, v82
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v83, s64, 6
@@ -3886,7 +3718,7 @@ sparse_filter_gradient3_14x4:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -3908,99 +3740,39 @@ sparse_filter_gradient3_14x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[45:48], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v82, s[24:27], s28 offen
+  buffer_load_dwordx2 v[49:50], v82, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v52, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v82, s[24:27], s28 offen
+  buffer_load_dwordx2 v[64:65], v82, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v67, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[67:70], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[71:74], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[75:78], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v82, s[24:27], s28 offen
+  buffer_load_dwordx2 v[79:80], v82, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -4626,33 +4398,13 @@ sparse_filter_gradient3_14x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[45:48], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v82, s[24:27], s28 offen
+  buffer_load_dwordx2 v[49:50], v82, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -5274,33 +5026,13 @@ sparse_filter_gradient3_14x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v52, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v82, s[24:27], s28 offen
+  buffer_load_dwordx2 v[64:65], v82, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -5922,33 +5654,13 @@ sparse_filter_gradient3_14x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v67, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[67:70], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[71:74], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v82, s[24:27], s28 offen
+  buffer_load_dwordx4 v[75:78], v82, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v82, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v82, s[24:27], s28 offen
+  buffer_load_dwordx2 v[79:80], v82, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -6565,7 +6277,7 @@ sparse_filter_gradient3_14x2:
   v_mov_b32 v78, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v79, vcc, s2, v79
-  v_lshlrev_b32 v79, 2, v79
+  v_lshlrev_b32 v79, 4, v79
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v80, s64, 6
@@ -6639,7 +6351,7 @@ sparse_filter_gradient3_14x2:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -6661,99 +6373,39 @@ sparse_filter_gradient3_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[27:30], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[31:32], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v34, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[34:37], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[38:41], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[42:45], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[46:47], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v49, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[49:52], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[53:56], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[57:60], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[61:62], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -6776,33 +6428,13 @@ sparse_filter_gradient3_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v64, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[64:67], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[76:77], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -7125,33 +6757,13 @@ sparse_filter_gradient3_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[27:30], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[31:32], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -7474,33 +7086,13 @@ sparse_filter_gradient3_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v34, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[34:37], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[38:41], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[42:45], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[46:47], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -7823,33 +7415,13 @@ sparse_filter_gradient3_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v49, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[49:52], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[53:56], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v79, s[24:27], s28 offen
+  buffer_load_dwordx4 v[57:60], v79, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v79, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v79, s[24:27], s28 offen
+  buffer_load_dwordx2 v[61:62], v79, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -8545,7 +8117,7 @@ sparse_filter_gradient3_28x4:
   v_mov_b32 v123, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v124, vcc, s2, v124
-  v_lshlrev_b32 v124, 2, v124
+  v_lshlrev_b32 v124, 4, v124
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v125, s64, 6
@@ -8619,7 +8191,7 @@ sparse_filter_gradient3_28x4:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -8641,183 +8213,57 @@ sparse_filter_gradient3_28x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[45:48], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[49:52], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[53:56], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[57:60], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[61:64], v124, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v66, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[66:69], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[70:73], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[74:77], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[78:81], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[90:93], v124, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v95, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[95:98], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[99:102], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[103:106], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[107:110], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[111:114], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[115:118], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v114, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v115, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v116, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[119:122], v124, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -9570,61 +9016,19 @@ sparse_filter_gradient3_28x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v37, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[37:40], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[41:44], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[45:48], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[49:52], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[53:56], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[57:60], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[61:64], v124, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -10373,61 +9777,19 @@ sparse_filter_gradient3_28x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v66, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[66:69], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[70:73], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[74:77], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[78:81], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[90:93], v124, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -11176,61 +10538,19 @@ sparse_filter_gradient3_28x4:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v95, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[95:98], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[99:102], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[103:106], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[107:110], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[111:114], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[115:118], v124, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v114, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v115, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v116, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v124, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v124, s[24:27], s28 offen
+  buffer_load_dwordx4 v[119:122], v124, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -13982,7 +13302,7 @@ sparse_filter_gradient3_28x2:
   v_mov_b32 v105, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v106, vcc, s2, v106
-  v_lshlrev_b32 v106, 2, v106
+  v_lshlrev_b32 v106, 4, v106
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v107, s64, 6
@@ -14056,7 +13376,7 @@ sparse_filter_gradient3_28x2:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -14078,183 +13398,57 @@ sparse_filter_gradient3_28x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[27:30], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[31:34], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[35:38], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[39:42], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[43:46], v106, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v48, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[48:51], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[64:67], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v106, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v77, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[77:80], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[81:84], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[85:88], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[89:92], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[93:96], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[97:100], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[101:104], v106, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -14646,61 +13840,19 @@ sparse_filter_gradient3_28x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[27:30], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[31:34], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[35:38], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[39:42], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[43:46], v106, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -15088,61 +14240,19 @@ sparse_filter_gradient3_28x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v48, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[48:51], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[64:67], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v106, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -15530,61 +14640,19 @@ sparse_filter_gradient3_28x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v77, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[77:80], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[81:84], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[85:88], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[89:92], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[93:96], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[97:100], v106, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v106, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v106, s[24:27], s28 offen
+  buffer_load_dwordx4 v[101:104], v106, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -16964,7 +16032,7 @@ sparse_filter_gradient3_28x2:
   .amdgpu_hsa_kernel sparse_filter_gradient3_56x2
 sparse_filter_gradient3_56x2:
   .amd_kernel_code_t
-    granulated_workitem_vgpr_count = 47
+    granulated_workitem_vgpr_count = 62
     granulated_wavefront_sgpr_count = 13
     float_mode = 192
     enable_dx10_clamp = 1
@@ -16978,7 +16046,7 @@ sparse_filter_gradient3_56x2:
     is_ptr64 = 1
     kernarg_segment_byte_size = 80
     wavefront_sgpr_count = 106
-    workitem_vgpr_count = 192
+    workitem_vgpr_count = 249
     kernarg_segment_alignment = 4
     group_segment_alignment = 4
     private_segment_alignment = 4
@@ -16986,15 +16054,15 @@ sparse_filter_gradient3_56x2:
   .end_amd_kernel_code_t
   s_load_dwordx16 s[32:47], s[0:1], 0x0
   s_load_dwordx4 s[48:51], s[0:1], 0x40
-  v_lshrrev_b32 v190, 6, v0
-  v_readfirstlane_b32 s5, v190
-  v_and_b32 v190, 63, v0
-  v_writelane_b32 v191, s0, 0
-  v_writelane_b32 v191, s1, 1
-  v_writelane_b32 v191, s2, 2
-  v_writelane_b32 v191, s3, 3
-  v_writelane_b32 v191, s4, 4
-  v_writelane_b32 v191, s5, 5
+  v_lshrrev_b32 v247, 6, v0
+  v_readfirstlane_b32 s5, v247
+  v_and_b32 v247, 63, v0
+  v_writelane_b32 v248, s0, 0
+  v_writelane_b32 v248, s1, 1
+  v_writelane_b32 v248, s2, 2
+  v_writelane_b32 v248, s3, 3
+  v_writelane_b32 v248, s4, 4
+  v_writelane_b32 v248, s5, 5
   ; sums, and columns beside the image
   v_mov_b32 v0, 0
   v_mov_b32 v1, 0
@@ -17018,24 +16086,25 @@ sparse_filter_gradient3_56x2:
   v_mov_b32 v75, 0
   v_mov_b32 v132, 0
   v_mov_b32 v189, 0
+  v_mov_b32 v246, 0
   s_lshl_b32 s2, s2, 6
-  v_add_u32 v190, vcc, s2, v190
-  v_lshlrev_b32 v190, 2, v190
+  v_add_u32 v247, vcc, s2, v247
+  v_lshlrev_b32 v247, 4, v247
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
-  v_writelane_b32 v191, s64, 6
+  v_writelane_b32 v248, s64, 6
   s_add_u32 s64, s64, s43
   s_min_u32 s64, s64, s42
-  v_writelane_b32 v191, s64, 7
+  v_writelane_b32 v248, s64, 7
 .Lsparse_filter_gradient3_56x2_segment:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   s_set_gpr_idx_off
-  v_readlane_b32 s64, v191, 6
-  v_readlane_b32 s65, v191, 7
-  v_readlane_b32 s0, v191, 0
-  v_readlane_b32 s1, v191, 1
-  v_readlane_b32 s3, v191, 3
-  v_readlane_b32 s5, v191, 5
+  v_readlane_b32 s64, v248, 6
+  v_readlane_b32 s65, v248, 7
+  v_readlane_b32 s0, v248, 0
+  v_readlane_b32 s1, v248, 1
+  v_readlane_b32 s3, v248, 3
+  v_readlane_b32 s5, v248, 5
   s_cmp_ge_u32 s64, s65
   s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_finish
   s_nop 1
@@ -17072,7 +16141,7 @@ sparse_filter_gradient3_56x2:
   s_sub_u32 s69, s65, s64
   s_min_u32 s30, s30, s69
   s_add_u32 s64, s64, s30
-  v_writelane_b32 v191, s64, 6
+  v_writelane_b32 v248, s64, 6
   s_mul_i32 s69, s67, s47
   s_add_u32 s69, s69, s68
   s_mul_i32 s69, s69, s40
@@ -17094,7 +16163,7 @@ sparse_filter_gradient3_56x2:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -17116,351 +16185,99 @@ sparse_filter_gradient3_56x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v19, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[19:22], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[23:26], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[27:30], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[31:34], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[35:38], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[39:42], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[43:46], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[47:50], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[51:54], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[55:58], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[59:62], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[63:66], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[67:70], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[71:74], v247, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v76, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[80:83], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[84:87], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[88:91], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[92:95], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[96:99], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[100:103], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[104:107], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[108:111], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[112:115], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[116:119], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[120:123], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[124:127], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v114, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v115, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v116, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v123, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v124, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v125, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v126, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v127, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v128, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v129, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v130, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v131, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[128:131], v247, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v133, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[133:136], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v134, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[137:140], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v135, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[141:144], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v136, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[145:148], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v137, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[149:152], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v138, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[153:156], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v139, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[157:160], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v140, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[161:164], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v141, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[165:168], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v142, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[169:172], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v143, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[173:176], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v144, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[177:180], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v145, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[181:184], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v146, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v147, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v148, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v149, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v150, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v151, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v152, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v153, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v154, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v155, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v156, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v157, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v158, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v159, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v160, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v161, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v162, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v163, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v164, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v165, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v166, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v167, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v168, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v169, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v170, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v171, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v172, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v173, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v174, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v175, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v176, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v177, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v178, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v179, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v180, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v181, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v182, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v183, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v184, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v185, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v186, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v187, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v188, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[185:188], v247, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -17480,6 +16297,39 @@ sparse_filter_gradient3_56x2:
   s_add_u32 s21, s21, s8
   s_load_dwordx16 s[64:79], s[14:15], s21
   s_load_dwordx16 s[80:95], s[16:17], s21
+  s_cmp_lt_u32 s31, s98
+  s_cselect_b32 s26, s100, 0
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[190:193], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[194:197], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[198:201], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[202:205], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[206:209], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[210:213], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[214:217], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[218:221], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[222:225], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[226:229], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[230:233], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[234:237], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[238:241], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[242:245], v247, s[24:27], s28 offen
+  s_add_u32 s31, s31, 1
+  s_add_u32 s99, s99, s97
+  s_add_u32 s100, s100, s97
   s_min_u32 s18, s0, 17
   s_mul_i32 s18, s18, 40
   s_sub_u32 s18, s20, s18
@@ -17849,123 +16699,6 @@ sparse_filter_gradient3_56x2:
   s_sub_u32 s30, s30, 1
   s_cmp_eq_u32 s30, 0
   s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_segment
-  s_cmp_lt_u32 s31, s98
-  s_cselect_b32 s26, s100, 0
-  s_mov_b32 s28, s99
-  buffer_load_dword v19, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v190, s[24:27], s28 offen
-  s_add_u32 s31, s31, 1
-  s_add_u32 s99, s99, s97
-  s_add_u32 s100, s100, s97
 .Lsparse_filter_gradient3_56x2_row1:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
@@ -17978,6 +16711,39 @@ sparse_filter_gradient3_56x2:
   s_add_u32 s21, s21, s8
   s_load_dwordx16 s[64:79], s[14:15], s21
   s_load_dwordx16 s[80:95], s[16:17], s21
+  s_cmp_lt_u32 s31, s98
+  s_cselect_b32 s26, s100, 0
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[19:22], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[23:26], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[27:30], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[31:34], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[35:38], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[39:42], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[43:46], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[47:50], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[51:54], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[55:58], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[59:62], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[63:66], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[67:70], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[71:74], v247, s[24:27], s28 offen
+  s_add_u32 s31, s31, 1
+  s_add_u32 s99, s99, s97
+  s_add_u32 s100, s100, s97
   s_min_u32 s18, s0, 17
   s_mul_i32 s18, s18, 40
   s_sub_u32 s18, s20, s18
@@ -17994,9 +16760,9 @@ sparse_filter_gradient3_56x2:
   s_nop 0
   s_nop 0
   s_set_gpr_idx_idx s63
-  v_mac_f32 v0, s62, v20
-  v_mac_f32 v1, s62, v19
-  v_mac_f32 v2, s62, v18
+  v_mac_f32 v0, s62, v191
+  v_mac_f32 v1, s62, v190
+  v_mac_f32 v2, s62, v189
   v_mac_f32 v3, s62, v134
   v_mac_f32 v4, s62, v133
   v_mac_f32 v5, s62, v132
@@ -18004,9 +16770,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s62, v76
   v_mac_f32 v8, s62, v75
   s_set_gpr_idx_idx s61
-  v_mac_f32 v0, s60, v20
-  v_mac_f32 v1, s60, v19
-  v_mac_f32 v2, s60, v18
+  v_mac_f32 v0, s60, v191
+  v_mac_f32 v1, s60, v190
+  v_mac_f32 v2, s60, v189
   v_mac_f32 v3, s60, v134
   v_mac_f32 v4, s60, v133
   v_mac_f32 v5, s60, v132
@@ -18014,9 +16780,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s60, v76
   v_mac_f32 v8, s60, v75
   s_set_gpr_idx_idx s59
-  v_mac_f32 v0, s58, v20
-  v_mac_f32 v1, s58, v19
-  v_mac_f32 v2, s58, v18
+  v_mac_f32 v0, s58, v191
+  v_mac_f32 v1, s58, v190
+  v_mac_f32 v2, s58, v189
   v_mac_f32 v3, s58, v134
   v_mac_f32 v4, s58, v133
   v_mac_f32 v5, s58, v132
@@ -18024,9 +16790,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s58, v76
   v_mac_f32 v8, s58, v75
   s_set_gpr_idx_idx s57
-  v_mac_f32 v0, s56, v20
-  v_mac_f32 v1, s56, v19
-  v_mac_f32 v2, s56, v18
+  v_mac_f32 v0, s56, v191
+  v_mac_f32 v1, s56, v190
+  v_mac_f32 v2, s56, v189
   v_mac_f32 v3, s56, v134
   v_mac_f32 v4, s56, v133
   v_mac_f32 v5, s56, v132
@@ -18034,9 +16800,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s56, v76
   v_mac_f32 v8, s56, v75
   s_set_gpr_idx_idx s55
-  v_mac_f32 v0, s54, v20
-  v_mac_f32 v1, s54, v19
-  v_mac_f32 v2, s54, v18
+  v_mac_f32 v0, s54, v191
+  v_mac_f32 v1, s54, v190
+  v_mac_f32 v2, s54, v189
   v_mac_f32 v3, s54, v134
   v_mac_f32 v4, s54, v133
   v_mac_f32 v5, s54, v132
@@ -18044,9 +16810,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s54, v76
   v_mac_f32 v8, s54, v75
   s_set_gpr_idx_idx s53
-  v_mac_f32 v0, s52, v20
-  v_mac_f32 v1, s52, v19
-  v_mac_f32 v2, s52, v18
+  v_mac_f32 v0, s52, v191
+  v_mac_f32 v1, s52, v190
+  v_mac_f32 v2, s52, v189
   v_mac_f32 v3, s52, v134
   v_mac_f32 v4, s52, v133
   v_mac_f32 v5, s52, v132
@@ -18054,9 +16820,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s52, v76
   v_mac_f32 v8, s52, v75
   s_set_gpr_idx_idx s51
-  v_mac_f32 v0, s50, v20
-  v_mac_f32 v1, s50, v19
-  v_mac_f32 v2, s50, v18
+  v_mac_f32 v0, s50, v191
+  v_mac_f32 v1, s50, v190
+  v_mac_f32 v2, s50, v189
   v_mac_f32 v3, s50, v134
   v_mac_f32 v4, s50, v133
   v_mac_f32 v5, s50, v132
@@ -18064,9 +16830,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s50, v76
   v_mac_f32 v8, s50, v75
   s_set_gpr_idx_idx s49
-  v_mac_f32 v0, s48, v20
-  v_mac_f32 v1, s48, v19
-  v_mac_f32 v2, s48, v18
+  v_mac_f32 v0, s48, v191
+  v_mac_f32 v1, s48, v190
+  v_mac_f32 v2, s48, v189
   v_mac_f32 v3, s48, v134
   v_mac_f32 v4, s48, v133
   v_mac_f32 v5, s48, v132
@@ -18074,9 +16840,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s48, v76
   v_mac_f32 v8, s48, v75
   s_set_gpr_idx_idx s47
-  v_mac_f32 v0, s46, v20
-  v_mac_f32 v1, s46, v19
-  v_mac_f32 v2, s46, v18
+  v_mac_f32 v0, s46, v191
+  v_mac_f32 v1, s46, v190
+  v_mac_f32 v2, s46, v189
   v_mac_f32 v3, s46, v134
   v_mac_f32 v4, s46, v133
   v_mac_f32 v5, s46, v132
@@ -18084,9 +16850,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s46, v76
   v_mac_f32 v8, s46, v75
   s_set_gpr_idx_idx s45
-  v_mac_f32 v0, s44, v20
-  v_mac_f32 v1, s44, v19
-  v_mac_f32 v2, s44, v18
+  v_mac_f32 v0, s44, v191
+  v_mac_f32 v1, s44, v190
+  v_mac_f32 v2, s44, v189
   v_mac_f32 v3, s44, v134
   v_mac_f32 v4, s44, v133
   v_mac_f32 v5, s44, v132
@@ -18094,9 +16860,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s44, v76
   v_mac_f32 v8, s44, v75
   s_set_gpr_idx_idx s43
-  v_mac_f32 v0, s42, v20
-  v_mac_f32 v1, s42, v19
-  v_mac_f32 v2, s42, v18
+  v_mac_f32 v0, s42, v191
+  v_mac_f32 v1, s42, v190
+  v_mac_f32 v2, s42, v189
   v_mac_f32 v3, s42, v134
   v_mac_f32 v4, s42, v133
   v_mac_f32 v5, s42, v132
@@ -18104,9 +16870,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s42, v76
   v_mac_f32 v8, s42, v75
   s_set_gpr_idx_idx s41
-  v_mac_f32 v0, s40, v20
-  v_mac_f32 v1, s40, v19
-  v_mac_f32 v2, s40, v18
+  v_mac_f32 v0, s40, v191
+  v_mac_f32 v1, s40, v190
+  v_mac_f32 v2, s40, v189
   v_mac_f32 v3, s40, v134
   v_mac_f32 v4, s40, v133
   v_mac_f32 v5, s40, v132
@@ -18114,9 +16880,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s40, v76
   v_mac_f32 v8, s40, v75
   s_set_gpr_idx_idx s39
-  v_mac_f32 v0, s38, v20
-  v_mac_f32 v1, s38, v19
-  v_mac_f32 v2, s38, v18
+  v_mac_f32 v0, s38, v191
+  v_mac_f32 v1, s38, v190
+  v_mac_f32 v2, s38, v189
   v_mac_f32 v3, s38, v134
   v_mac_f32 v4, s38, v133
   v_mac_f32 v5, s38, v132
@@ -18124,9 +16890,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s38, v76
   v_mac_f32 v8, s38, v75
   s_set_gpr_idx_idx s37
-  v_mac_f32 v0, s36, v20
-  v_mac_f32 v1, s36, v19
-  v_mac_f32 v2, s36, v18
+  v_mac_f32 v0, s36, v191
+  v_mac_f32 v1, s36, v190
+  v_mac_f32 v2, s36, v189
   v_mac_f32 v3, s36, v134
   v_mac_f32 v4, s36, v133
   v_mac_f32 v5, s36, v132
@@ -18134,9 +16900,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s36, v76
   v_mac_f32 v8, s36, v75
   s_set_gpr_idx_idx s35
-  v_mac_f32 v0, s34, v20
-  v_mac_f32 v1, s34, v19
-  v_mac_f32 v2, s34, v18
+  v_mac_f32 v0, s34, v191
+  v_mac_f32 v1, s34, v190
+  v_mac_f32 v2, s34, v189
   v_mac_f32 v3, s34, v134
   v_mac_f32 v4, s34, v133
   v_mac_f32 v5, s34, v132
@@ -18144,9 +16910,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s34, v76
   v_mac_f32 v8, s34, v75
   s_set_gpr_idx_idx s33
-  v_mac_f32 v0, s32, v20
-  v_mac_f32 v1, s32, v19
-  v_mac_f32 v2, s32, v18
+  v_mac_f32 v0, s32, v191
+  v_mac_f32 v1, s32, v190
+  v_mac_f32 v2, s32, v189
   v_mac_f32 v3, s32, v134
   v_mac_f32 v4, s32, v133
   v_mac_f32 v5, s32, v132
@@ -18184,9 +16950,9 @@ sparse_filter_gradient3_56x2:
   s_nop 0
   s_nop 0
   s_set_gpr_idx_idx s95
-  v_mac_f32 v9, s94, v20
-  v_mac_f32 v10, s94, v19
-  v_mac_f32 v11, s94, v18
+  v_mac_f32 v9, s94, v191
+  v_mac_f32 v10, s94, v190
+  v_mac_f32 v11, s94, v189
   v_mac_f32 v12, s94, v134
   v_mac_f32 v13, s94, v133
   v_mac_f32 v14, s94, v132
@@ -18194,9 +16960,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s94, v76
   v_mac_f32 v17, s94, v75
   s_set_gpr_idx_idx s93
-  v_mac_f32 v9, s92, v20
-  v_mac_f32 v10, s92, v19
-  v_mac_f32 v11, s92, v18
+  v_mac_f32 v9, s92, v191
+  v_mac_f32 v10, s92, v190
+  v_mac_f32 v11, s92, v189
   v_mac_f32 v12, s92, v134
   v_mac_f32 v13, s92, v133
   v_mac_f32 v14, s92, v132
@@ -18204,9 +16970,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s92, v76
   v_mac_f32 v17, s92, v75
   s_set_gpr_idx_idx s91
-  v_mac_f32 v9, s90, v20
-  v_mac_f32 v10, s90, v19
-  v_mac_f32 v11, s90, v18
+  v_mac_f32 v9, s90, v191
+  v_mac_f32 v10, s90, v190
+  v_mac_f32 v11, s90, v189
   v_mac_f32 v12, s90, v134
   v_mac_f32 v13, s90, v133
   v_mac_f32 v14, s90, v132
@@ -18214,9 +16980,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s90, v76
   v_mac_f32 v17, s90, v75
   s_set_gpr_idx_idx s89
-  v_mac_f32 v9, s88, v20
-  v_mac_f32 v10, s88, v19
-  v_mac_f32 v11, s88, v18
+  v_mac_f32 v9, s88, v191
+  v_mac_f32 v10, s88, v190
+  v_mac_f32 v11, s88, v189
   v_mac_f32 v12, s88, v134
   v_mac_f32 v13, s88, v133
   v_mac_f32 v14, s88, v132
@@ -18224,9 +16990,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s88, v76
   v_mac_f32 v17, s88, v75
   s_set_gpr_idx_idx s87
-  v_mac_f32 v9, s86, v20
-  v_mac_f32 v10, s86, v19
-  v_mac_f32 v11, s86, v18
+  v_mac_f32 v9, s86, v191
+  v_mac_f32 v10, s86, v190
+  v_mac_f32 v11, s86, v189
   v_mac_f32 v12, s86, v134
   v_mac_f32 v13, s86, v133
   v_mac_f32 v14, s86, v132
@@ -18234,9 +17000,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s86, v76
   v_mac_f32 v17, s86, v75
   s_set_gpr_idx_idx s85
-  v_mac_f32 v9, s84, v20
-  v_mac_f32 v10, s84, v19
-  v_mac_f32 v11, s84, v18
+  v_mac_f32 v9, s84, v191
+  v_mac_f32 v10, s84, v190
+  v_mac_f32 v11, s84, v189
   v_mac_f32 v12, s84, v134
   v_mac_f32 v13, s84, v133
   v_mac_f32 v14, s84, v132
@@ -18244,9 +17010,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s84, v76
   v_mac_f32 v17, s84, v75
   s_set_gpr_idx_idx s83
-  v_mac_f32 v9, s82, v20
-  v_mac_f32 v10, s82, v19
-  v_mac_f32 v11, s82, v18
+  v_mac_f32 v9, s82, v191
+  v_mac_f32 v10, s82, v190
+  v_mac_f32 v11, s82, v189
   v_mac_f32 v12, s82, v134
   v_mac_f32 v13, s82, v133
   v_mac_f32 v14, s82, v132
@@ -18254,9 +17020,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s82, v76
   v_mac_f32 v17, s82, v75
   s_set_gpr_idx_idx s81
-  v_mac_f32 v9, s80, v20
-  v_mac_f32 v10, s80, v19
-  v_mac_f32 v11, s80, v18
+  v_mac_f32 v9, s80, v191
+  v_mac_f32 v10, s80, v190
+  v_mac_f32 v11, s80, v189
   v_mac_f32 v12, s80, v134
   v_mac_f32 v13, s80, v133
   v_mac_f32 v14, s80, v132
@@ -18264,9 +17030,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s80, v76
   v_mac_f32 v17, s80, v75
   s_set_gpr_idx_idx s79
-  v_mac_f32 v9, s78, v20
-  v_mac_f32 v10, s78, v19
-  v_mac_f32 v11, s78, v18
+  v_mac_f32 v9, s78, v191
+  v_mac_f32 v10, s78, v190
+  v_mac_f32 v11, s78, v189
   v_mac_f32 v12, s78, v134
   v_mac_f32 v13, s78, v133
   v_mac_f32 v14, s78, v132
@@ -18274,9 +17040,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s78, v76
   v_mac_f32 v17, s78, v75
   s_set_gpr_idx_idx s77
-  v_mac_f32 v9, s76, v20
-  v_mac_f32 v10, s76, v19
-  v_mac_f32 v11, s76, v18
+  v_mac_f32 v9, s76, v191
+  v_mac_f32 v10, s76, v190
+  v_mac_f32 v11, s76, v189
   v_mac_f32 v12, s76, v134
   v_mac_f32 v13, s76, v133
   v_mac_f32 v14, s76, v132
@@ -18284,9 +17050,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s76, v76
   v_mac_f32 v17, s76, v75
   s_set_gpr_idx_idx s75
-  v_mac_f32 v9, s74, v20
-  v_mac_f32 v10, s74, v19
-  v_mac_f32 v11, s74, v18
+  v_mac_f32 v9, s74, v191
+  v_mac_f32 v10, s74, v190
+  v_mac_f32 v11, s74, v189
   v_mac_f32 v12, s74, v134
   v_mac_f32 v13, s74, v133
   v_mac_f32 v14, s74, v132
@@ -18294,9 +17060,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s74, v76
   v_mac_f32 v17, s74, v75
   s_set_gpr_idx_idx s73
-  v_mac_f32 v9, s72, v20
-  v_mac_f32 v10, s72, v19
-  v_mac_f32 v11, s72, v18
+  v_mac_f32 v9, s72, v191
+  v_mac_f32 v10, s72, v190
+  v_mac_f32 v11, s72, v189
   v_mac_f32 v12, s72, v134
   v_mac_f32 v13, s72, v133
   v_mac_f32 v14, s72, v132
@@ -18304,9 +17070,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s72, v76
   v_mac_f32 v17, s72, v75
   s_set_gpr_idx_idx s71
-  v_mac_f32 v9, s70, v20
-  v_mac_f32 v10, s70, v19
-  v_mac_f32 v11, s70, v18
+  v_mac_f32 v9, s70, v191
+  v_mac_f32 v10, s70, v190
+  v_mac_f32 v11, s70, v189
   v_mac_f32 v12, s70, v134
   v_mac_f32 v13, s70, v133
   v_mac_f32 v14, s70, v132
@@ -18314,9 +17080,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s70, v76
   v_mac_f32 v17, s70, v75
   s_set_gpr_idx_idx s69
-  v_mac_f32 v9, s68, v20
-  v_mac_f32 v10, s68, v19
-  v_mac_f32 v11, s68, v18
+  v_mac_f32 v9, s68, v191
+  v_mac_f32 v10, s68, v190
+  v_mac_f32 v11, s68, v189
   v_mac_f32 v12, s68, v134
   v_mac_f32 v13, s68, v133
   v_mac_f32 v14, s68, v132
@@ -18324,9 +17090,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s68, v76
   v_mac_f32 v17, s68, v75
   s_set_gpr_idx_idx s67
-  v_mac_f32 v9, s66, v20
-  v_mac_f32 v10, s66, v19
-  v_mac_f32 v11, s66, v18
+  v_mac_f32 v9, s66, v191
+  v_mac_f32 v10, s66, v190
+  v_mac_f32 v11, s66, v189
   v_mac_f32 v12, s66, v134
   v_mac_f32 v13, s66, v133
   v_mac_f32 v14, s66, v132
@@ -18334,9 +17100,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s66, v76
   v_mac_f32 v17, s66, v75
   s_set_gpr_idx_idx s65
-  v_mac_f32 v9, s64, v20
-  v_mac_f32 v10, s64, v19
-  v_mac_f32 v11, s64, v18
+  v_mac_f32 v9, s64, v191
+  v_mac_f32 v10, s64, v190
+  v_mac_f32 v11, s64, v189
   v_mac_f32 v12, s64, v134
   v_mac_f32 v13, s64, v133
   v_mac_f32 v14, s64, v132
@@ -18347,123 +17113,6 @@ sparse_filter_gradient3_56x2:
   s_sub_u32 s30, s30, 1
   s_cmp_eq_u32 s30, 0
   s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_segment
-  s_cmp_lt_u32 s31, s98
-  s_cselect_b32 s26, s100, 0
-  s_mov_b32 s28, s99
-  buffer_load_dword v76, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v114, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v115, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v116, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v123, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v124, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v125, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v126, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v127, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v128, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v129, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v130, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v131, v190, s[24:27], s28 offen
-  s_add_u32 s31, s31, 1
-  s_add_u32 s99, s99, s97
-  s_add_u32 s100, s100, s97
 .Lsparse_filter_gradient3_56x2_row2:
   s_waitcnt vmcnt(0) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
@@ -18476,6 +17125,39 @@ sparse_filter_gradient3_56x2:
   s_add_u32 s21, s21, s8
   s_load_dwordx16 s[64:79], s[14:15], s21
   s_load_dwordx16 s[80:95], s[16:17], s21
+  s_cmp_lt_u32 s31, s98
+  s_cselect_b32 s26, s100, 0
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[76:79], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[80:83], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[84:87], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[88:91], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[92:95], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[96:99], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[100:103], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[104:107], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[108:111], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[112:115], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[116:119], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[120:123], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[124:127], v247, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx4 v[128:131], v247, s[24:27], s28 offen
+  s_add_u32 s31, s31, 1
+  s_add_u32 s99, s99, s97
+  s_add_u32 s100, s100, s97
   s_min_u32 s18, s0, 17
   s_mul_i32 s18, s18, 40
   s_sub_u32 s18, s20, s18
@@ -18492,162 +17174,162 @@ sparse_filter_gradient3_56x2:
   s_nop 0
   s_nop 0
   s_set_gpr_idx_idx s63
-  v_mac_f32 v0, s62, v77
-  v_mac_f32 v1, s62, v76
-  v_mac_f32 v2, s62, v75
-  v_mac_f32 v3, s62, v20
-  v_mac_f32 v4, s62, v19
-  v_mac_f32 v5, s62, v18
+  v_mac_f32 v0, s62, v20
+  v_mac_f32 v1, s62, v19
+  v_mac_f32 v2, s62, v18
+  v_mac_f32 v3, s62, v191
+  v_mac_f32 v4, s62, v190
+  v_mac_f32 v5, s62, v189
   v_mac_f32 v6, s62, v134
   v_mac_f32 v7, s62, v133
   v_mac_f32 v8, s62, v132
   s_set_gpr_idx_idx s61
-  v_mac_f32 v0, s60, v77
-  v_mac_f32 v1, s60, v76
-  v_mac_f32 v2, s60, v75
-  v_mac_f32 v3, s60, v20
-  v_mac_f32 v4, s60, v19
-  v_mac_f32 v5, s60, v18
+  v_mac_f32 v0, s60, v20
+  v_mac_f32 v1, s60, v19
+  v_mac_f32 v2, s60, v18
+  v_mac_f32 v3, s60, v191
+  v_mac_f32 v4, s60, v190
+  v_mac_f32 v5, s60, v189
   v_mac_f32 v6, s60, v134
   v_mac_f32 v7, s60, v133
   v_mac_f32 v8, s60, v132
   s_set_gpr_idx_idx s59
-  v_mac_f32 v0, s58, v77
-  v_mac_f32 v1, s58, v76
-  v_mac_f32 v2, s58, v75
-  v_mac_f32 v3, s58, v20
-  v_mac_f32 v4, s58, v19
-  v_mac_f32 v5, s58, v18
+  v_mac_f32 v0, s58, v20
+  v_mac_f32 v1, s58, v19
+  v_mac_f32 v2, s58, v18
+  v_mac_f32 v3, s58, v191
+  v_mac_f32 v4, s58, v190
+  v_mac_f32 v5, s58, v189
   v_mac_f32 v6, s58, v134
   v_mac_f32 v7, s58, v133
   v_mac_f32 v8, s58, v132
   s_set_gpr_idx_idx s57
-  v_mac_f32 v0, s56, v77
-  v_mac_f32 v1, s56, v76
-  v_mac_f32 v2, s56, v75
-  v_mac_f32 v3, s56, v20
-  v_mac_f32 v4, s56, v19
-  v_mac_f32 v5, s56, v18
+  v_mac_f32 v0, s56, v20
+  v_mac_f32 v1, s56, v19
+  v_mac_f32 v2, s56, v18
+  v_mac_f32 v3, s56, v191
+  v_mac_f32 v4, s56, v190
+  v_mac_f32 v5, s56, v189
   v_mac_f32 v6, s56, v134
   v_mac_f32 v7, s56, v133
   v_mac_f32 v8, s56, v132
   s_set_gpr_idx_idx s55
-  v_mac_f32 v0, s54, v77
-  v_mac_f32 v1, s54, v76
-  v_mac_f32 v2, s54, v75
-  v_mac_f32 v3, s54, v20
-  v_mac_f32 v4, s54, v19
-  v_mac_f32 v5, s54, v18
+  v_mac_f32 v0, s54, v20
+  v_mac_f32 v1, s54, v19
+  v_mac_f32 v2, s54, v18
+  v_mac_f32 v3, s54, v191
+  v_mac_f32 v4, s54, v190
+  v_mac_f32 v5, s54, v189
   v_mac_f32 v6, s54, v134
   v_mac_f32 v7, s54, v133
   v_mac_f32 v8, s54, v132
   s_set_gpr_idx_idx s53
-  v_mac_f32 v0, s52, v77
-  v_mac_f32 v1, s52, v76
-  v_mac_f32 v2, s52, v75
-  v_mac_f32 v3, s52, v20
-  v_mac_f32 v4, s52, v19
-  v_mac_f32 v5, s52, v18
+  v_mac_f32 v0, s52, v20
+  v_mac_f32 v1, s52, v19
+  v_mac_f32 v2, s52, v18
+  v_mac_f32 v3, s52, v191
+  v_mac_f32 v4, s52, v190
+  v_mac_f32 v5, s52, v189
   v_mac_f32 v6, s52, v134
   v_mac_f32 v7, s52, v133
   v_mac_f32 v8, s52, v132
   s_set_gpr_idx_idx s51
-  v_mac_f32 v0, s50, v77
-  v_mac_f32 v1, s50, v76
-  v_mac_f32 v2, s50, v75
-  v_mac_f32 v3, s50, v20
-  v_mac_f32 v4, s50, v19
-  v_mac_f32 v5, s50, v18
+  v_mac_f32 v0, s50, v20
+  v_mac_f32 v1, s50, v19
+  v_mac_f32 v2, s50, v18
+  v_mac_f32 v3, s50, v191
+  v_mac_f32 v4, s50, v190
+  v_mac_f32 v5, s50, v189
   v_mac_f32 v6, s50, v134
   v_mac_f32 v7, s50, v133
   v_mac_f32 v8, s50, v132
   s_set_gpr_idx_idx s49
-  v_mac_f32 v0, s48, v77
-  v_mac_f32 v1, s48, v76
-  v_mac_f32 v2, s48, v75
-  v_mac_f32 v3, s48, v20
-  v_mac_f32 v4, s48, v19
-  v_mac_f32 v5, s48, v18
+  v_mac_f32 v0, s48, v20
+  v_mac_f32 v1, s48, v19
+  v_mac_f32 v2, s48, v18
+  v_mac_f32 v3, s48, v191
+  v_mac_f32 v4, s48, v190
+  v_mac_f32 v5, s48, v189
   v_mac_f32 v6, s48, v134
   v_mac_f32 v7, s48, v133
   v_mac_f32 v8, s48, v132
   s_set_gpr_idx_idx s47
-  v_mac_f32 v0, s46, v77
-  v_mac_f32 v1, s46, v76
-  v_mac_f32 v2, s46, v75
-  v_mac_f32 v3, s46, v20
-  v_mac_f32 v4, s46, v19
-  v_mac_f32 v5, s46, v18
+  v_mac_f32 v0, s46, v20
+  v_mac_f32 v1, s46, v19
+  v_mac_f32 v2, s46, v18
+  v_mac_f32 v3, s46, v191
+  v_mac_f32 v4, s46, v190
+  v_mac_f32 v5, s46, v189
   v_mac_f32 v6, s46, v134
   v_mac_f32 v7, s46, v133
   v_mac_f32 v8, s46, v132
   s_set_gpr_idx_idx s45
-  v_mac_f32 v0, s44, v77
-  v_mac_f32 v1, s44, v76
-  v_mac_f32 v2, s44, v75
-  v_mac_f32 v3, s44, v20
-  v_mac_f32 v4, s44, v19
-  v_mac_f32 v5, s44, v18
+  v_mac_f32 v0, s44, v20
+  v_mac_f32 v1, s44, v19
+  v_mac_f32 v2, s44, v18
+  v_mac_f32 v3, s44, v191
+  v_mac_f32 v4, s44, v190
+  v_mac_f32 v5, s44, v189
   v_mac_f32 v6, s44, v134
   v_mac_f32 v7, s44, v133
   v_mac_f32 v8, s44, v132
   s_set_gpr_idx_idx s43
-  v_mac_f32 v0, s42, v77
-  v_mac_f32 v1, s42, v76
-  v_mac_f32 v2, s42, v75
-  v_mac_f32 v3, s42, v20
-  v_mac_f32 v4, s42, v19
-  v_mac_f32 v5, s42, v18
+  v_mac_f32 v0, s42, v20
+  v_mac_f32 v1, s42, v19
+  v_mac_f32 v2, s42, v18
+  v_mac_f32 v3, s42, v191
+  v_mac_f32 v4, s42, v190
+  v_mac_f32 v5, s42, v189
   v_mac_f32 v6, s42, v134
   v_mac_f32 v7, s42, v133
   v_mac_f32 v8, s42, v132
   s_set_gpr_idx_idx s41
-  v_mac_f32 v0, s40, v77
-  v_mac_f32 v1, s40, v76
-  v_mac_f32 v2, s40, v75
-  v_mac_f32 v3, s40, v20
-  v_mac_f32 v4, s40, v19
-  v_mac_f32 v5, s40, v18
+  v_mac_f32 v0, s40, v20
+  v_mac_f32 v1, s40, v19
+  v_mac_f32 v2, s40, v18
+  v_mac_f32 v3, s40, v191
+  v_mac_f32 v4, s40, v190
+  v_mac_f32 v5, s40, v189
   v_mac_f32 v6, s40, v134
   v_mac_f32 v7, s40, v133
   v_mac_f32 v8, s40, v132
   s_set_gpr_idx_idx s39
-  v_mac_f32 v0, s38, v77
-  v_mac_f32 v1, s38, v76
-  v_mac_f32 v2, s38, v75
-  v_mac_f32 v3, s38, v20
-  v_mac_f32 v4, s38, v19
-  v_mac_f32 v5, s38, v18
+  v_mac_f32 v0, s38, v20
+  v_mac_f32 v1, s38, v19
+  v_mac_f32 v2, s38, v18
+  v_mac_f32 v3, s38, v191
+  v_mac_f32 v4, s38, v190
+  v_mac_f32 v5, s38, v189
   v_mac_f32 v6, s38, v134
   v_mac_f32 v7, s38, v133
   v_mac_f32 v8, s38, v132
   s_set_gpr_idx_idx s37
-  v_mac_f32 v0, s36, v77
-  v_mac_f32 v1, s36, v76
-  v_mac_f32 v2, s36, v75
-  v_mac_f32 v3, s36, v20
-  v_mac_f32 v4, s36, v19
-  v_mac_f32 v5, s36, v18
+  v_mac_f32 v0, s36, v20
+  v_mac_f32 v1, s36, v19
+  v_mac_f32 v2, s36, v18
+  v_mac_f32 v3, s36, v191
+  v_mac_f32 v4, s36, v190
+  v_mac_f32 v5, s36, v189
   v_mac_f32 v6, s36, v134
   v_mac_f32 v7, s36, v133
   v_mac_f32 v8, s36, v132
   s_set_gpr_idx_idx s35
-  v_mac_f32 v0, s34, v77
-  v_mac_f32 v1, s34, v76
-  v_mac_f32 v2, s34, v75
-  v_mac_f32 v3, s34, v20
-  v_mac_f32 v4, s34, v19
-  v_mac_f32 v5, s34, v18
+  v_mac_f32 v0, s34, v20
+  v_mac_f32 v1, s34, v19
+  v_mac_f32 v2, s34, v18
+  v_mac_f32 v3, s34, v191
+  v_mac_f32 v4, s34, v190
+  v_mac_f32 v5, s34, v189
   v_mac_f32 v6, s34, v134
   v_mac_f32 v7, s34, v133
   v_mac_f32 v8, s34, v132
   s_set_gpr_idx_idx s33
-  v_mac_f32 v0, s32, v77
-  v_mac_f32 v1, s32, v76
-  v_mac_f32 v2, s32, v75
-  v_mac_f32 v3, s32, v20
-  v_mac_f32 v4, s32, v19
-  v_mac_f32 v5, s32, v18
+  v_mac_f32 v0, s32, v20
+  v_mac_f32 v1, s32, v19
+  v_mac_f32 v2, s32, v18
+  v_mac_f32 v3, s32, v191
+  v_mac_f32 v4, s32, v190
+  v_mac_f32 v5, s32, v189
   v_mac_f32 v6, s32, v134
   v_mac_f32 v7, s32, v133
   v_mac_f32 v8, s32, v132
@@ -18682,162 +17364,162 @@ sparse_filter_gradient3_56x2:
   s_nop 0
   s_nop 0
   s_set_gpr_idx_idx s95
-  v_mac_f32 v9, s94, v77
-  v_mac_f32 v10, s94, v76
-  v_mac_f32 v11, s94, v75
-  v_mac_f32 v12, s94, v20
-  v_mac_f32 v13, s94, v19
-  v_mac_f32 v14, s94, v18
+  v_mac_f32 v9, s94, v20
+  v_mac_f32 v10, s94, v19
+  v_mac_f32 v11, s94, v18
+  v_mac_f32 v12, s94, v191
+  v_mac_f32 v13, s94, v190
+  v_mac_f32 v14, s94, v189
   v_mac_f32 v15, s94, v134
   v_mac_f32 v16, s94, v133
   v_mac_f32 v17, s94, v132
   s_set_gpr_idx_idx s93
-  v_mac_f32 v9, s92, v77
-  v_mac_f32 v10, s92, v76
-  v_mac_f32 v11, s92, v75
-  v_mac_f32 v12, s92, v20
-  v_mac_f32 v13, s92, v19
-  v_mac_f32 v14, s92, v18
+  v_mac_f32 v9, s92, v20
+  v_mac_f32 v10, s92, v19
+  v_mac_f32 v11, s92, v18
+  v_mac_f32 v12, s92, v191
+  v_mac_f32 v13, s92, v190
+  v_mac_f32 v14, s92, v189
   v_mac_f32 v15, s92, v134
   v_mac_f32 v16, s92, v133
   v_mac_f32 v17, s92, v132
   s_set_gpr_idx_idx s91
-  v_mac_f32 v9, s90, v77
-  v_mac_f32 v10, s90, v76
-  v_mac_f32 v11, s90, v75
-  v_mac_f32 v12, s90, v20
-  v_mac_f32 v13, s90, v19
-  v_mac_f32 v14, s90, v18
+  v_mac_f32 v9, s90, v20
+  v_mac_f32 v10, s90, v19
+  v_mac_f32 v11, s90, v18
+  v_mac_f32 v12, s90, v191
+  v_mac_f32 v13, s90, v190
+  v_mac_f32 v14, s90, v189
   v_mac_f32 v15, s90, v134
   v_mac_f32 v16, s90, v133
   v_mac_f32 v17, s90, v132
   s_set_gpr_idx_idx s89
-  v_mac_f32 v9, s88, v77
-  v_mac_f32 v10, s88, v76
-  v_mac_f32 v11, s88, v75
-  v_mac_f32 v12, s88, v20
-  v_mac_f32 v13, s88, v19
-  v_mac_f32 v14, s88, v18
+  v_mac_f32 v9, s88, v20
+  v_mac_f32 v10, s88, v19
+  v_mac_f32 v11, s88, v18
+  v_mac_f32 v12, s88, v191
+  v_mac_f32 v13, s88, v190
+  v_mac_f32 v14, s88, v189
   v_mac_f32 v15, s88, v134
   v_mac_f32 v16, s88, v133
   v_mac_f32 v17, s88, v132
   s_set_gpr_idx_idx s87
-  v_mac_f32 v9, s86, v77
-  v_mac_f32 v10, s86, v76
-  v_mac_f32 v11, s86, v75
-  v_mac_f32 v12, s86, v20
-  v_mac_f32 v13, s86, v19
-  v_mac_f32 v14, s86, v18
+  v_mac_f32 v9, s86, v20
+  v_mac_f32 v10, s86, v19
+  v_mac_f32 v11, s86, v18
+  v_mac_f32 v12, s86, v191
+  v_mac_f32 v13, s86, v190
+  v_mac_f32 v14, s86, v189
   v_mac_f32 v15, s86, v134
   v_mac_f32 v16, s86, v133
   v_mac_f32 v17, s86, v132
   s_set_gpr_idx_idx s85
-  v_mac_f32 v9, s84, v77
-  v_mac_f32 v10, s84, v76
-  v_mac_f32 v11, s84, v75
-  v_mac_f32 v12, s84, v20
-  v_mac_f32 v13, s84, v19
-  v_mac_f32 v14, s84, v18
+  v_mac_f32 v9, s84, v20
+  v_mac_f32 v10, s84, v19
+  v_mac_f32 v11, s84, v18
+  v_mac_f32 v12, s84, v191
+  v_mac_f32 v13, s84, v190
+  v_mac_f32 v14, s84, v189
   v_mac_f32 v15, s84, v134
   v_mac_f32 v16, s84, v133
   v_mac_f32 v17, s84, v132
   s_set_gpr_idx_idx s83
-  v_mac_f32 v9, s82, v77
-  v_mac_f32 v10, s82, v76
-  v_mac_f32 v11, s82, v75
-  v_mac_f32 v12, s82, v20
-  v_mac_f32 v13, s82, v19
-  v_mac_f32 v14, s82, v18
+  v_mac_f32 v9, s82, v20
+  v_mac_f32 v10, s82, v19
+  v_mac_f32 v11, s82, v18
+  v_mac_f32 v12, s82, v191
+  v_mac_f32 v13, s82, v190
+  v_mac_f32 v14, s82, v189
   v_mac_f32 v15, s82, v134
   v_mac_f32 v16, s82, v133
   v_mac_f32 v17, s82, v132
   s_set_gpr_idx_idx s81
-  v_mac_f32 v9, s80, v77
-  v_mac_f32 v10, s80, v76
-  v_mac_f32 v11, s80, v75
-  v_mac_f32 v12, s80, v20
-  v_mac_f32 v13, s80, v19
-  v_mac_f32 v14, s80, v18
+  v_mac_f32 v9, s80, v20
+  v_mac_f32 v10, s80, v19
+  v_mac_f32 v11, s80, v18
+  v_mac_f32 v12, s80, v191
+  v_mac_f32 v13, s80, v190
+  v_mac_f32 v14, s80, v189
   v_mac_f32 v15, s80, v134
   v_mac_f32 v16, s80, v133
   v_mac_f32 v17, s80, v132
   s_set_gpr_idx_idx s79
-  v_mac_f32 v9, s78, v77
-  v_mac_f32 v10, s78, v76
-  v_mac_f32 v11, s78, v75
-  v_mac_f32 v12, s78, v20
-  v_mac_f32 v13, s78, v19
-  v_mac_f32 v14, s78, v18
+  v_mac_f32 v9, s78, v20
+  v_mac_f32 v10, s78, v19
+  v_mac_f32 v11, s78, v18
+  v_mac_f32 v12, s78, v191
+  v_mac_f32 v13, s78, v190
+  v_mac_f32 v14, s78, v189
   v_mac_f32 v15, s78, v134
   v_mac_f32 v16, s78, v133
   v_mac_f32 v17, s78, v132
   s_set_gpr_idx_idx s77
-  v_mac_f32 v9, s76, v77
-  v_mac_f32 v10, s76, v76
-  v_mac_f32 v11, s76, v75
-  v_mac_f32 v12, s76, v20
-  v_mac_f32 v13, s76, v19
-  v_mac_f32 v14, s76, v18
+  v_mac_f32 v9, s76, v20
+  v_mac_f32 v10, s76, v19
+  v_mac_f32 v11, s76, v18
+  v_mac_f32 v12, s76, v191
+  v_mac_f32 v13, s76, v190
+  v_mac_f32 v14, s76, v189
   v_mac_f32 v15, s76, v134
   v_mac_f32 v16, s76, v133
   v_mac_f32 v17, s76, v132
   s_set_gpr_idx_idx s75
-  v_mac_f32 v9, s74, v77
-  v_mac_f32 v10, s74, v76
-  v_mac_f32 v11, s74, v75
-  v_mac_f32 v12, s74, v20
-  v_mac_f32 v13, s74, v19
-  v_mac_f32 v14, s74, v18
+  v_mac_f32 v9, s74, v20
+  v_mac_f32 v10, s74, v19
+  v_mac_f32 v11, s74, v18
+  v_mac_f32 v12, s74, v191
+  v_mac_f32 v13, s74, v190
+  v_mac_f32 v14, s74, v189
   v_mac_f32 v15, s74, v134
   v_mac_f32 v16, s74, v133
   v_mac_f32 v17, s74, v132
   s_set_gpr_idx_idx s73
-  v_mac_f32 v9, s72, v77
-  v_mac_f32 v10, s72, v76
-  v_mac_f32 v11, s72, v75
-  v_mac_f32 v12, s72, v20
-  v_mac_f32 v13, s72, v19
-  v_mac_f32 v14, s72, v18
+  v_mac_f32 v9, s72, v20
+  v_mac_f32 v10, s72, v19
+  v_mac_f32 v11, s72, v18
+  v_mac_f32 v12, s72, v191
+  v_mac_f32 v13, s72, v190
+  v_mac_f32 v14, s72, v189
   v_mac_f32 v15, s72, v134
   v_mac_f32 v16, s72, v133
   v_mac_f32 v17, s72, v132
   s_set_gpr_idx_idx s71
-  v_mac_f32 v9, s70, v77
-  v_mac_f32 v10, s70, v76
-  v_mac_f32 v11, s70, v75
-  v_mac_f32 v12, s70, v20
-  v_mac_f32 v13, s70, v19
-  v_mac_f32 v14, s70, v18
+  v_mac_f32 v9, s70, v20
+  v_mac_f32 v10, s70, v19
+  v_mac_f32 v11, s70, v18
+  v_mac_f32 v12, s70, v191
+  v_mac_f32 v13, s70, v190
+  v_mac_f32 v14, s70, v189
   v_mac_f32 v15, s70, v134
   v_mac_f32 v16, s70, v133
   v_mac_f32 v17, s70, v132
   s_set_gpr_idx_idx s69
-  v_mac_f32 v9, s68, v77
-  v_mac_f32 v10, s68, v76
-  v_mac_f32 v11, s68, v75
-  v_mac_f32 v12, s68, v20
-  v_mac_f32 v13, s68, v19
-  v_mac_f32 v14, s68, v18
+  v_mac_f32 v9, s68, v20
+  v_mac_f32 v10, s68, v19
+  v_mac_f32 v11, s68, v18
+  v_mac_f32 v12, s68, v191
+  v_mac_f32 v13, s68, v190
+  v_mac_f32 v14, s68, v189
   v_mac_f32 v15, s68, v134
   v_mac_f32 v16, s68, v133
   v_mac_f32 v17, s68, v132
   s_set_gpr_idx_idx s67
-  v_mac_f32 v9, s66, v77
-  v_mac_f32 v10, s66, v76
-  v_mac_f32 v11, s66, v75
-  v_mac_f32 v12, s66, v20
-  v_mac_f32 v13, s66, v19
-  v_mac_f32 v14, s66, v18
+  v_mac_f32 v9, s66, v20
+  v_mac_f32 v10, s66, v19
+  v_mac_f32 v11, s66, v18
+  v_mac_f32 v12, s66, v191
+  v_mac_f32 v13, s66, v190
+  v_mac_f32 v14, s66, v189
   v_mac_f32 v15, s66, v134
   v_mac_f32 v16, s66, v133
   v_mac_f32 v17, s66, v132
   s_set_gpr_idx_idx s65
-  v_mac_f32 v9, s64, v77
-  v_mac_f32 v10, s64, v76
-  v_mac_f32 v11, s64, v75
-  v_mac_f32 v12, s64, v20
-  v_mac_f32 v13, s64, v19
-  v_mac_f32 v14, s64, v18
+  v_mac_f32 v9, s64, v20
+  v_mac_f32 v10, s64, v19
+  v_mac_f32 v11, s64, v18
+  v_mac_f32 v12, s64, v191
+  v_mac_f32 v13, s64, v190
+  v_mac_f32 v14, s64, v189
   v_mac_f32 v15, s64, v134
   v_mac_f32 v16, s64, v133
   v_mac_f32 v17, s64, v132
@@ -18845,123 +17527,420 @@ sparse_filter_gradient3_56x2:
   s_sub_u32 s30, s30, 1
   s_cmp_eq_u32 s30, 0
   s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_segment
+.Lsparse_filter_gradient3_56x2_row3:
+  s_waitcnt vmcnt(0) lgkmcnt(0)
+  ; the next tile, or this one again when it is the last
+  s_cmp_eq_u32 s30, 1
+  s_cselect_b32 s22, 0, s96
+  s_add_u32 s12, s10, s22
+  s_addc_u32 s13, s11, 0
+  s_load_dword s9, s[12:13], 0x0
+  s_load_dwordx2 s[4:5], s[12:13], flat_scratch_lo
+  s_add_u32 s21, s21, s8
+  s_load_dwordx16 s[64:79], s[14:15], s21
+  s_load_dwordx16 s[80:95], s[16:17], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v133, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[133:136], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v134, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[137:140], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v135, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[141:144], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v136, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[145:148], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v137, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[149:152], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v138, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[153:156], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v139, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[157:160], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v140, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[161:164], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v141, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[165:168], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v142, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[169:172], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v143, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[173:176], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v144, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[177:180], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v145, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[181:184], v247, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v146, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v147, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v148, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v149, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v150, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v151, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v152, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v153, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v154, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v155, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v156, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v157, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v158, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v159, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v160, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v161, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v162, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v163, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v164, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v165, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v166, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v167, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v168, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v169, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v170, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v171, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v172, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v173, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v174, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v175, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v176, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v177, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v178, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v179, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v180, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v181, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v182, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v183, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v184, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v185, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v186, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v187, v190, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v188, v190, s[24:27], s28 offen
+  buffer_load_dwordx4 v[185:188], v247, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_min_u32 s18, s0, 17
+  s_mul_i32 s18, s18, 40
+  s_sub_u32 s18, s20, s18
+  s_add_u32 s18, s18, .Lsparse_filter_gradient3_56x2_end3_0-.Lsparse_filter_gradient3_56x2_base
+  s_setpc_b64 s[18:19]
+  s_branch .Lsparse_filter_gradient3_56x2_more3_0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s63
+  v_mac_f32 v0, s62, v77
+  v_mac_f32 v1, s62, v76
+  v_mac_f32 v2, s62, v75
+  v_mac_f32 v3, s62, v20
+  v_mac_f32 v4, s62, v19
+  v_mac_f32 v5, s62, v18
+  v_mac_f32 v6, s62, v191
+  v_mac_f32 v7, s62, v190
+  v_mac_f32 v8, s62, v189
+  s_set_gpr_idx_idx s61
+  v_mac_f32 v0, s60, v77
+  v_mac_f32 v1, s60, v76
+  v_mac_f32 v2, s60, v75
+  v_mac_f32 v3, s60, v20
+  v_mac_f32 v4, s60, v19
+  v_mac_f32 v5, s60, v18
+  v_mac_f32 v6, s60, v191
+  v_mac_f32 v7, s60, v190
+  v_mac_f32 v8, s60, v189
+  s_set_gpr_idx_idx s59
+  v_mac_f32 v0, s58, v77
+  v_mac_f32 v1, s58, v76
+  v_mac_f32 v2, s58, v75
+  v_mac_f32 v3, s58, v20
+  v_mac_f32 v4, s58, v19
+  v_mac_f32 v5, s58, v18
+  v_mac_f32 v6, s58, v191
+  v_mac_f32 v7, s58, v190
+  v_mac_f32 v8, s58, v189
+  s_set_gpr_idx_idx s57
+  v_mac_f32 v0, s56, v77
+  v_mac_f32 v1, s56, v76
+  v_mac_f32 v2, s56, v75
+  v_mac_f32 v3, s56, v20
+  v_mac_f32 v4, s56, v19
+  v_mac_f32 v5, s56, v18
+  v_mac_f32 v6, s56, v191
+  v_mac_f32 v7, s56, v190
+  v_mac_f32 v8, s56, v189
+  s_set_gpr_idx_idx s55
+  v_mac_f32 v0, s54, v77
+  v_mac_f32 v1, s54, v76
+  v_mac_f32 v2, s54, v75
+  v_mac_f32 v3, s54, v20
+  v_mac_f32 v4, s54, v19
+  v_mac_f32 v5, s54, v18
+  v_mac_f32 v6, s54, v191
+  v_mac_f32 v7, s54, v190
+  v_mac_f32 v8, s54, v189
+  s_set_gpr_idx_idx s53
+  v_mac_f32 v0, s52, v77
+  v_mac_f32 v1, s52, v76
+  v_mac_f32 v2, s52, v75
+  v_mac_f32 v3, s52, v20
+  v_mac_f32 v4, s52, v19
+  v_mac_f32 v5, s52, v18
+  v_mac_f32 v6, s52, v191
+  v_mac_f32 v7, s52, v190
+  v_mac_f32 v8, s52, v189
+  s_set_gpr_idx_idx s51
+  v_mac_f32 v0, s50, v77
+  v_mac_f32 v1, s50, v76
+  v_mac_f32 v2, s50, v75
+  v_mac_f32 v3, s50, v20
+  v_mac_f32 v4, s50, v19
+  v_mac_f32 v5, s50, v18
+  v_mac_f32 v6, s50, v191
+  v_mac_f32 v7, s50, v190
+  v_mac_f32 v8, s50, v189
+  s_set_gpr_idx_idx s49
+  v_mac_f32 v0, s48, v77
+  v_mac_f32 v1, s48, v76
+  v_mac_f32 v2, s48, v75
+  v_mac_f32 v3, s48, v20
+  v_mac_f32 v4, s48, v19
+  v_mac_f32 v5, s48, v18
+  v_mac_f32 v6, s48, v191
+  v_mac_f32 v7, s48, v190
+  v_mac_f32 v8, s48, v189
+  s_set_gpr_idx_idx s47
+  v_mac_f32 v0, s46, v77
+  v_mac_f32 v1, s46, v76
+  v_mac_f32 v2, s46, v75
+  v_mac_f32 v3, s46, v20
+  v_mac_f32 v4, s46, v19
+  v_mac_f32 v5, s46, v18
+  v_mac_f32 v6, s46, v191
+  v_mac_f32 v7, s46, v190
+  v_mac_f32 v8, s46, v189
+  s_set_gpr_idx_idx s45
+  v_mac_f32 v0, s44, v77
+  v_mac_f32 v1, s44, v76
+  v_mac_f32 v2, s44, v75
+  v_mac_f32 v3, s44, v20
+  v_mac_f32 v4, s44, v19
+  v_mac_f32 v5, s44, v18
+  v_mac_f32 v6, s44, v191
+  v_mac_f32 v7, s44, v190
+  v_mac_f32 v8, s44, v189
+  s_set_gpr_idx_idx s43
+  v_mac_f32 v0, s42, v77
+  v_mac_f32 v1, s42, v76
+  v_mac_f32 v2, s42, v75
+  v_mac_f32 v3, s42, v20
+  v_mac_f32 v4, s42, v19
+  v_mac_f32 v5, s42, v18
+  v_mac_f32 v6, s42, v191
+  v_mac_f32 v7, s42, v190
+  v_mac_f32 v8, s42, v189
+  s_set_gpr_idx_idx s41
+  v_mac_f32 v0, s40, v77
+  v_mac_f32 v1, s40, v76
+  v_mac_f32 v2, s40, v75
+  v_mac_f32 v3, s40, v20
+  v_mac_f32 v4, s40, v19
+  v_mac_f32 v5, s40, v18
+  v_mac_f32 v6, s40, v191
+  v_mac_f32 v7, s40, v190
+  v_mac_f32 v8, s40, v189
+  s_set_gpr_idx_idx s39
+  v_mac_f32 v0, s38, v77
+  v_mac_f32 v1, s38, v76
+  v_mac_f32 v2, s38, v75
+  v_mac_f32 v3, s38, v20
+  v_mac_f32 v4, s38, v19
+  v_mac_f32 v5, s38, v18
+  v_mac_f32 v6, s38, v191
+  v_mac_f32 v7, s38, v190
+  v_mac_f32 v8, s38, v189
+  s_set_gpr_idx_idx s37
+  v_mac_f32 v0, s36, v77
+  v_mac_f32 v1, s36, v76
+  v_mac_f32 v2, s36, v75
+  v_mac_f32 v3, s36, v20
+  v_mac_f32 v4, s36, v19
+  v_mac_f32 v5, s36, v18
+  v_mac_f32 v6, s36, v191
+  v_mac_f32 v7, s36, v190
+  v_mac_f32 v8, s36, v189
+  s_set_gpr_idx_idx s35
+  v_mac_f32 v0, s34, v77
+  v_mac_f32 v1, s34, v76
+  v_mac_f32 v2, s34, v75
+  v_mac_f32 v3, s34, v20
+  v_mac_f32 v4, s34, v19
+  v_mac_f32 v5, s34, v18
+  v_mac_f32 v6, s34, v191
+  v_mac_f32 v7, s34, v190
+  v_mac_f32 v8, s34, v189
+  s_set_gpr_idx_idx s33
+  v_mac_f32 v0, s32, v77
+  v_mac_f32 v1, s32, v76
+  v_mac_f32 v2, s32, v75
+  v_mac_f32 v3, s32, v20
+  v_mac_f32 v4, s32, v19
+  v_mac_f32 v5, s32, v18
+  v_mac_f32 v6, s32, v191
+  v_mac_f32 v7, s32, v190
+  v_mac_f32 v8, s32, v189
+.Lsparse_filter_gradient3_56x2_end3_0:
+  s_waitcnt lgkmcnt(0)
+  s_add_u32 s22, s14, s21
+  s_addc_u32 s23, s15, 0
+  s_lshl_b32 s8, s9, 3
+  s_mov_b64 s[10:11], s[12:13]
+  s_mul_i32 s21, s8, s101
+  s_add_u32 s14, s10, 128
+  s_addc_u32 s15, s11, 0
+  s_add_u32 s16, s14, 64
+  s_addc_u32 s17, s15, 0
+  s_load_dwordx16 s[32:47], s[14:15], s21
+  s_load_dwordx16 s[48:63], s[16:17], s21
+  s_mov_b32 vcc_lo, s1
+  s_min_u32 s18, s1, 17
+  s_mul_i32 s18, s18, 40
+  s_mov_b64 s[0:1], s[4:5]
+  s_sub_u32 s18, s20, s18
+  s_add_u32 s18, s18, .Lsparse_filter_gradient3_56x2_end3_1-.Lsparse_filter_gradient3_56x2_base
+  s_setpc_b64 s[18:19]
+  s_branch .Lsparse_filter_gradient3_56x2_more3_1
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_nop 0
+  s_set_gpr_idx_idx s95
+  v_mac_f32 v9, s94, v77
+  v_mac_f32 v10, s94, v76
+  v_mac_f32 v11, s94, v75
+  v_mac_f32 v12, s94, v20
+  v_mac_f32 v13, s94, v19
+  v_mac_f32 v14, s94, v18
+  v_mac_f32 v15, s94, v191
+  v_mac_f32 v16, s94, v190
+  v_mac_f32 v17, s94, v189
+  s_set_gpr_idx_idx s93
+  v_mac_f32 v9, s92, v77
+  v_mac_f32 v10, s92, v76
+  v_mac_f32 v11, s92, v75
+  v_mac_f32 v12, s92, v20
+  v_mac_f32 v13, s92, v19
+  v_mac_f32 v14, s92, v18
+  v_mac_f32 v15, s92, v191
+  v_mac_f32 v16, s92, v190
+  v_mac_f32 v17, s92, v189
+  s_set_gpr_idx_idx s91
+  v_mac_f32 v9, s90, v77
+  v_mac_f32 v10, s90, v76
+  v_mac_f32 v11, s90, v75
+  v_mac_f32 v12, s90, v20
+  v_mac_f32 v13, s90, v19
+  v_mac_f32 v14, s90, v18
+  v_mac_f32 v15, s90, v191
+  v_mac_f32 v16, s90, v190
+  v_mac_f32 v17, s90, v189
+  s_set_gpr_idx_idx s89
+  v_mac_f32 v9, s88, v77
+  v_mac_f32 v10, s88, v76
+  v_mac_f32 v11, s88, v75
+  v_mac_f32 v12, s88, v20
+  v_mac_f32 v13, s88, v19
+  v_mac_f32 v14, s88, v18
+  v_mac_f32 v15, s88, v191
+  v_mac_f32 v16, s88, v190
+  v_mac_f32 v17, s88, v189
+  s_set_gpr_idx_idx s87
+  v_mac_f32 v9, s86, v77
+  v_mac_f32 v10, s86, v76
+  v_mac_f32 v11, s86, v75
+  v_mac_f32 v12, s86, v20
+  v_mac_f32 v13, s86, v19
+  v_mac_f32 v14, s86, v18
+  v_mac_f32 v15, s86, v191
+  v_mac_f32 v16, s86, v190
+  v_mac_f32 v17, s86, v189
+  s_set_gpr_idx_idx s85
+  v_mac_f32 v9, s84, v77
+  v_mac_f32 v10, s84, v76
+  v_mac_f32 v11, s84, v75
+  v_mac_f32 v12, s84, v20
+  v_mac_f32 v13, s84, v19
+  v_mac_f32 v14, s84, v18
+  v_mac_f32 v15, s84, v191
+  v_mac_f32 v16, s84, v190
+  v_mac_f32 v17, s84, v189
+  s_set_gpr_idx_idx s83
+  v_mac_f32 v9, s82, v77
+  v_mac_f32 v10, s82, v76
+  v_mac_f32 v11, s82, v75
+  v_mac_f32 v12, s82, v20
+  v_mac_f32 v13, s82, v19
+  v_mac_f32 v14, s82, v18
+  v_mac_f32 v15, s82, v191
+  v_mac_f32 v16, s82, v190
+  v_mac_f32 v17, s82, v189
+  s_set_gpr_idx_idx s81
+  v_mac_f32 v9, s80, v77
+  v_mac_f32 v10, s80, v76
+  v_mac_f32 v11, s80, v75
+  v_mac_f32 v12, s80, v20
+  v_mac_f32 v13, s80, v19
+  v_mac_f32 v14, s80, v18
+  v_mac_f32 v15, s80, v191
+  v_mac_f32 v16, s80, v190
+  v_mac_f32 v17, s80, v189
+  s_set_gpr_idx_idx s79
+  v_mac_f32 v9, s78, v77
+  v_mac_f32 v10, s78, v76
+  v_mac_f32 v11, s78, v75
+  v_mac_f32 v12, s78, v20
+  v_mac_f32 v13, s78, v19
+  v_mac_f32 v14, s78, v18
+  v_mac_f32 v15, s78, v191
+  v_mac_f32 v16, s78, v190
+  v_mac_f32 v17, s78, v189
+  s_set_gpr_idx_idx s77
+  v_mac_f32 v9, s76, v77
+  v_mac_f32 v10, s76, v76
+  v_mac_f32 v11, s76, v75
+  v_mac_f32 v12, s76, v20
+  v_mac_f32 v13, s76, v19
+  v_mac_f32 v14, s76, v18
+  v_mac_f32 v15, s76, v191
+  v_mac_f32 v16, s76, v190
+  v_mac_f32 v17, s76, v189
+  s_set_gpr_idx_idx s75
+  v_mac_f32 v9, s74, v77
+  v_mac_f32 v10, s74, v76
+  v_mac_f32 v11, s74, v75
+  v_mac_f32 v12, s74, v20
+  v_mac_f32 v13, s74, v19
+  v_mac_f32 v14, s74, v18
+  v_mac_f32 v15, s74, v191
+  v_mac_f32 v16, s74, v190
+  v_mac_f32 v17, s74, v189
+  s_set_gpr_idx_idx s73
+  v_mac_f32 v9, s72, v77
+  v_mac_f32 v10, s72, v76
+  v_mac_f32 v11, s72, v75
+  v_mac_f32 v12, s72, v20
+  v_mac_f32 v13, s72, v19
+  v_mac_f32 v14, s72, v18
+  v_mac_f32 v15, s72, v191
+  v_mac_f32 v16, s72, v190
+  v_mac_f32 v17, s72, v189
+  s_set_gpr_idx_idx s71
+  v_mac_f32 v9, s70, v77
+  v_mac_f32 v10, s70, v76
+  v_mac_f32 v11, s70, v75
+  v_mac_f32 v12, s70, v20
+  v_mac_f32 v13, s70, v19
+  v_mac_f32 v14, s70, v18
+  v_mac_f32 v15, s70, v191
+  v_mac_f32 v16, s70, v190
+  v_mac_f32 v17, s70, v189
+  s_set_gpr_idx_idx s69
+  v_mac_f32 v9, s68, v77
+  v_mac_f32 v10, s68, v76
+  v_mac_f32 v11, s68, v75
+  v_mac_f32 v12, s68, v20
+  v_mac_f32 v13, s68, v19
+  v_mac_f32 v14, s68, v18
+  v_mac_f32 v15, s68, v191
+  v_mac_f32 v16, s68, v190
+  v_mac_f32 v17, s68, v189
+  s_set_gpr_idx_idx s67
+  v_mac_f32 v9, s66, v77
+  v_mac_f32 v10, s66, v76
+  v_mac_f32 v11, s66, v75
+  v_mac_f32 v12, s66, v20
+  v_mac_f32 v13, s66, v19
+  v_mac_f32 v14, s66, v18
+  v_mac_f32 v15, s66, v191
+  v_mac_f32 v16, s66, v190
+  v_mac_f32 v17, s66, v189
+  s_set_gpr_idx_idx s65
+  v_mac_f32 v9, s64, v77
+  v_mac_f32 v10, s64, v76
+  v_mac_f32 v11, s64, v75
+  v_mac_f32 v12, s64, v20
+  v_mac_f32 v13, s64, v19
+  v_mac_f32 v14, s64, v18
+  v_mac_f32 v15, s64, v191
+  v_mac_f32 v16, s64, v190
+  v_mac_f32 v17, s64, v189
+.Lsparse_filter_gradient3_56x2_end3_1:
+  s_sub_u32 s30, s30, 1
+  s_cmp_eq_u32 s30, 0
+  s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_segment
   s_branch .Lsparse_filter_gradient3_56x2_row0
 .Lsparse_filter_gradient3_56x2_more0_0:
   s_mov_b32 vcc_lo, s0
@@ -19330,9 +18309,9 @@ sparse_filter_gradient3_56x2:
   s_addc_u32 s23, s15, 0
 .Lsparse_filter_gradient3_56x2_chunk1_0:
   s_set_gpr_idx_idx s47
-  v_mac_f32 v0, s46, v20
-  v_mac_f32 v1, s46, v19
-  v_mac_f32 v2, s46, v18
+  v_mac_f32 v0, s46, v191
+  v_mac_f32 v1, s46, v190
+  v_mac_f32 v2, s46, v189
   v_mac_f32 v3, s46, v134
   v_mac_f32 v4, s46, v133
   v_mac_f32 v5, s46, v132
@@ -19340,9 +18319,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s46, v76
   v_mac_f32 v8, s46, v75
   s_set_gpr_idx_idx s45
-  v_mac_f32 v0, s44, v20
-  v_mac_f32 v1, s44, v19
-  v_mac_f32 v2, s44, v18
+  v_mac_f32 v0, s44, v191
+  v_mac_f32 v1, s44, v190
+  v_mac_f32 v2, s44, v189
   v_mac_f32 v3, s44, v134
   v_mac_f32 v4, s44, v133
   v_mac_f32 v5, s44, v132
@@ -19350,9 +18329,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s44, v76
   v_mac_f32 v8, s44, v75
   s_set_gpr_idx_idx s43
-  v_mac_f32 v0, s42, v20
-  v_mac_f32 v1, s42, v19
-  v_mac_f32 v2, s42, v18
+  v_mac_f32 v0, s42, v191
+  v_mac_f32 v1, s42, v190
+  v_mac_f32 v2, s42, v189
   v_mac_f32 v3, s42, v134
   v_mac_f32 v4, s42, v133
   v_mac_f32 v5, s42, v132
@@ -19360,9 +18339,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s42, v76
   v_mac_f32 v8, s42, v75
   s_set_gpr_idx_idx s41
-  v_mac_f32 v0, s40, v20
-  v_mac_f32 v1, s40, v19
-  v_mac_f32 v2, s40, v18
+  v_mac_f32 v0, s40, v191
+  v_mac_f32 v1, s40, v190
+  v_mac_f32 v2, s40, v189
   v_mac_f32 v3, s40, v134
   v_mac_f32 v4, s40, v133
   v_mac_f32 v5, s40, v132
@@ -19370,9 +18349,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s40, v76
   v_mac_f32 v8, s40, v75
   s_set_gpr_idx_idx s39
-  v_mac_f32 v0, s38, v20
-  v_mac_f32 v1, s38, v19
-  v_mac_f32 v2, s38, v18
+  v_mac_f32 v0, s38, v191
+  v_mac_f32 v1, s38, v190
+  v_mac_f32 v2, s38, v189
   v_mac_f32 v3, s38, v134
   v_mac_f32 v4, s38, v133
   v_mac_f32 v5, s38, v132
@@ -19380,9 +18359,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s38, v76
   v_mac_f32 v8, s38, v75
   s_set_gpr_idx_idx s37
-  v_mac_f32 v0, s36, v20
-  v_mac_f32 v1, s36, v19
-  v_mac_f32 v2, s36, v18
+  v_mac_f32 v0, s36, v191
+  v_mac_f32 v1, s36, v190
+  v_mac_f32 v2, s36, v189
   v_mac_f32 v3, s36, v134
   v_mac_f32 v4, s36, v133
   v_mac_f32 v5, s36, v132
@@ -19390,9 +18369,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s36, v76
   v_mac_f32 v8, s36, v75
   s_set_gpr_idx_idx s35
-  v_mac_f32 v0, s34, v20
-  v_mac_f32 v1, s34, v19
-  v_mac_f32 v2, s34, v18
+  v_mac_f32 v0, s34, v191
+  v_mac_f32 v1, s34, v190
+  v_mac_f32 v2, s34, v189
   v_mac_f32 v3, s34, v134
   v_mac_f32 v4, s34, v133
   v_mac_f32 v5, s34, v132
@@ -19400,9 +18379,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s34, v76
   v_mac_f32 v8, s34, v75
   s_set_gpr_idx_idx s33
-  v_mac_f32 v0, s32, v20
-  v_mac_f32 v1, s32, v19
-  v_mac_f32 v2, s32, v18
+  v_mac_f32 v0, s32, v191
+  v_mac_f32 v1, s32, v190
+  v_mac_f32 v2, s32, v189
   v_mac_f32 v3, s32, v134
   v_mac_f32 v4, s32, v133
   v_mac_f32 v5, s32, v132
@@ -19413,9 +18392,9 @@ sparse_filter_gradient3_56x2:
   s_addc_u32 s23, s23, 0
   s_load_dwordx16 s[32:47], s[22:23], 0x0
   s_set_gpr_idx_idx s63
-  v_mac_f32 v0, s62, v20
-  v_mac_f32 v1, s62, v19
-  v_mac_f32 v2, s62, v18
+  v_mac_f32 v0, s62, v191
+  v_mac_f32 v1, s62, v190
+  v_mac_f32 v2, s62, v189
   v_mac_f32 v3, s62, v134
   v_mac_f32 v4, s62, v133
   v_mac_f32 v5, s62, v132
@@ -19423,9 +18402,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s62, v76
   v_mac_f32 v8, s62, v75
   s_set_gpr_idx_idx s61
-  v_mac_f32 v0, s60, v20
-  v_mac_f32 v1, s60, v19
-  v_mac_f32 v2, s60, v18
+  v_mac_f32 v0, s60, v191
+  v_mac_f32 v1, s60, v190
+  v_mac_f32 v2, s60, v189
   v_mac_f32 v3, s60, v134
   v_mac_f32 v4, s60, v133
   v_mac_f32 v5, s60, v132
@@ -19433,9 +18412,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s60, v76
   v_mac_f32 v8, s60, v75
   s_set_gpr_idx_idx s59
-  v_mac_f32 v0, s58, v20
-  v_mac_f32 v1, s58, v19
-  v_mac_f32 v2, s58, v18
+  v_mac_f32 v0, s58, v191
+  v_mac_f32 v1, s58, v190
+  v_mac_f32 v2, s58, v189
   v_mac_f32 v3, s58, v134
   v_mac_f32 v4, s58, v133
   v_mac_f32 v5, s58, v132
@@ -19443,9 +18422,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s58, v76
   v_mac_f32 v8, s58, v75
   s_set_gpr_idx_idx s57
-  v_mac_f32 v0, s56, v20
-  v_mac_f32 v1, s56, v19
-  v_mac_f32 v2, s56, v18
+  v_mac_f32 v0, s56, v191
+  v_mac_f32 v1, s56, v190
+  v_mac_f32 v2, s56, v189
   v_mac_f32 v3, s56, v134
   v_mac_f32 v4, s56, v133
   v_mac_f32 v5, s56, v132
@@ -19453,9 +18432,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s56, v76
   v_mac_f32 v8, s56, v75
   s_set_gpr_idx_idx s55
-  v_mac_f32 v0, s54, v20
-  v_mac_f32 v1, s54, v19
-  v_mac_f32 v2, s54, v18
+  v_mac_f32 v0, s54, v191
+  v_mac_f32 v1, s54, v190
+  v_mac_f32 v2, s54, v189
   v_mac_f32 v3, s54, v134
   v_mac_f32 v4, s54, v133
   v_mac_f32 v5, s54, v132
@@ -19463,9 +18442,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s54, v76
   v_mac_f32 v8, s54, v75
   s_set_gpr_idx_idx s53
-  v_mac_f32 v0, s52, v20
-  v_mac_f32 v1, s52, v19
-  v_mac_f32 v2, s52, v18
+  v_mac_f32 v0, s52, v191
+  v_mac_f32 v1, s52, v190
+  v_mac_f32 v2, s52, v189
   v_mac_f32 v3, s52, v134
   v_mac_f32 v4, s52, v133
   v_mac_f32 v5, s52, v132
@@ -19473,9 +18452,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s52, v76
   v_mac_f32 v8, s52, v75
   s_set_gpr_idx_idx s51
-  v_mac_f32 v0, s50, v20
-  v_mac_f32 v1, s50, v19
-  v_mac_f32 v2, s50, v18
+  v_mac_f32 v0, s50, v191
+  v_mac_f32 v1, s50, v190
+  v_mac_f32 v2, s50, v189
   v_mac_f32 v3, s50, v134
   v_mac_f32 v4, s50, v133
   v_mac_f32 v5, s50, v132
@@ -19483,9 +18462,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v7, s50, v76
   v_mac_f32 v8, s50, v75
   s_set_gpr_idx_idx s49
-  v_mac_f32 v0, s48, v20
-  v_mac_f32 v1, s48, v19
-  v_mac_f32 v2, s48, v18
+  v_mac_f32 v0, s48, v191
+  v_mac_f32 v1, s48, v190
+  v_mac_f32 v2, s48, v189
   v_mac_f32 v3, s48, v134
   v_mac_f32 v4, s48, v133
   v_mac_f32 v5, s48, v132
@@ -19508,9 +18487,9 @@ sparse_filter_gradient3_56x2:
 .Lsparse_filter_gradient3_56x2_more1_1:
 .Lsparse_filter_gradient3_56x2_chunk1_1:
   s_set_gpr_idx_idx s79
-  v_mac_f32 v9, s78, v20
-  v_mac_f32 v10, s78, v19
-  v_mac_f32 v11, s78, v18
+  v_mac_f32 v9, s78, v191
+  v_mac_f32 v10, s78, v190
+  v_mac_f32 v11, s78, v189
   v_mac_f32 v12, s78, v134
   v_mac_f32 v13, s78, v133
   v_mac_f32 v14, s78, v132
@@ -19518,9 +18497,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s78, v76
   v_mac_f32 v17, s78, v75
   s_set_gpr_idx_idx s77
-  v_mac_f32 v9, s76, v20
-  v_mac_f32 v10, s76, v19
-  v_mac_f32 v11, s76, v18
+  v_mac_f32 v9, s76, v191
+  v_mac_f32 v10, s76, v190
+  v_mac_f32 v11, s76, v189
   v_mac_f32 v12, s76, v134
   v_mac_f32 v13, s76, v133
   v_mac_f32 v14, s76, v132
@@ -19528,9 +18507,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s76, v76
   v_mac_f32 v17, s76, v75
   s_set_gpr_idx_idx s75
-  v_mac_f32 v9, s74, v20
-  v_mac_f32 v10, s74, v19
-  v_mac_f32 v11, s74, v18
+  v_mac_f32 v9, s74, v191
+  v_mac_f32 v10, s74, v190
+  v_mac_f32 v11, s74, v189
   v_mac_f32 v12, s74, v134
   v_mac_f32 v13, s74, v133
   v_mac_f32 v14, s74, v132
@@ -19538,9 +18517,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s74, v76
   v_mac_f32 v17, s74, v75
   s_set_gpr_idx_idx s73
-  v_mac_f32 v9, s72, v20
-  v_mac_f32 v10, s72, v19
-  v_mac_f32 v11, s72, v18
+  v_mac_f32 v9, s72, v191
+  v_mac_f32 v10, s72, v190
+  v_mac_f32 v11, s72, v189
   v_mac_f32 v12, s72, v134
   v_mac_f32 v13, s72, v133
   v_mac_f32 v14, s72, v132
@@ -19548,9 +18527,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s72, v76
   v_mac_f32 v17, s72, v75
   s_set_gpr_idx_idx s71
-  v_mac_f32 v9, s70, v20
-  v_mac_f32 v10, s70, v19
-  v_mac_f32 v11, s70, v18
+  v_mac_f32 v9, s70, v191
+  v_mac_f32 v10, s70, v190
+  v_mac_f32 v11, s70, v189
   v_mac_f32 v12, s70, v134
   v_mac_f32 v13, s70, v133
   v_mac_f32 v14, s70, v132
@@ -19558,9 +18537,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s70, v76
   v_mac_f32 v17, s70, v75
   s_set_gpr_idx_idx s69
-  v_mac_f32 v9, s68, v20
-  v_mac_f32 v10, s68, v19
-  v_mac_f32 v11, s68, v18
+  v_mac_f32 v9, s68, v191
+  v_mac_f32 v10, s68, v190
+  v_mac_f32 v11, s68, v189
   v_mac_f32 v12, s68, v134
   v_mac_f32 v13, s68, v133
   v_mac_f32 v14, s68, v132
@@ -19568,9 +18547,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s68, v76
   v_mac_f32 v17, s68, v75
   s_set_gpr_idx_idx s67
-  v_mac_f32 v9, s66, v20
-  v_mac_f32 v10, s66, v19
-  v_mac_f32 v11, s66, v18
+  v_mac_f32 v9, s66, v191
+  v_mac_f32 v10, s66, v190
+  v_mac_f32 v11, s66, v189
   v_mac_f32 v12, s66, v134
   v_mac_f32 v13, s66, v133
   v_mac_f32 v14, s66, v132
@@ -19578,9 +18557,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s66, v76
   v_mac_f32 v17, s66, v75
   s_set_gpr_idx_idx s65
-  v_mac_f32 v9, s64, v20
-  v_mac_f32 v10, s64, v19
-  v_mac_f32 v11, s64, v18
+  v_mac_f32 v9, s64, v191
+  v_mac_f32 v10, s64, v190
+  v_mac_f32 v11, s64, v189
   v_mac_f32 v12, s64, v134
   v_mac_f32 v13, s64, v133
   v_mac_f32 v14, s64, v132
@@ -19591,9 +18570,9 @@ sparse_filter_gradient3_56x2:
   s_addc_u32 s23, s23, 0
   s_load_dwordx16 s[64:79], s[22:23], 0x0
   s_set_gpr_idx_idx s95
-  v_mac_f32 v9, s94, v20
-  v_mac_f32 v10, s94, v19
-  v_mac_f32 v11, s94, v18
+  v_mac_f32 v9, s94, v191
+  v_mac_f32 v10, s94, v190
+  v_mac_f32 v11, s94, v189
   v_mac_f32 v12, s94, v134
   v_mac_f32 v13, s94, v133
   v_mac_f32 v14, s94, v132
@@ -19601,9 +18580,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s94, v76
   v_mac_f32 v17, s94, v75
   s_set_gpr_idx_idx s93
-  v_mac_f32 v9, s92, v20
-  v_mac_f32 v10, s92, v19
-  v_mac_f32 v11, s92, v18
+  v_mac_f32 v9, s92, v191
+  v_mac_f32 v10, s92, v190
+  v_mac_f32 v11, s92, v189
   v_mac_f32 v12, s92, v134
   v_mac_f32 v13, s92, v133
   v_mac_f32 v14, s92, v132
@@ -19611,9 +18590,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s92, v76
   v_mac_f32 v17, s92, v75
   s_set_gpr_idx_idx s91
-  v_mac_f32 v9, s90, v20
-  v_mac_f32 v10, s90, v19
-  v_mac_f32 v11, s90, v18
+  v_mac_f32 v9, s90, v191
+  v_mac_f32 v10, s90, v190
+  v_mac_f32 v11, s90, v189
   v_mac_f32 v12, s90, v134
   v_mac_f32 v13, s90, v133
   v_mac_f32 v14, s90, v132
@@ -19621,9 +18600,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s90, v76
   v_mac_f32 v17, s90, v75
   s_set_gpr_idx_idx s89
-  v_mac_f32 v9, s88, v20
-  v_mac_f32 v10, s88, v19
-  v_mac_f32 v11, s88, v18
+  v_mac_f32 v9, s88, v191
+  v_mac_f32 v10, s88, v190
+  v_mac_f32 v11, s88, v189
   v_mac_f32 v12, s88, v134
   v_mac_f32 v13, s88, v133
   v_mac_f32 v14, s88, v132
@@ -19631,9 +18610,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s88, v76
   v_mac_f32 v17, s88, v75
   s_set_gpr_idx_idx s87
-  v_mac_f32 v9, s86, v20
-  v_mac_f32 v10, s86, v19
-  v_mac_f32 v11, s86, v18
+  v_mac_f32 v9, s86, v191
+  v_mac_f32 v10, s86, v190
+  v_mac_f32 v11, s86, v189
   v_mac_f32 v12, s86, v134
   v_mac_f32 v13, s86, v133
   v_mac_f32 v14, s86, v132
@@ -19641,9 +18620,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s86, v76
   v_mac_f32 v17, s86, v75
   s_set_gpr_idx_idx s85
-  v_mac_f32 v9, s84, v20
-  v_mac_f32 v10, s84, v19
-  v_mac_f32 v11, s84, v18
+  v_mac_f32 v9, s84, v191
+  v_mac_f32 v10, s84, v190
+  v_mac_f32 v11, s84, v189
   v_mac_f32 v12, s84, v134
   v_mac_f32 v13, s84, v133
   v_mac_f32 v14, s84, v132
@@ -19651,9 +18630,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s84, v76
   v_mac_f32 v17, s84, v75
   s_set_gpr_idx_idx s83
-  v_mac_f32 v9, s82, v20
-  v_mac_f32 v10, s82, v19
-  v_mac_f32 v11, s82, v18
+  v_mac_f32 v9, s82, v191
+  v_mac_f32 v10, s82, v190
+  v_mac_f32 v11, s82, v189
   v_mac_f32 v12, s82, v134
   v_mac_f32 v13, s82, v133
   v_mac_f32 v14, s82, v132
@@ -19661,9 +18640,9 @@ sparse_filter_gradient3_56x2:
   v_mac_f32 v16, s82, v76
   v_mac_f32 v17, s82, v75
   s_set_gpr_idx_idx s81
-  v_mac_f32 v9, s80, v20
-  v_mac_f32 v10, s80, v19
-  v_mac_f32 v11, s80, v18
+  v_mac_f32 v9, s80, v191
+  v_mac_f32 v10, s80, v190
+  v_mac_f32 v11, s80, v189
   v_mac_f32 v12, s80, v134
   v_mac_f32 v13, s80, v133
   v_mac_f32 v14, s80, v132
@@ -19690,82 +18669,82 @@ sparse_filter_gradient3_56x2:
   s_addc_u32 s23, s15, 0
 .Lsparse_filter_gradient3_56x2_chunk2_0:
   s_set_gpr_idx_idx s47
-  v_mac_f32 v0, s46, v77
-  v_mac_f32 v1, s46, v76
-  v_mac_f32 v2, s46, v75
-  v_mac_f32 v3, s46, v20
-  v_mac_f32 v4, s46, v19
-  v_mac_f32 v5, s46, v18
+  v_mac_f32 v0, s46, v20
+  v_mac_f32 v1, s46, v19
+  v_mac_f32 v2, s46, v18
+  v_mac_f32 v3, s46, v191
+  v_mac_f32 v4, s46, v190
+  v_mac_f32 v5, s46, v189
   v_mac_f32 v6, s46, v134
   v_mac_f32 v7, s46, v133
   v_mac_f32 v8, s46, v132
   s_set_gpr_idx_idx s45
-  v_mac_f32 v0, s44, v77
-  v_mac_f32 v1, s44, v76
-  v_mac_f32 v2, s44, v75
-  v_mac_f32 v3, s44, v20
-  v_mac_f32 v4, s44, v19
-  v_mac_f32 v5, s44, v18
+  v_mac_f32 v0, s44, v20
+  v_mac_f32 v1, s44, v19
+  v_mac_f32 v2, s44, v18
+  v_mac_f32 v3, s44, v191
+  v_mac_f32 v4, s44, v190
+  v_mac_f32 v5, s44, v189
   v_mac_f32 v6, s44, v134
   v_mac_f32 v7, s44, v133
   v_mac_f32 v8, s44, v132
   s_set_gpr_idx_idx s43
-  v_mac_f32 v0, s42, v77
-  v_mac_f32 v1, s42, v76
-  v_mac_f32 v2, s42, v75
-  v_mac_f32 v3, s42, v20
-  v_mac_f32 v4, s42, v19
-  v_mac_f32 v5, s42, v18
+  v_mac_f32 v0, s42, v20
+  v_mac_f32 v1, s42, v19
+  v_mac_f32 v2, s42, v18
+  v_mac_f32 v3, s42, v191
+  v_mac_f32 v4, s42, v190
+  v_mac_f32 v5, s42, v189
   v_mac_f32 v6, s42, v134
   v_mac_f32 v7, s42, v133
   v_mac_f32 v8, s42, v132
   s_set_gpr_idx_idx s41
-  v_mac_f32 v0, s40, v77
-  v_mac_f32 v1, s40, v76
-  v_mac_f32 v2, s40, v75
-  v_mac_f32 v3, s40, v20
-  v_mac_f32 v4, s40, v19
-  v_mac_f32 v5, s40, v18
+  v_mac_f32 v0, s40, v20
+  v_mac_f32 v1, s40, v19
+  v_mac_f32 v2, s40, v18
+  v_mac_f32 v3, s40, v191
+  v_mac_f32 v4, s40, v190
+  v_mac_f32 v5, s40, v189
   v_mac_f32 v6, s40, v134
   v_mac_f32 v7, s40, v133
   v_mac_f32 v8, s40, v132
   s_set_gpr_idx_idx s39
-  v_mac_f32 v0, s38, v77
-  v_mac_f32 v1, s38, v76
-  v_mac_f32 v2, s38, v75
-  v_mac_f32 v3, s38, v20
-  v_mac_f32 v4, s38, v19
-  v_mac_f32 v5, s38, v18
+  v_mac_f32 v0, s38, v20
+  v_mac_f32 v1, s38, v19
+  v_mac_f32 v2, s38, v18
+  v_mac_f32 v3, s38, v191
+  v_mac_f32 v4, s38, v190
+  v_mac_f32 v5, s38, v189
   v_mac_f32 v6, s38, v134
   v_mac_f32 v7, s38, v133
   v_mac_f32 v8, s38, v132
   s_set_gpr_idx_idx s37
-  v_mac_f32 v0, s36, v77
-  v_mac_f32 v1, s36, v76
-  v_mac_f32 v2, s36, v75
-  v_mac_f32 v3, s36, v20
-  v_mac_f32 v4, s36, v19
-  v_mac_f32 v5, s36, v18
+  v_mac_f32 v0, s36, v20
+  v_mac_f32 v1, s36, v19
+  v_mac_f32 v2, s36, v18
+  v_mac_f32 v3, s36, v191
+  v_mac_f32 v4, s36, v190
+  v_mac_f32 v5, s36, v189
   v_mac_f32 v6, s36, v134
   v_mac_f32 v7, s36, v133
   v_mac_f32 v8, s36, v132
   s_set_gpr_idx_idx s35
-  v_mac_f32 v0, s34, v77
-  v_mac_f32 v1, s34, v76
-  v_mac_f32 v2, s34, v75
-  v_mac_f32 v3, s34, v20
-  v_mac_f32 v4, s34, v19
-  v_mac_f32 v5, s34, v18
+  v_mac_f32 v0, s34, v20
+  v_mac_f32 v1, s34, v19
+  v_mac_f32 v2, s34, v18
+  v_mac_f32 v3, s34, v191
+  v_mac_f32 v4, s34, v190
+  v_mac_f32 v5, s34, v189
   v_mac_f32 v6, s34, v134
   v_mac_f32 v7, s34, v133
   v_mac_f32 v8, s34, v132
   s_set_gpr_idx_idx s33
-  v_mac_f32 v0, s32, v77
-  v_mac_f32 v1, s32, v76
-  v_mac_f32 v2, s32, v75
-  v_mac_f32 v3, s32, v20
-  v_mac_f32 v4, s32, v19
-  v_mac_f32 v5, s32, v18
+  v_mac_f32 v0, s32, v20
+  v_mac_f32 v1, s32, v19
+  v_mac_f32 v2, s32, v18
+  v_mac_f32 v3, s32, v191
+  v_mac_f32 v4, s32, v190
+  v_mac_f32 v5, s32, v189
   v_mac_f32 v6, s32, v134
   v_mac_f32 v7, s32, v133
   v_mac_f32 v8, s32, v132
@@ -19773,82 +18752,82 @@ sparse_filter_gradient3_56x2:
   s_addc_u32 s23, s23, 0
   s_load_dwordx16 s[32:47], s[22:23], 0x0
   s_set_gpr_idx_idx s63
-  v_mac_f32 v0, s62, v77
-  v_mac_f32 v1, s62, v76
-  v_mac_f32 v2, s62, v75
-  v_mac_f32 v3, s62, v20
-  v_mac_f32 v4, s62, v19
-  v_mac_f32 v5, s62, v18
+  v_mac_f32 v0, s62, v20
+  v_mac_f32 v1, s62, v19
+  v_mac_f32 v2, s62, v18
+  v_mac_f32 v3, s62, v191
+  v_mac_f32 v4, s62, v190
+  v_mac_f32 v5, s62, v189
   v_mac_f32 v6, s62, v134
   v_mac_f32 v7, s62, v133
   v_mac_f32 v8, s62, v132
   s_set_gpr_idx_idx s61
-  v_mac_f32 v0, s60, v77
-  v_mac_f32 v1, s60, v76
-  v_mac_f32 v2, s60, v75
-  v_mac_f32 v3, s60, v20
-  v_mac_f32 v4, s60, v19
-  v_mac_f32 v5, s60, v18
+  v_mac_f32 v0, s60, v20
+  v_mac_f32 v1, s60, v19
+  v_mac_f32 v2, s60, v18
+  v_mac_f32 v3, s60, v191
+  v_mac_f32 v4, s60, v190
+  v_mac_f32 v5, s60, v189
   v_mac_f32 v6, s60, v134
   v_mac_f32 v7, s60, v133
   v_mac_f32 v8, s60, v132
   s_set_gpr_idx_idx s59
-  v_mac_f32 v0, s58, v77
-  v_mac_f32 v1, s58, v76
-  v_mac_f32 v2, s58, v75
-  v_mac_f32 v3, s58, v20
-  v_mac_f32 v4, s58, v19
-  v_mac_f32 v5, s58, v18
+  v_mac_f32 v0, s58, v20
+  v_mac_f32 v1, s58, v19
+  v_mac_f32 v2, s58, v18
+  v_mac_f32 v3, s58, v191
+  v_mac_f32 v4, s58, v190
+  v_mac_f32 v5, s58, v189
   v_mac_f32 v6, s58, v134
   v_mac_f32 v7, s58, v133
   v_mac_f32 v8, s58, v132
   s_set_gpr_idx_idx s57
-  v_mac_f32 v0, s56, v77
-  v_mac_f32 v1, s56, v76
-  v_mac_f32 v2, s56, v75
-  v_mac_f32 v3, s56, v20
-  v_mac_f32 v4, s56, v19
-  v_mac_f32 v5, s56, v18
+  v_mac_f32 v0, s56, v20
+  v_mac_f32 v1, s56, v19
+  v_mac_f32 v2, s56, v18
+  v_mac_f32 v3, s56, v191
+  v_mac_f32 v4, s56, v190
+  v_mac_f32 v5, s56, v189
   v_mac_f32 v6, s56, v134
   v_mac_f32 v7, s56, v133
   v_mac_f32 v8, s56, v132
   s_set_gpr_idx_idx s55
-  v_mac_f32 v0, s54, v77
-  v_mac_f32 v1, s54, v76
-  v_mac_f32 v2, s54, v75
-  v_mac_f32 v3, s54, v20
-  v_mac_f32 v4, s54, v19
-  v_mac_f32 v5, s54, v18
+  v_mac_f32 v0, s54, v20
+  v_mac_f32 v1, s54, v19
+  v_mac_f32 v2, s54, v18
+  v_mac_f32 v3, s54, v191
+  v_mac_f32 v4, s54, v190
+  v_mac_f32 v5, s54, v189
   v_mac_f32 v6, s54, v134
   v_mac_f32 v7, s54, v133
   v_mac_f32 v8, s54, v132
   s_set_gpr_idx_idx s53
-  v_mac_f32 v0, s52, v77
-  v_mac_f32 v1, s52, v76
-  v_mac_f32 v2, s52, v75
-  v_mac_f32 v3, s52, v20
-  v_mac_f32 v4, s52, v19
-  v_mac_f32 v5, s52, v18
+  v_mac_f32 v0, s52, v20
+  v_mac_f32 v1, s52, v19
+  v_mac_f32 v2, s52, v18
+  v_mac_f32 v3, s52, v191
+  v_mac_f32 v4, s52, v190
+  v_mac_f32 v5, s52, v189
   v_mac_f32 v6, s52, v134
   v_mac_f32 v7, s52, v133
   v_mac_f32 v8, s52, v132
   s_set_gpr_idx_idx s51
-  v_mac_f32 v0, s50, v77
-  v_mac_f32 v1, s50, v76
-  v_mac_f32 v2, s50, v75
-  v_mac_f32 v3, s50, v20
-  v_mac_f32 v4, s50, v19
-  v_mac_f32 v5, s50, v18
+  v_mac_f32 v0, s50, v20
+  v_mac_f32 v1, s50, v19
+  v_mac_f32 v2, s50, v18
+  v_mac_f32 v3, s50, v191
+  v_mac_f32 v4, s50, v190
+  v_mac_f32 v5, s50, v189
   v_mac_f32 v6, s50, v134
   v_mac_f32 v7, s50, v133
   v_mac_f32 v8, s50, v132
   s_set_gpr_idx_idx s49
-  v_mac_f32 v0, s48, v77
-  v_mac_f32 v1, s48, v76
-  v_mac_f32 v2, s48, v75
-  v_mac_f32 v3, s48, v20
-  v_mac_f32 v4, s48, v19
-  v_mac_f32 v5, s48, v18
+  v_mac_f32 v0, s48, v20
+  v_mac_f32 v1, s48, v19
+  v_mac_f32 v2, s48, v18
+  v_mac_f32 v3, s48, v191
+  v_mac_f32 v4, s48, v190
+  v_mac_f32 v5, s48, v189
   v_mac_f32 v6, s48, v134
   v_mac_f32 v7, s48, v133
   v_mac_f32 v8, s48, v132
@@ -19868,82 +18847,82 @@ sparse_filter_gradient3_56x2:
 .Lsparse_filter_gradient3_56x2_more2_1:
 .Lsparse_filter_gradient3_56x2_chunk2_1:
   s_set_gpr_idx_idx s79
-  v_mac_f32 v9, s78, v77
-  v_mac_f32 v10, s78, v76
-  v_mac_f32 v11, s78, v75
-  v_mac_f32 v12, s78, v20
-  v_mac_f32 v13, s78, v19
-  v_mac_f32 v14, s78, v18
+  v_mac_f32 v9, s78, v20
+  v_mac_f32 v10, s78, v19
+  v_mac_f32 v11, s78, v18
+  v_mac_f32 v12, s78, v191
+  v_mac_f32 v13, s78, v190
+  v_mac_f32 v14, s78, v189
   v_mac_f32 v15, s78, v134
   v_mac_f32 v16, s78, v133
   v_mac_f32 v17, s78, v132
   s_set_gpr_idx_idx s77
-  v_mac_f32 v9, s76, v77
-  v_mac_f32 v10, s76, v76
-  v_mac_f32 v11, s76, v75
-  v_mac_f32 v12, s76, v20
-  v_mac_f32 v13, s76, v19
-  v_mac_f32 v14, s76, v18
+  v_mac_f32 v9, s76, v20
+  v_mac_f32 v10, s76, v19
+  v_mac_f32 v11, s76, v18
+  v_mac_f32 v12, s76, v191
+  v_mac_f32 v13, s76, v190
+  v_mac_f32 v14, s76, v189
   v_mac_f32 v15, s76, v134
   v_mac_f32 v16, s76, v133
   v_mac_f32 v17, s76, v132
   s_set_gpr_idx_idx s75
-  v_mac_f32 v9, s74, v77
-  v_mac_f32 v10, s74, v76
-  v_mac_f32 v11, s74, v75
-  v_mac_f32 v12, s74, v20
-  v_mac_f32 v13, s74, v19
-  v_mac_f32 v14, s74, v18
+  v_mac_f32 v9, s74, v20
+  v_mac_f32 v10, s74, v19
+  v_mac_f32 v11, s74, v18
+  v_mac_f32 v12, s74, v191
+  v_mac_f32 v13, s74, v190
+  v_mac_f32 v14, s74, v189
   v_mac_f32 v15, s74, v134
   v_mac_f32 v16, s74, v133
   v_mac_f32 v17, s74, v132
   s_set_gpr_idx_idx s73
-  v_mac_f32 v9, s72, v77
-  v_mac_f32 v10, s72, v76
-  v_mac_f32 v11, s72, v75
-  v_mac_f32 v12, s72, v20
-  v_mac_f32 v13, s72, v19
-  v_mac_f32 v14, s72, v18
+  v_mac_f32 v9, s72, v20
+  v_mac_f32 v10, s72, v19
+  v_mac_f32 v11, s72, v18
+  v_mac_f32 v12, s72, v191
+  v_mac_f32 v13, s72, v190
+  v_mac_f32 v14, s72, v189
   v_mac_f32 v15, s72, v134
   v_mac_f32 v16, s72, v133
   v_mac_f32 v17, s72, v132
   s_set_gpr_idx_idx s71
-  v_mac_f32 v9, s70, v77
-  v_mac_f32 v10, s70, v76
-  v_mac_f32 v11, s70, v75
-  v_mac_f32 v12, s70, v20
-  v_mac_f32 v13, s70, v19
-  v_mac_f32 v14, s70, v18
+  v_mac_f32 v9, s70, v20
+  v_mac_f32 v10, s70, v19
+  v_mac_f32 v11, s70, v18
+  v_mac_f32 v12, s70, v191
+  v_mac_f32 v13, s70, v190
+  v_mac_f32 v14, s70, v189
   v_mac_f32 v15, s70, v134
   v_mac_f32 v16, s70, v133
   v_mac_f32 v17, s70, v132
   s_set_gpr_idx_idx s69
-  v_mac_f32 v9, s68, v77
-  v_mac_f32 v10, s68, v76
-  v_mac_f32 v11, s68, v75
-  v_mac_f32 v12, s68, v20
-  v_mac_f32 v13, s68, v19
-  v_mac_f32 v14, s68, v18
+  v_mac_f32 v9, s68, v20
+  v_mac_f32 v10, s68, v19
+  v_mac_f32 v11, s68, v18
+  v_mac_f32 v12, s68, v191
+  v_mac_f32 v13, s68, v190
+  v_mac_f32 v14, s68, v189
   v_mac_f32 v15, s68, v134
   v_mac_f32 v16, s68, v133
   v_mac_f32 v17, s68, v132
   s_set_gpr_idx_idx s67
-  v_mac_f32 v9, s66, v77
-  v_mac_f32 v10, s66, v76
-  v_mac_f32 v11, s66, v75
-  v_mac_f32 v12, s66, v20
-  v_mac_f32 v13, s66, v19
-  v_mac_f32 v14, s66, v18
+  v_mac_f32 v9, s66, v20
+  v_mac_f32 v10, s66, v19
+  v_mac_f32 v11, s66, v18
+  v_mac_f32 v12, s66, v191
+  v_mac_f32 v13, s66, v190
+  v_mac_f32 v14, s66, v189
   v_mac_f32 v15, s66, v134
   v_mac_f32 v16, s66, v133
   v_mac_f32 v17, s66, v132
   s_set_gpr_idx_idx s65
-  v_mac_f32 v9, s64, v77
-  v_mac_f32 v10, s64, v76
-  v_mac_f32 v11, s64, v75
-  v_mac_f32 v12, s64, v20
-  v_mac_f32 v13, s64, v19
-  v_mac_f32 v14, s64, v18
+  v_mac_f32 v9, s64, v20
+  v_mac_f32 v10, s64, v19
+  v_mac_f32 v11, s64, v18
+  v_mac_f32 v12, s64, v191
+  v_mac_f32 v13, s64, v190
+  v_mac_f32 v14, s64, v189
   v_mac_f32 v15, s64, v134
   v_mac_f32 v16, s64, v133
   v_mac_f32 v17, s64, v132
@@ -19951,82 +18930,82 @@ sparse_filter_gradient3_56x2:
   s_addc_u32 s23, s23, 0
   s_load_dwordx16 s[64:79], s[22:23], 0x0
   s_set_gpr_idx_idx s95
-  v_mac_f32 v9, s94, v77
-  v_mac_f32 v10, s94, v76
-  v_mac_f32 v11, s94, v75
-  v_mac_f32 v12, s94, v20
-  v_mac_f32 v13, s94, v19
-  v_mac_f32 v14, s94, v18
+  v_mac_f32 v9, s94, v20
+  v_mac_f32 v10, s94, v19
+  v_mac_f32 v11, s94, v18
+  v_mac_f32 v12, s94, v191
+  v_mac_f32 v13, s94, v190
+  v_mac_f32 v14, s94, v189
   v_mac_f32 v15, s94, v134
   v_mac_f32 v16, s94, v133
   v_mac_f32 v17, s94, v132
   s_set_gpr_idx_idx s93
-  v_mac_f32 v9, s92, v77
-  v_mac_f32 v10, s92, v76
-  v_mac_f32 v11, s92, v75
-  v_mac_f32 v12, s92, v20
-  v_mac_f32 v13, s92, v19
-  v_mac_f32 v14, s92, v18
+  v_mac_f32 v9, s92, v20
+  v_mac_f32 v10, s92, v19
+  v_mac_f32 v11, s92, v18
+  v_mac_f32 v12, s92, v191
+  v_mac_f32 v13, s92, v190
+  v_mac_f32 v14, s92, v189
   v_mac_f32 v15, s92, v134
   v_mac_f32 v16, s92, v133
   v_mac_f32 v17, s92, v132
   s_set_gpr_idx_idx s91
-  v_mac_f32 v9, s90, v77
-  v_mac_f32 v10, s90, v76
-  v_mac_f32 v11, s90, v75
-  v_mac_f32 v12, s90, v20
-  v_mac_f32 v13, s90, v19
-  v_mac_f32 v14, s90, v18
+  v_mac_f32 v9, s90, v20
+  v_mac_f32 v10, s90, v19
+  v_mac_f32 v11, s90, v18
+  v_mac_f32 v12, s90, v191
+  v_mac_f32 v13, s90, v190
+  v_mac_f32 v14, s90, v189
   v_mac_f32 v15, s90, v134
   v_mac_f32 v16, s90, v133
   v_mac_f32 v17, s90, v132
   s_set_gpr_idx_idx s89
-  v_mac_f32 v9, s88, v77
-  v_mac_f32 v10, s88, v76
-  v_mac_f32 v11, s88, v75
-  v_mac_f32 v12, s88, v20
-  v_mac_f32 v13, s88, v19
-  v_mac_f32 v14, s88, v18
+  v_mac_f32 v9, s88, v20
+  v_mac_f32 v10, s88, v19
+  v_mac_f32 v11, s88, v18
+  v_mac_f32 v12, s88, v191
+  v_mac_f32 v13, s88, v190
+  v_mac_f32 v14, s88, v189
   v_mac_f32 v15, s88, v134
   v_mac_f32 v16, s88, v133
   v_mac_f32 v17, s88, v132
   s_set_gpr_idx_idx s87
-  v_mac_f32 v9, s86, v77
-  v_mac_f32 v10, s86, v76
-  v_mac_f32 v11, s86, v75
-  v_mac_f32 v12, s86, v20
-  v_mac_f32 v13, s86, v19
-  v_mac_f32 v14, s86, v18
+  v_mac_f32 v9, s86, v20
+  v_mac_f32 v10, s86, v19
+  v_mac_f32 v11, s86, v18
+  v_mac_f32 v12, s86, v191
+  v_mac_f32 v13, s86, v190
+  v_mac_f32 v14, s86, v189
   v_mac_f32 v15, s86, v134
   v_mac_f32 v16, s86, v133
   v_mac_f32 v17, s86, v132
   s_set_gpr_idx_idx s85
-  v_mac_f32 v9, s84, v77
-  v_mac_f32 v10, s84, v76
-  v_mac_f32 v11, s84, v75
-  v_mac_f32 v12, s84, v20
-  v_mac_f32 v13, s84, v19
-  v_mac_f32 v14, s84, v18
+  v_mac_f32 v9, s84, v20
+  v_mac_f32 v10, s84, v19
+  v_mac_f32 v11, s84, v18
+  v_mac_f32 v12, s84, v191
+  v_mac_f32 v13, s84, v190
+  v_mac_f32 v14, s84, v189
   v_mac_f32 v15, s84, v134
   v_mac_f32 v16, s84, v133
   v_mac_f32 v17, s84, v132
   s_set_gpr_idx_idx s83
-  v_mac_f32 v9, s82, v77
-  v_mac_f32 v10, s82, v76
-  v_mac_f32 v11, s82, v75
-  v_mac_f32 v12, s82, v20
-  v_mac_f32 v13, s82, v19
-  v_mac_f32 v14, s82, v18
+  v_mac_f32 v9, s82, v20
+  v_mac_f32 v10, s82, v19
+  v_mac_f32 v11, s82, v18
+  v_mac_f32 v12, s82, v191
+  v_mac_f32 v13, s82, v190
+  v_mac_f32 v14, s82, v189
   v_mac_f32 v15, s82, v134
   v_mac_f32 v16, s82, v133
   v_mac_f32 v17, s82, v132
   s_set_gpr_idx_idx s81
-  v_mac_f32 v9, s80, v77
-  v_mac_f32 v10, s80, v76
-  v_mac_f32 v11, s80, v75
-  v_mac_f32 v12, s80, v20
-  v_mac_f32 v13, s80, v19
-  v_mac_f32 v14, s80, v18
+  v_mac_f32 v9, s80, v20
+  v_mac_f32 v10, s80, v19
+  v_mac_f32 v11, s80, v18
+  v_mac_f32 v12, s80, v191
+  v_mac_f32 v13, s80, v190
+  v_mac_f32 v14, s80, v189
   v_mac_f32 v15, s80, v134
   v_mac_f32 v16, s80, v133
   v_mac_f32 v17, s80, v132
@@ -20043,14 +19022,374 @@ sparse_filter_gradient3_56x2:
   s_add_u32 s18, s18, .Lsparse_filter_gradient3_56x2_end2_1-.Lsparse_filter_gradient3_56x2_base
   s_waitcnt lgkmcnt(0)
   s_setpc_b64 s[18:19]
+.Lsparse_filter_gradient3_56x2_more3_0:
+  s_mov_b32 vcc_lo, s0
+  s_sub_u32 s22, s21, s8
+  s_add_u32 s22, s22, s14
+  s_addc_u32 s23, s15, 0
+.Lsparse_filter_gradient3_56x2_chunk3_0:
+  s_set_gpr_idx_idx s47
+  v_mac_f32 v0, s46, v77
+  v_mac_f32 v1, s46, v76
+  v_mac_f32 v2, s46, v75
+  v_mac_f32 v3, s46, v20
+  v_mac_f32 v4, s46, v19
+  v_mac_f32 v5, s46, v18
+  v_mac_f32 v6, s46, v191
+  v_mac_f32 v7, s46, v190
+  v_mac_f32 v8, s46, v189
+  s_set_gpr_idx_idx s45
+  v_mac_f32 v0, s44, v77
+  v_mac_f32 v1, s44, v76
+  v_mac_f32 v2, s44, v75
+  v_mac_f32 v3, s44, v20
+  v_mac_f32 v4, s44, v19
+  v_mac_f32 v5, s44, v18
+  v_mac_f32 v6, s44, v191
+  v_mac_f32 v7, s44, v190
+  v_mac_f32 v8, s44, v189
+  s_set_gpr_idx_idx s43
+  v_mac_f32 v0, s42, v77
+  v_mac_f32 v1, s42, v76
+  v_mac_f32 v2, s42, v75
+  v_mac_f32 v3, s42, v20
+  v_mac_f32 v4, s42, v19
+  v_mac_f32 v5, s42, v18
+  v_mac_f32 v6, s42, v191
+  v_mac_f32 v7, s42, v190
+  v_mac_f32 v8, s42, v189
+  s_set_gpr_idx_idx s41
+  v_mac_f32 v0, s40, v77
+  v_mac_f32 v1, s40, v76
+  v_mac_f32 v2, s40, v75
+  v_mac_f32 v3, s40, v20
+  v_mac_f32 v4, s40, v19
+  v_mac_f32 v5, s40, v18
+  v_mac_f32 v6, s40, v191
+  v_mac_f32 v7, s40, v190
+  v_mac_f32 v8, s40, v189
+  s_set_gpr_idx_idx s39
+  v_mac_f32 v0, s38, v77
+  v_mac_f32 v1, s38, v76
+  v_mac_f32 v2, s38, v75
+  v_mac_f32 v3, s38, v20
+  v_mac_f32 v4, s38, v19
+  v_mac_f32 v5, s38, v18
+  v_mac_f32 v6, s38, v191
+  v_mac_f32 v7, s38, v190
+  v_mac_f32 v8, s38, v189
+  s_set_gpr_idx_idx s37
+  v_mac_f32 v0, s36, v77
+  v_mac_f32 v1, s36, v76
+  v_mac_f32 v2, s36, v75
+  v_mac_f32 v3, s36, v20
+  v_mac_f32 v4, s36, v19
+  v_mac_f32 v5, s36, v18
+  v_mac_f32 v6, s36, v191
+  v_mac_f32 v7, s36, v190
+  v_mac_f32 v8, s36, v189
+  s_set_gpr_idx_idx s35
+  v_mac_f32 v0, s34, v77
+  v_mac_f32 v1, s34, v76
+  v_mac_f32 v2, s34, v75
+  v_mac_f32 v3, s34, v20
+  v_mac_f32 v4, s34, v19
+  v_mac_f32 v5, s34, v18
+  v_mac_f32 v6, s34, v191
+  v_mac_f32 v7, s34, v190
+  v_mac_f32 v8, s34, v189
+  s_set_gpr_idx_idx s33
+  v_mac_f32 v0, s32, v77
+  v_mac_f32 v1, s32, v76
+  v_mac_f32 v2, s32, v75
+  v_mac_f32 v3, s32, v20
+  v_mac_f32 v4, s32, v19
+  v_mac_f32 v5, s32, v18
+  v_mac_f32 v6, s32, v191
+  v_mac_f32 v7, s32, v190
+  v_mac_f32 v8, s32, v189
+  s_add_u32 s22, s22, 128
+  s_addc_u32 s23, s23, 0
+  s_load_dwordx16 s[32:47], s[22:23], 0x0
+  s_set_gpr_idx_idx s63
+  v_mac_f32 v0, s62, v77
+  v_mac_f32 v1, s62, v76
+  v_mac_f32 v2, s62, v75
+  v_mac_f32 v3, s62, v20
+  v_mac_f32 v4, s62, v19
+  v_mac_f32 v5, s62, v18
+  v_mac_f32 v6, s62, v191
+  v_mac_f32 v7, s62, v190
+  v_mac_f32 v8, s62, v189
+  s_set_gpr_idx_idx s61
+  v_mac_f32 v0, s60, v77
+  v_mac_f32 v1, s60, v76
+  v_mac_f32 v2, s60, v75
+  v_mac_f32 v3, s60, v20
+  v_mac_f32 v4, s60, v19
+  v_mac_f32 v5, s60, v18
+  v_mac_f32 v6, s60, v191
+  v_mac_f32 v7, s60, v190
+  v_mac_f32 v8, s60, v189
+  s_set_gpr_idx_idx s59
+  v_mac_f32 v0, s58, v77
+  v_mac_f32 v1, s58, v76
+  v_mac_f32 v2, s58, v75
+  v_mac_f32 v3, s58, v20
+  v_mac_f32 v4, s58, v19
+  v_mac_f32 v5, s58, v18
+  v_mac_f32 v6, s58, v191
+  v_mac_f32 v7, s58, v190
+  v_mac_f32 v8, s58, v189
+  s_set_gpr_idx_idx s57
+  v_mac_f32 v0, s56, v77
+  v_mac_f32 v1, s56, v76
+  v_mac_f32 v2, s56, v75
+  v_mac_f32 v3, s56, v20
+  v_mac_f32 v4, s56, v19
+  v_mac_f32 v5, s56, v18
+  v_mac_f32 v6, s56, v191
+  v_mac_f32 v7, s56, v190
+  v_mac_f32 v8, s56, v189
+  s_set_gpr_idx_idx s55
+  v_mac_f32 v0, s54, v77
+  v_mac_f32 v1, s54, v76
+  v_mac_f32 v2, s54, v75
+  v_mac_f32 v3, s54, v20
+  v_mac_f32 v4, s54, v19
+  v_mac_f32 v5, s54, v18
+  v_mac_f32 v6, s54, v191
+  v_mac_f32 v7, s54, v190
+  v_mac_f32 v8, s54, v189
+  s_set_gpr_idx_idx s53
+  v_mac_f32 v0, s52, v77
+  v_mac_f32 v1, s52, v76
+  v_mac_f32 v2, s52, v75
+  v_mac_f32 v3, s52, v20
+  v_mac_f32 v4, s52, v19
+  v_mac_f32 v5, s52, v18
+  v_mac_f32 v6, s52, v191
+  v_mac_f32 v7, s52, v190
+  v_mac_f32 v8, s52, v189
+  s_set_gpr_idx_idx s51
+  v_mac_f32 v0, s50, v77
+  v_mac_f32 v1, s50, v76
+  v_mac_f32 v2, s50, v75
+  v_mac_f32 v3, s50, v20
+  v_mac_f32 v4, s50, v19
+  v_mac_f32 v5, s50, v18
+  v_mac_f32 v6, s50, v191
+  v_mac_f32 v7, s50, v190
+  v_mac_f32 v8, s50, v189
+  s_set_gpr_idx_idx s49
+  v_mac_f32 v0, s48, v77
+  v_mac_f32 v1, s48, v76
+  v_mac_f32 v2, s48, v75
+  v_mac_f32 v3, s48, v20
+  v_mac_f32 v4, s48, v19
+  v_mac_f32 v5, s48, v18
+  v_mac_f32 v6, s48, v191
+  v_mac_f32 v7, s48, v190
+  v_mac_f32 v8, s48, v189
+  s_sub_u32 vcc_lo, vcc_lo, 16
+  s_cmp_gt_u32 vcc_lo, 8
+  s_cbranch_scc0 .Lsparse_filter_gradient3_56x2_half3_0
+  s_load_dwordx16 s[48:63], s[22:23], 0x40
+  s_cmp_gt_u32 vcc_lo, 16
+  s_waitcnt lgkmcnt(0)
+  s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_chunk3_0
+.Lsparse_filter_gradient3_56x2_half3_0:
+  s_mul_i32 s18, vcc_lo, 40
+  s_sub_u32 s18, s20, s18
+  s_add_u32 s18, s18, .Lsparse_filter_gradient3_56x2_end3_0-.Lsparse_filter_gradient3_56x2_base
+  s_waitcnt lgkmcnt(0)
+  s_setpc_b64 s[18:19]
+.Lsparse_filter_gradient3_56x2_more3_1:
+.Lsparse_filter_gradient3_56x2_chunk3_1:
+  s_set_gpr_idx_idx s79
+  v_mac_f32 v9, s78, v77
+  v_mac_f32 v10, s78, v76
+  v_mac_f32 v11, s78, v75
+  v_mac_f32 v12, s78, v20
+  v_mac_f32 v13, s78, v19
+  v_mac_f32 v14, s78, v18
+  v_mac_f32 v15, s78, v191
+  v_mac_f32 v16, s78, v190
+  v_mac_f32 v17, s78, v189
+  s_set_gpr_idx_idx s77
+  v_mac_f32 v9, s76, v77
+  v_mac_f32 v10, s76, v76
+  v_mac_f32 v11, s76, v75
+  v_mac_f32 v12, s76, v20
+  v_mac_f32 v13, s76, v19
+  v_mac_f32 v14, s76, v18
+  v_mac_f32 v15, s76, v191
+  v_mac_f32 v16, s76, v190
+  v_mac_f32 v17, s76, v189
+  s_set_gpr_idx_idx s75
+  v_mac_f32 v9, s74, v77
+  v_mac_f32 v10, s74, v76
+  v_mac_f32 v11, s74, v75
+  v_mac_f32 v12, s74, v20
+  v_mac_f32 v13, s74, v19
+  v_mac_f32 v14, s74, v18
+  v_mac_f32 v15, s74, v191
+  v_mac_f32 v16, s74, v190
+  v_mac_f32 v17, s74, v189
+  s_set_gpr_idx_idx s73
+  v_mac_f32 v9, s72, v77
+  v_mac_f32 v10, s72, v76
+  v_mac_f32 v11, s72, v75
+  v_mac_f32 v12, s72, v20
+  v_mac_f32 v13, s72, v19
+  v_mac_f32 v14, s72, v18
+  v_mac_f32 v15, s72, v191
+  v_mac_f32 v16, s72, v190
+  v_mac_f32 v17, s72, v189
+  s_set_gpr_idx_idx s71
+  v_mac_f32 v9, s70, v77
+  v_mac_f32 v10, s70, v76
+  v_mac_f32 v11, s70, v75
+  v_mac_f32 v12, s70, v20
+  v_mac_f32 v13, s70, v19
+  v_mac_f32 v14, s70, v18
+  v_mac_f32 v15, s70, v191
+  v_mac_f32 v16, s70, v190
+  v_mac_f32 v17, s70, v189
+  s_set_gpr_idx_idx s69
+  v_mac_f32 v9, s68, v77
+  v_mac_f32 v10, s68, v76
+  v_mac_f32 v11, s68, v75
+  v_mac_f32 v12, s68, v20
+  v_mac_f32 v13, s68, v19
+  v_mac_f32 v14, s68, v18
+  v_mac_f32 v15, s68, v191
+  v_mac_f32 v16, s68, v190
+  v_mac_f32 v17, s68, v189
+  s_set_gpr_idx_idx s67
+  v_mac_f32 v9, s66, v77
+  v_mac_f32 v10, s66, v76
+  v_mac_f32 v11, s66, v75
+  v_mac_f32 v12, s66, v20
+  v_mac_f32 v13, s66, v19
+  v_mac_f32 v14, s66, v18
+  v_mac_f32 v15, s66, v191
+  v_mac_f32 v16, s66, v190
+  v_mac_f32 v17, s66, v189
+  s_set_gpr_idx_idx s65
+  v_mac_f32 v9, s64, v77
+  v_mac_f32 v10, s64, v76
+  v_mac_f32 v11, s64, v75
+  v_mac_f32 v12, s64, v20
+  v_mac_f32 v13, s64, v19
+  v_mac_f32 v14, s64, v18
+  v_mac_f32 v15, s64, v191
+  v_mac_f32 v16, s64, v190
+  v_mac_f32 v17, s64, v189
+  s_add_u32 s22, s22, 128
+  s_addc_u32 s23, s23, 0
+  s_load_dwordx16 s[64:79], s[22:23], 0x0
+  s_set_gpr_idx_idx s95
+  v_mac_f32 v9, s94, v77
+  v_mac_f32 v10, s94, v76
+  v_mac_f32 v11, s94, v75
+  v_mac_f32 v12, s94, v20
+  v_mac_f32 v13, s94, v19
+  v_mac_f32 v14, s94, v18
+  v_mac_f32 v15, s94, v191
+  v_mac_f32 v16, s94, v190
+  v_mac_f32 v17, s94, v189
+  s_set_gpr_idx_idx s93
+  v_mac_f32 v9, s92, v77
+  v_mac_f32 v10, s92, v76
+  v_mac_f32 v11, s92, v75
+  v_mac_f32 v12, s92, v20
+  v_mac_f32 v13, s92, v19
+  v_mac_f32 v14, s92, v18
+  v_mac_f32 v15, s92, v191
+  v_mac_f32 v16, s92, v190
+  v_mac_f32 v17, s92, v189
+  s_set_gpr_idx_idx s91
+  v_mac_f32 v9, s90, v77
+  v_mac_f32 v10, s90, v76
+  v_mac_f32 v11, s90, v75
+  v_mac_f32 v12, s90, v20
+  v_mac_f32 v13, s90, v19
+  v_mac_f32 v14, s90, v18
+  v_mac_f32 v15, s90, v191
+  v_mac_f32 v16, s90, v190
+  v_mac_f32 v17, s90, v189
+  s_set_gpr_idx_idx s89
+  v_mac_f32 v9, s88, v77
+  v_mac_f32 v10, s88, v76
+  v_mac_f32 v11, s88, v75
+  v_mac_f32 v12, s88, v20
+  v_mac_f32 v13, s88, v19
+  v_mac_f32 v14, s88, v18
+  v_mac_f32 v15, s88, v191
+  v_mac_f32 v16, s88, v190
+  v_mac_f32 v17, s88, v189
+  s_set_gpr_idx_idx s87
+  v_mac_f32 v9, s86, v77
+  v_mac_f32 v10, s86, v76
+  v_mac_f32 v11, s86, v75
+  v_mac_f32 v12, s86, v20
+  v_mac_f32 v13, s86, v19
+  v_mac_f32 v14, s86, v18
+  v_mac_f32 v15, s86, v191
+  v_mac_f32 v16, s86, v190
+  v_mac_f32 v17, s86, v189
+  s_set_gpr_idx_idx s85
+  v_mac_f32 v9, s84, v77
+  v_mac_f32 v10, s84, v76
+  v_mac_f32 v11, s84, v75
+  v_mac_f32 v12, s84, v20
+  v_mac_f32 v13, s84, v19
+  v_mac_f32 v14, s84, v18
+  v_mac_f32 v15, s84, v191
+  v_mac_f32 v16, s84, v190
+  v_mac_f32 v17, s84, v189
+  s_set_gpr_idx_idx s83
+  v_mac_f32 v9, s82, v77
+  v_mac_f32 v10, s82, v76
+  v_mac_f32 v11, s82, v75
+  v_mac_f32 v12, s82, v20
+  v_mac_f32 v13, s82, v19
+  v_mac_f32 v14, s82, v18
+  v_mac_f32 v15, s82, v191
+  v_mac_f32 v16, s82, v190
+  v_mac_f32 v17, s82, v189
+  s_set_gpr_idx_idx s81
+  v_mac_f32 v9, s80, v77
+  v_mac_f32 v10, s80, v76
+  v_mac_f32 v11, s80, v75
+  v_mac_f32 v12, s80, v20
+  v_mac_f32 v13, s80, v19
+  v_mac_f32 v14, s80, v18
+  v_mac_f32 v15, s80, v191
+  v_mac_f32 v16, s80, v190
+  v_mac_f32 v17, s80, v189
+  s_sub_u32 vcc_lo, vcc_lo, 16
+  s_cmp_gt_u32 vcc_lo, 8
+  s_cbranch_scc0 .Lsparse_filter_gradient3_56x2_half3_1
+  s_load_dwordx16 s[80:95], s[22:23], 0x40
+  s_cmp_gt_u32 vcc_lo, 16
+  s_waitcnt lgkmcnt(0)
+  s_cbranch_scc1 .Lsparse_filter_gradient3_56x2_chunk3_1
+.Lsparse_filter_gradient3_56x2_half3_1:
+  s_mul_i32 s18, vcc_lo, 40
+  s_sub_u32 s18, s20, s18
+  s_add_u32 s18, s18, .Lsparse_filter_gradient3_56x2_end3_1-.Lsparse_filter_gradient3_56x2_base
+  s_waitcnt lgkmcnt(0)
+  s_setpc_b64 s[18:19]
 .Lsparse_filter_gradient3_56x2_finish:
-  v_readlane_b32 s2, v191, 2
-  v_readlane_b32 s4, v191, 4
+  v_readlane_b32 s2, v248, 2
+  v_readlane_b32 s4, v248, 4
   s_nop 4
   s_load_dwordx16 s[32:47], s[0:1], 0x0
   s_load_dwordx4 s[48:51], s[0:1], 0x40
-  v_mbcnt_lo_u32_b32 v190, -1, 0
-  v_mbcnt_hi_u32_b32 v190, -1, v190
+  v_mbcnt_lo_u32_b32 v247, -1, 0
+  v_mbcnt_hi_u32_b32 v247, -1, v247
   s_mov_b32 m0, -1
   s_lshl_b32 s2, s2, 6
   s_waitcnt lgkmcnt(0)
@@ -20075,11 +19414,11 @@ sparse_filter_gradient3_56x2:
   s_mul_i32 s7, s2, s6
   s_mul_i32 s11, s3, 288
   s_add_u32 s7, s7, s11
-  v_and_b32 v18, 63, v190
+  v_and_b32 v18, 63, v247
   v_mul_u32_u24 v18, 288, v18
   s_mul_i32 s11, s5, 72
   v_add_u32 v18, vcc, s11, v18
-  v_lshlrev_b32 v19, 4, v190
+  v_lshlrev_b32 v19, 4, v247
   v_add_u32 v19, vcc, s10, v19
   ; a wavefront's segments lie at multiples of 8 bytes
   ds_write2_b64 v18, v[0:1], v[2:3] offset0:0 offset1:1
@@ -20098,7 +19437,7 @@ sparse_filter_gradient3_56x2:
   s_mov_b32 exec_hi, 0
   ds_read_b128 v[39:42], v19 offset:4096
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 0, v190
+  v_add_u32 v20, vcc, 0, v247
   v_mul_u32_u24 v21, 3641, v20
   v_lshrrev_b32 v21, 16, v21
   v_mul_u32_u24 v22, 18, v21
@@ -20113,7 +19452,7 @@ sparse_filter_gradient3_56x2:
   s_waitcnt lgkmcnt(4)
   buffer_store_dwordx4 v[23:26], v20, s[24:27], s7 offen
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 64, v190
+  v_add_u32 v20, vcc, 64, v247
   v_mul_u32_u24 v21, 3641, v20
   v_lshrrev_b32 v21, 16, v21
   v_mul_u32_u24 v22, 18, v21
@@ -20128,7 +19467,7 @@ sparse_filter_gradient3_56x2:
   s_waitcnt lgkmcnt(3)
   buffer_store_dwordx4 v[27:30], v20, s[24:27], s7 offen
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 128, v190
+  v_add_u32 v20, vcc, 128, v247
   v_mul_u32_u24 v21, 3641, v20
   v_lshrrev_b32 v21, 16, v21
   v_mul_u32_u24 v22, 18, v21
@@ -20143,7 +19482,7 @@ sparse_filter_gradient3_56x2:
   s_waitcnt lgkmcnt(2)
   buffer_store_dwordx4 v[31:34], v20, s[24:27], s7 offen
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 192, v190
+  v_add_u32 v20, vcc, 192, v247
   v_mul_u32_u24 v21, 3641, v20
   v_lshrrev_b32 v21, 16, v21
   v_mul_u32_u24 v22, 18, v21
@@ -20159,7 +19498,7 @@ sparse_filter_gradient3_56x2:
   buffer_store_dwordx4 v[35:38], v20, s[24:27], s7 offen
   s_mov_b32 exec_lo, -1
   s_mov_b32 exec_hi, 0
-  v_add_u32 v20, vcc, 256, v190
+  v_add_u32 v20, vcc, 256, v247
   v_mul_u32_u24 v21, 3641, v20
   v_lshrrev_b32 v21, 16, v21
   v_mul_u32_u24 v22, 18, v21
@@ -20187,9 +19526,9 @@ sparse_filter_gradient3_56x2:
   ; units of 16 bytes of a channel that are stored
   s_mul_i32 s8, s8, 9
   s_lshr_b32 s8, s8, 2
-  v_mul_u32_u24 v18, 36, v190
+  v_mul_u32_u24 v18, 36, v247
   v_add_u32 v18, vcc, s10, v18
-  v_lshlrev_b32 v19, 4, v190
+  v_lshlrev_b32 v19, 4, v247
   v_add_u32 v19, vcc, s10, v19
   ds_write_b32 v18, v0 offset:32
   ds_write_b32 v18, v1 offset:28
@@ -20218,7 +19557,7 @@ sparse_filter_gradient3_56x2:
   s_mov_b32 exec_hi, 0
   ds_read_b128 v[39:42], v19 offset:4096
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 0, v190
+  v_add_u32 v20, vcc, 0, v247
   v_mov_b32 v22, s6
   v_subrev_u32 v21, vcc, 144, v20
   v_cmp_le_u32 vcc, 144, v20
@@ -20231,7 +19570,7 @@ sparse_filter_gradient3_56x2:
   s_waitcnt lgkmcnt(4)
   buffer_store_dwordx4 v[23:26], v20, s[24:27], s7 offen
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 64, v190
+  v_add_u32 v20, vcc, 64, v247
   v_mov_b32 v22, s6
   v_subrev_u32 v21, vcc, 144, v20
   v_cmp_le_u32 vcc, 144, v20
@@ -20244,7 +19583,7 @@ sparse_filter_gradient3_56x2:
   s_waitcnt lgkmcnt(3)
   buffer_store_dwordx4 v[27:30], v20, s[24:27], s7 offen
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 128, v190
+  v_add_u32 v20, vcc, 128, v247
   v_mov_b32 v22, s6
   v_subrev_u32 v21, vcc, 144, v20
   v_cmp_le_u32 vcc, 144, v20
@@ -20257,7 +19596,7 @@ sparse_filter_gradient3_56x2:
   s_waitcnt lgkmcnt(2)
   buffer_store_dwordx4 v[31:34], v20, s[24:27], s7 offen
   s_mov_b64 exec, -1
-  v_add_u32 v20, vcc, 192, v190
+  v_add_u32 v20, vcc, 192, v247
   v_mov_b32 v22, s6
   v_subrev_u32 v21, vcc, 144, v20
   v_cmp_le_u32 vcc, 144, v20
@@ -20271,7 +19610,7 @@ sparse_filter_gradient3_56x2:
   buffer_store_dwordx4 v[35:38], v20, s[24:27], s7 offen
   s_mov_b32 exec_lo, -1
   s_mov_b32 exec_hi, 0
-  v_add_u32 v20, vcc, 256, v190
+  v_add_u32 v20, vcc, 256, v247
   v_mov_b32 v22, s6
   v_subrev_u32 v21, vcc, 144, v20
   v_cmp_le_u32 vcc, 144, v20
@@ -20305,45 +19644,45 @@ sparse_filter_gradient3_56x2:
   s_sub_u32 s11, 0, s6
   s_cmp_lg_u32 s50, 0
   s_cselect_b32 s6, s11, s6
-  v_cmp_gt_u32 vcc, s8, v190
+  v_cmp_gt_u32 vcc, s8, v247
   s_and_b64 exec, exec, vcc
-  v_lshlrev_b32 v190, 2, v190
-  buffer_store_dword v0, v190, s[24:27], s7 offen
+  v_lshlrev_b32 v247, 2, v247
+  buffer_store_dword v0, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v1, v190, s[24:27], s7 offen
+  buffer_store_dword v1, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v2, v190, s[24:27], s7 offen
+  buffer_store_dword v2, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v3, v190, s[24:27], s7 offen
+  buffer_store_dword v3, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v4, v190, s[24:27], s7 offen
+  buffer_store_dword v4, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v5, v190, s[24:27], s7 offen
+  buffer_store_dword v5, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v6, v190, s[24:27], s7 offen
+  buffer_store_dword v6, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v7, v190, s[24:27], s7 offen
+  buffer_store_dword v7, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v8, v190, s[24:27], s7 offen
+  buffer_store_dword v8, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
   s_add_u32 s7, s7, s9
-  buffer_store_dword v9, v190, s[24:27], s7 offen
+  buffer_store_dword v9, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v10, v190, s[24:27], s7 offen
+  buffer_store_dword v10, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v11, v190, s[24:27], s7 offen
+  buffer_store_dword v11, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v12, v190, s[24:27], s7 offen
+  buffer_store_dword v12, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v13, v190, s[24:27], s7 offen
+  buffer_store_dword v13, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v14, v190, s[24:27], s7 offen
+  buffer_store_dword v14, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v15, v190, s[24:27], s7 offen
+  buffer_store_dword v15, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v16, v190, s[24:27], s7 offen
+  buffer_store_dword v16, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
-  buffer_store_dword v17, v190, s[24:27], s7 offen
+  buffer_store_dword v17, v247, s[24:27], s7 offen
   s_add_u32 s7, s7, s6
   s_endpgm
 .Lsparse_filter_gradient3_56x2_end:
@@ -20408,7 +19747,7 @@ sparse_filter_gradient3_n14x2:
   v_mov_b32 v17, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v66, vcc, s2, v66
-  v_lshlrev_b32 v66, 2, v66
+  v_lshlrev_b32 v66, 4, v66
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v67, s64, 6
@@ -20481,8 +19820,10 @@ sparse_filter_gradient3_n14x2:
   s_and_b32 s25, s35, 0xffff
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
+  s_mov_b32 flat_scratch_hi, s24
+  s_mov_b32 vcc_hi, s25
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -20490,12 +19831,9 @@ sparse_filter_gradient3_n14x2:
   s_add_u32 s99, s99, s31
   s_mul_i32 s99, s99, s97
   s_add_u32 s100, s99, s97
-  s_mul_i32 s69, s66, 14
-  s_sub_u32 s69, s69, 1
+  s_mul_i32 s69, s66, 4
   s_mul_i32 s69, s69, s29
   s_add_u32 s99, s99, s69
-  s_cmp_eq_u32 s66, 0
-  s_cselect_b32 flat_scratch_hi, 0, -1
   s_waitcnt lgkmcnt(0)
   s_mov_b64 s[12:13], s[10:11]
   s_lshl_b32 s8, s9, 3
@@ -20509,124 +19847,60 @@ sparse_filter_gradient3_n14x2:
   s_load_dwordx16 s[48:63], s[16:17], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v19, v66, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[18:21], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[22:25], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[26:29], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v66, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v18, v66, s[24:27], s99 offen
+  buffer_load_dwordx4 v[30:33], v66, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v35, v66, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[34:37], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[38:41], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[42:45], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v66, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v34, v66, s[24:27], s99 offen
+  buffer_load_dwordx4 v[46:49], v66, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v51, v66, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[50:53], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[54:57], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[58:61], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v66, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v50, v66, s[24:27], s99 offen
+  buffer_load_dwordx4 v[62:65], v66, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v67, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_getpc_b64 s[18:19]
 .Lsparse_filter_gradient3_n14x2_base:
   s_mov_b32 s20, s18
   s_set_gpr_idx_on s18, 0x2  ; the second source is relative to M0
 .Lsparse_filter_gradient3_n14x2_row0:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -20943,44 +20217,30 @@ sparse_filter_gradient3_n14x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n14x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v19, v66, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[18:21], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[22:25], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[26:29], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v66, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v18, v66, s[24:27], s99 offen
+  buffer_load_dwordx4 v[30:33], v66, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v67, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n14x2_row1:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -21297,44 +20557,30 @@ sparse_filter_gradient3_n14x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n14x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v35, v66, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[34:37], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[38:41], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[42:45], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v66, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v34, v66, s[24:27], s99 offen
+  buffer_load_dwordx4 v[46:49], v66, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v67, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n14x2_row2:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -21651,42 +20897,28 @@ sparse_filter_gradient3_n14x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n14x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v51, v66, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[50:53], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[54:57], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v66, s[24:27], s28 offen
+  buffer_load_dwordx4 v[58:61], v66, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v66, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v66, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v50, v66, s[24:27], s99 offen
+  buffer_load_dwordx4 v[62:65], v66, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v67, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_branch .Lsparse_filter_gradient3_n14x2_row0
 .Lsparse_filter_gradient3_n14x2_finish:
   v_readlane_b32 s2, v67, 2
@@ -22053,7 +21285,7 @@ sparse_filter_gradient3_n16x2:
   v_mov_b32 v17, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v72, vcc, s2, v72
-  v_lshlrev_b32 v72, 2, v72
+  v_lshlrev_b32 v72, 4, v72
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v73, s64, 6
@@ -22126,8 +21358,10 @@ sparse_filter_gradient3_n16x2:
   s_and_b32 s25, s35, 0xffff
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
+  s_mov_b32 flat_scratch_hi, s24
+  s_mov_b32 vcc_hi, s25
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -22135,12 +21369,9 @@ sparse_filter_gradient3_n16x2:
   s_add_u32 s99, s99, s31
   s_mul_i32 s99, s99, s97
   s_add_u32 s100, s99, s97
-  s_mul_i32 s69, s66, 16
-  s_sub_u32 s69, s69, 1
+  s_mul_i32 s69, s66, 5
   s_mul_i32 s69, s69, s29
   s_add_u32 s99, s99, s69
-  s_cmp_eq_u32 s66, 0
-  s_cselect_b32 flat_scratch_hi, 0, -1
   s_waitcnt lgkmcnt(0)
   s_mov_b64 s[12:13], s[10:11]
   s_lshl_b32 s8, s9, 3
@@ -22154,136 +21385,66 @@ sparse_filter_gradient3_n16x2:
   s_load_dwordx16 s[48:63], s[16:17], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v19, v72, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[18:21], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[22:25], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[26:29], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[30:33], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v72, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v18, v72, s[24:27], s99 offen
+  buffer_load_dwordx2 v[34:35], v72, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v37, v72, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[36:39], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[40:43], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[44:47], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[48:51], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v72, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v36, v72, s[24:27], s99 offen
+  buffer_load_dwordx2 v[52:53], v72, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v55, v72, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[54:57], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[58:61], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[62:65], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[66:69], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v72, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v54, v72, s[24:27], s99 offen
+  buffer_load_dwordx2 v[70:71], v72, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v73, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_getpc_b64 s[18:19]
 .Lsparse_filter_gradient3_n16x2_base:
   s_mov_b32 s20, s18
   s_set_gpr_idx_on s18, 0x2  ; the second source is relative to M0
 .Lsparse_filter_gradient3_n16x2_row0:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -22640,48 +21801,32 @@ sparse_filter_gradient3_n16x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n16x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v19, v72, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[18:21], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[22:25], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[26:29], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[30:33], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v72, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v18, v72, s[24:27], s99 offen
+  buffer_load_dwordx2 v[34:35], v72, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v73, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n16x2_row1:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -23038,48 +22183,32 @@ sparse_filter_gradient3_n16x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n16x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v37, v72, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[36:39], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[40:43], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[44:47], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[48:51], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v72, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v36, v72, s[24:27], s99 offen
+  buffer_load_dwordx2 v[52:53], v72, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v73, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n16x2_row2:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -23436,46 +22565,30 @@ sparse_filter_gradient3_n16x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n16x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v55, v72, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[54:57], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[58:61], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[62:65], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v72, s[24:27], s28 offen
+  buffer_load_dwordx4 v[66:69], v72, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v72, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v72, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v54, v72, s[24:27], s99 offen
+  buffer_load_dwordx2 v[70:71], v72, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v73, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_branch .Lsparse_filter_gradient3_n16x2_row0
 .Lsparse_filter_gradient3_n16x2_finish:
   v_readlane_b32 s2, v73, 2
@@ -23860,7 +22973,7 @@ sparse_filter_gradient3_n28x4:
   v_mov_b32 v35, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v126, vcc, s2, v126
-  v_lshlrev_b32 v126, 2, v126
+  v_lshlrev_b32 v126, 4, v126
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v127, s64, 6
@@ -23933,8 +23046,10 @@ sparse_filter_gradient3_n28x4:
   s_and_b32 s25, s35, 0xffff
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
+  s_mov_b32 flat_scratch_hi, s24
+  s_mov_b32 vcc_hi, s25
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -23942,12 +23057,9 @@ sparse_filter_gradient3_n28x4:
   s_add_u32 s99, s99, s31
   s_mul_i32 s99, s99, s97
   s_add_u32 s100, s99, s97
-  s_mul_i32 s69, s66, 28
-  s_sub_u32 s69, s69, 1
+  s_mul_i32 s69, s66, 8
   s_mul_i32 s69, s69, s29
   s_add_u32 s99, s99, s69
-  s_cmp_eq_u32 s66, 0
-  s_cselect_b32 flat_scratch_hi, 0, -1
   s_waitcnt lgkmcnt(0)
   s_mov_b64 s[12:13], s[10:11]
   s_lshl_b32 s8, s9, 3
@@ -23961,208 +23073,84 @@ sparse_filter_gradient3_n28x4:
   s_load_dwordx16 s[48:63], s[16:17], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v37, v126, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[36:39], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[40:43], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[44:47], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[48:51], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v126, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v36, v126, s[24:27], s99 offen
+  buffer_load_dwordx2 v[64:65], v126, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v67, v126, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[66:69], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[70:73], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[74:77], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[78:81], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[90:93], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v126, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v66, v126, s[24:27], s99 offen
+  buffer_load_dwordx2 v[94:95], v126, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v97, v126, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[96:99], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[100:103], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[104:107], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[108:111], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[112:115], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[116:119], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[120:123], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v114, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v115, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v116, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v123, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v124, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v125, v126, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v96, v126, s[24:27], s99 offen
+  buffer_load_dwordx2 v[124:125], v126, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v127, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_getpc_b64 s[18:19]
 .Lsparse_filter_gradient3_n28x4_base:
   s_mov_b32 s20, s18
   s_set_gpr_idx_on s18, 0x2  ; the second source is relative to M0
 .Lsparse_filter_gradient3_n28x4_row0:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -24905,72 +23893,38 @@ sparse_filter_gradient3_n28x4:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n28x4_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v37, v126, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[36:39], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[40:43], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[44:47], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[48:51], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v48, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v49, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v126, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v36, v126, s[24:27], s99 offen
+  buffer_load_dwordx2 v[64:65], v126, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v127, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n28x4_row1:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -25713,72 +24667,38 @@ sparse_filter_gradient3_n28x4:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n28x4_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v67, v126, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[66:69], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[70:73], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[74:77], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[78:81], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[90:93], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v126, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v66, v126, s[24:27], s99 offen
+  buffer_load_dwordx2 v[94:95], v126, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v127, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n28x4_row2:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -26521,70 +25441,36 @@ sparse_filter_gradient3_n28x4:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n28x4_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v97, v126, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[96:99], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[100:103], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[104:107], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[108:111], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[112:115], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[116:119], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v126, s[24:27], s28 offen
+  buffer_load_dwordx4 v[120:123], v126, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v114, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v115, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v116, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v123, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v124, v126, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v125, v126, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v96, v126, s[24:27], s99 offen
+  buffer_load_dwordx2 v[124:125], v126, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v127, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_branch .Lsparse_filter_gradient3_n28x4_row0
 .Lsparse_filter_gradient3_n28x4_more0_0:
   s_mov_b32 vcc_lo, s0
@@ -29329,7 +28215,7 @@ sparse_filter_gradient3_n28x2:
   v_mov_b32 v17, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v108, vcc, s2, v108
-  v_lshlrev_b32 v108, 2, v108
+  v_lshlrev_b32 v108, 4, v108
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v109, s64, 6
@@ -29402,8 +28288,10 @@ sparse_filter_gradient3_n28x2:
   s_and_b32 s25, s35, 0xffff
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
+  s_mov_b32 flat_scratch_hi, s24
+  s_mov_b32 vcc_hi, s25
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 2
@@ -29411,12 +28299,9 @@ sparse_filter_gradient3_n28x2:
   s_add_u32 s99, s99, s31
   s_mul_i32 s99, s99, s97
   s_add_u32 s100, s99, s97
-  s_mul_i32 s69, s66, 28
-  s_sub_u32 s69, s69, 1
+  s_mul_i32 s69, s66, 8
   s_mul_i32 s69, s69, s29
   s_add_u32 s99, s99, s69
-  s_cmp_eq_u32 s66, 0
-  s_cselect_b32 flat_scratch_hi, 0, -1
   s_waitcnt lgkmcnt(0)
   s_mov_b64 s[12:13], s[10:11]
   s_lshl_b32 s8, s9, 3
@@ -29430,208 +28315,84 @@ sparse_filter_gradient3_n28x2:
   s_load_dwordx16 s[48:63], s[16:17], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v19, v108, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[18:21], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[22:25], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[26:29], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[30:33], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[34:37], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[38:41], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[42:45], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v108, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v18, v108, s[24:27], s99 offen
+  buffer_load_dwordx2 v[46:47], v108, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v49, v108, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[48:51], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[64:67], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v108, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v48, v108, s[24:27], s99 offen
+  buffer_load_dwordx2 v[76:77], v108, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v79, v108, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[78:81], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[90:93], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[94:97], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[98:101], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[102:105], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v108, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v78, v108, s[24:27], s99 offen
+  buffer_load_dwordx2 v[106:107], v108, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v109, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_getpc_b64 s[18:19]
 .Lsparse_filter_gradient3_n28x2_base:
   s_mov_b32 s20, s18
   s_set_gpr_idx_on s18, 0x2  ; the second source is relative to M0
 .Lsparse_filter_gradient3_n28x2_row0:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -30013,72 +28774,38 @@ sparse_filter_gradient3_n28x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n28x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v19, v108, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[18:21], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v20, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[22:25], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v21, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[26:29], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v22, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[30:33], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v23, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[34:37], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v24, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[38:41], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v25, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[42:45], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v26, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v27, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v28, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v29, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v30, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v31, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v32, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v33, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v34, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v35, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v36, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v37, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v38, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v39, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v40, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v41, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v42, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v43, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v44, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v45, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v46, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v47, v108, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v18, v108, s[24:27], s99 offen
+  buffer_load_dwordx2 v[46:47], v108, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v109, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n28x2_row1:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -30460,72 +29187,38 @@ sparse_filter_gradient3_n28x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n28x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v49, v108, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[48:51], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v50, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v52, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[64:67], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v108, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v48, v108, s[24:27], s99 offen
+  buffer_load_dwordx2 v[76:77], v108, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v109, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient3_n28x2_row2:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -30907,70 +29600,36 @@ sparse_filter_gradient3_n28x2:
   s_cbranch_scc1 .Lsparse_filter_gradient3_n28x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_add_u32 s28, s99, s29
-  buffer_load_dword v79, v108, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[78:81], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[90:93], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[94:97], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[98:101], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v108, s[24:27], s28 offen
+  buffer_load_dwordx4 v[102:105], v108, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v108, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v108, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  buffer_load_dword v78, v108, s[24:27], s99 offen
+  buffer_load_dwordx2 v[106:107], v108, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v109, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_branch .Lsparse_filter_gradient3_n28x2_row0
 .Lsparse_filter_gradient3_n28x2_more0_0:
   s_mov_b32 vcc_lo, s0
@@ -32443,7 +31102,7 @@ sparse_filter_gradient5_8x2:
   v_mov_b32 v101, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v102, vcc, s2, v102
-  v_lshlrev_b32 v102, 2, v102
+  v_lshlrev_b32 v102, 4, v102
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v103, s64, 6
@@ -32517,7 +31176,7 @@ sparse_filter_gradient5_8x2:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 4
@@ -32536,105 +31195,45 @@ sparse_filter_gradient5_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v52, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v62, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[62:65], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[66:69], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v72, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v82, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v92, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[92:95], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[96:99], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -33093,21 +31692,9 @@ sparse_filter_gradient5_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v52, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -33562,21 +32149,9 @@ sparse_filter_gradient5_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v62, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[62:65], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[66:69], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -34031,21 +32606,9 @@ sparse_filter_gradient5_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v72, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -34500,21 +33063,9 @@ sparse_filter_gradient5_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v82, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[82:85], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[86:89], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -34969,21 +33520,9 @@ sparse_filter_gradient5_8x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v92, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[92:95], v102, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v102, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v102, s[24:27], s28 offen
+  buffer_load_dwordx4 v[96:99], v102, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -35725,7 +34264,7 @@ sparse_filter_gradient5_14x2:
   v_mov_b32 v131, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v132, vcc, s2, v132
-  v_lshlrev_b32 v132, 2, v132
+  v_lshlrev_b32 v132, 4, v132
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v133, s64, 6
@@ -35799,7 +34338,7 @@ sparse_filter_gradient5_14x2:
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 4
@@ -35821,165 +34360,65 @@ sparse_filter_gradient5_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v52, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[64:65], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v68, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[80:81], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v84, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[84:87], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[88:91], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[92:95], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[96:97], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v100, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[100:103], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[104:107], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[108:111], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[112:113], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v116, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[116:119], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[120:123], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[124:127], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v123, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v124, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v125, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v126, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v127, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v128, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v129, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[128:129], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -36754,33 +35193,13 @@ sparse_filter_gradient5_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v52, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[52:55], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[56:59], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[60:63], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v63, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[64:65], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -37551,33 +35970,13 @@ sparse_filter_gradient5_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v68, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[68:71], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[80:81], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -38348,33 +36747,13 @@ sparse_filter_gradient5_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v84, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[84:87], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[88:91], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[92:95], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[96:97], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -39145,33 +37524,13 @@ sparse_filter_gradient5_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v100, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[100:103], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[104:107], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[108:111], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[112:113], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -39942,33 +38301,13 @@ sparse_filter_gradient5_14x2:
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
   s_mov_b32 s28, s99
-  buffer_load_dword v116, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[116:119], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v117, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[120:123], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v118, v132, s[24:27], s28 offen
+  buffer_load_dwordx4 v[124:127], v132, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v119, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v120, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v121, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v122, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v123, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v124, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v125, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v126, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v127, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v128, v132, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v129, v132, s[24:27], s28 offen
+  buffer_load_dwordx2 v[128:129], v132, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
@@ -40698,7 +39037,7 @@ sparse_filter_gradient5_n7x2:
   v_mov_b32 v49, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v105, vcc, s2, v105
-  v_lshlrev_b32 v105, 2, v105
+  v_lshlrev_b32 v105, 4, v105
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v106, s64, 6
@@ -40771,8 +39110,10 @@ sparse_filter_gradient5_n7x2:
   s_and_b32 s25, s35, 0xffff
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
+  s_mov_b32 flat_scratch_hi, s24
+  s_mov_b32 vcc_hi, s25
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 4
@@ -40780,12 +39121,9 @@ sparse_filter_gradient5_n7x2:
   s_add_u32 s99, s99, s31
   s_mul_i32 s99, s99, s97
   s_add_u32 s100, s99, s97
-  s_mul_i32 s69, s66, 7
-  s_sub_u32 s69, s69, 2
+  s_mul_i32 s69, s66, 3
   s_mul_i32 s69, s69, s29
   s_add_u32 s99, s99, s69
-  s_cmp_eq_u32 s66, 0
-  s_cselect_b32 flat_scratch_hi, 0, -1
   s_waitcnt lgkmcnt(0)
   s_mov_b64 s[12:13], s[10:11]
   s_lshl_b32 s8, s9, 3
@@ -40796,160 +39134,76 @@ sparse_filter_gradient5_n7x2:
   s_load_dwordx16 s[32:47], s[14:15], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v52, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v50, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[50:53], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[54:57], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[58:60], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v63, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v61, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[61:64], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[65:68], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[69:71], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v74, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v72, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[80:82], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v85, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v83, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[83:86], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[87:90], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[91:93], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v96, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v94, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[94:97], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[98:101], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[102:104], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v106, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_getpc_b64 s[18:19]
 .Lsparse_filter_gradient5_n7x2_base:
   s_mov_b32 s20, s18
   s_set_gpr_idx_on s18, 0x2  ; the second source is relative to M0
 .Lsparse_filter_gradient5_n7x2_row0:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -41346,36 +39600,28 @@ sparse_filter_gradient5_n7x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n7x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v52, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v50, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[50:53], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[54:57], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[58:60], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v106, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n7x2_row1:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -41772,36 +40018,28 @@ sparse_filter_gradient5_n7x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n7x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v63, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v65, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v61, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[61:64], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v62, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[65:68], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[69:71], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v106, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n7x2_row2:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -42198,36 +40436,28 @@ sparse_filter_gradient5_n7x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n7x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v74, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v75, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v76, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v78, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v72, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[72:75], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[76:79], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[80:82], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v106, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n7x2_row3:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -42624,36 +40854,28 @@ sparse_filter_gradient5_n7x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n7x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v85, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v88, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v89, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v91, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v83, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[83:86], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[87:90], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[91:93], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v106, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n7x2_row4:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -43050,34 +41272,26 @@ sparse_filter_gradient5_n7x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n7x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v96, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v101, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v102, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v105, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v104, v105, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
   s_mov_b32 s28, s99
-  buffer_load_dword v94, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[94:97], v105, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v105, s[24:27], s28 offen
+  buffer_load_dwordx4 v[98:101], v105, s[24:27], s28 offen
+  s_add_u32 s28, s28, s29
+  buffer_load_dwordx3 v[102:104], v105, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v106, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_branch .Lsparse_filter_gradient5_n7x2_row0
 .Lsparse_filter_gradient5_n7x2_finish:
   v_readlane_b32 s2, v106, 2
@@ -43804,7 +42018,7 @@ sparse_filter_gradient5_n9x2:
   v_mov_b32 v49, 0
   s_lshl_b32 s2, s2, 6
   v_add_u32 v115, vcc, s2, v115
-  v_lshlrev_b32 v115, 2, v115
+  v_lshlrev_b32 v115, 4, v115
   s_waitcnt lgkmcnt(0)
   s_mul_i32 s64, s4, s43
   v_writelane_b32 v116, s64, 6
@@ -43877,8 +42091,10 @@ sparse_filter_gradient5_n9x2:
   s_and_b32 s25, s35, 0xffff
   s_mov_b32 s26, 0xffffffff
   s_mov_b32 s27, 0x27fac
+  s_mov_b32 flat_scratch_hi, s24
+  s_mov_b32 vcc_hi, s25
   s_mov_b32 s98, s44
-  s_lshl_b32 s29, s38, 2
+  s_lshl_b32 s29, s38, 4
   s_mul_i32 s97, s45, s29
   s_add_u32 s31, s31, s46
   s_sub_u32 s31, s31, 4
@@ -43886,12 +42102,9 @@ sparse_filter_gradient5_n9x2:
   s_add_u32 s99, s99, s31
   s_mul_i32 s99, s99, s97
   s_add_u32 s100, s99, s97
-  s_mul_i32 s69, s66, 9
-  s_sub_u32 s69, s69, 2
+  s_mul_i32 s69, s66, 4
   s_mul_i32 s69, s69, s29
   s_add_u32 s99, s99, s69
-  s_cmp_eq_u32 s66, 0
-  s_cselect_b32 flat_scratch_hi, 0, -1
   s_waitcnt lgkmcnt(0)
   s_mov_b64 s[12:13], s[10:11]
   s_lshl_b32 s8, s9, 3
@@ -43905,180 +42118,86 @@ sparse_filter_gradient5_n9x2:
   s_load_dwordx16 s[48:63], s[16:17], s21
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v52, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[50:53], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[54:57], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[58:61], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v62, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v50, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v65, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[63:66], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[67:70], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[71:74], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v75, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v63, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v78, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[76:79], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[80:83], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[84:87], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v88, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v76, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v91, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[89:92], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[93:96], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[97:100], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v101, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v89, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v104, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[102:105], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[106:109], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[110:113], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v114, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v102, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v116, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_getpc_b64 s[18:19]
 .Lsparse_filter_gradient5_n9x2_base:
   s_mov_b32 s20, s18
   s_set_gpr_idx_on s18, 0x2  ; the second source is relative to M0
 .Lsparse_filter_gradient5_n9x2_row0:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -44583,40 +42702,30 @@ sparse_filter_gradient5_n9x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n9x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v52, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[50:53], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v53, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[54:57], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v54, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v55, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v56, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v57, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v58, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v59, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v60, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v61, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[58:61], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v62, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v50, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v51, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v116, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n9x2_row1:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -45121,40 +43230,30 @@ sparse_filter_gradient5_n9x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n9x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v65, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[63:66], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v66, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[67:70], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v67, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v68, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v69, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v70, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v71, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v72, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v73, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v74, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[71:74], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v75, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v63, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v64, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v116, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n9x2_row2:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -45659,40 +43758,30 @@ sparse_filter_gradient5_n9x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n9x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v78, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[76:79], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v79, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[80:83], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v80, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v81, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v82, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v83, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v84, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v85, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v86, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v87, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[84:87], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v88, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v76, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v77, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v116, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n9x2_row3:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -46197,40 +44286,30 @@ sparse_filter_gradient5_n9x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n9x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v91, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[89:92], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v92, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[93:96], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v93, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v94, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v95, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v96, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v97, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v98, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v99, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v100, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[97:100], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v101, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v89, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v90, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v116, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
 .Lsparse_filter_gradient5_n9x2_row4:
-  s_waitcnt vmcnt(0) lgkmcnt(0)
+  s_waitcnt vmcnt(1) lgkmcnt(0)
   ; the next tile, or this one again when it is the last
   s_cmp_eq_u32 s30, 1
   s_cselect_b32 s22, 0, s96
@@ -46735,38 +44814,28 @@ sparse_filter_gradient5_n9x2:
   s_cbranch_scc1 .Lsparse_filter_gradient5_n9x2_segment
   s_cmp_lt_u32 s31, s98
   s_cselect_b32 s26, s100, 0
-  s_mul_i32 s28, s29, 2
-  s_add_u32 s28, s99, s28
-  buffer_load_dword v104, v115, s[24:27], s28 offen
+  s_mov_b32 s28, s99
+  buffer_load_dwordx4 v[102:105], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v105, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[106:109], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
-  buffer_load_dword v106, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v107, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v108, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v109, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v110, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v111, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v112, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v113, v115, s[24:27], s28 offen
+  buffer_load_dwordx4 v[110:113], v115, s[24:27], s28 offen
   s_add_u32 s28, s28, s29
   buffer_load_dword v114, v115, s[24:27], s28 offen
-  ; left of the image is 0, too
-  s_and_b32 s26, s26, flat_scratch_hi
-  s_mov_b32 s28, s99
-  buffer_load_dword v102, v115, s[24:27], s28 offen
-  s_add_u32 s28, s28, s29
-  buffer_load_dword v103, v115, s[24:27], s28 offen
   s_add_u32 s31, s31, 1
   s_add_u32 s99, s99, s97
   s_add_u32 s100, s100, s97
+  s_cmp_gt_u32 s30, 1
+  s_cselect_b32 s22, s96, 0
+  s_add_u32 s24, s12, s22
+  s_addc_u32 s25, s13, 0
+  s_mov_b32 s26, 64
+  ; lanes of the register of kept scalars that keep none
+  s_mov_b32 exec_lo, 0
+  buffer_load_dword v116, off, s[24:27], 0
+  s_mov_b32 exec_lo, -1
+  s_mov_b32 s24, flat_scratch_hi
+  s_mov_b32 s25, vcc_hi
   s_branch .Lsparse_filter_gradient5_n9x2_row0
 .Lsparse_filter_gradient5_n9x2_finish:
   v_readlane_b32 s2, v116, 2
@@ -47463,7 +45532,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -47564,7 +45633,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -47665,7 +45734,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -47766,7 +45835,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -47867,7 +45936,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -47968,7 +46037,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48069,7 +46138,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48111,7 +46180,7 @@ sparse_filter_gradient5_n9x2:
         KernargSegmentAlign: 8
         WavefrontSize: 64
         NumSGPRs: 106
-        NumVGPRs: 192
+        NumVGPRs: 249
         MaxFlatWorkGroupSize: 1024
     - Name: sparse_filter_gradient3_n14x2
       SymbolName: 'sparse_filter_gradient3_n14x2@kd'
@@ -48170,7 +46239,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48271,7 +46340,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48372,7 +46441,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48473,7 +46542,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48574,7 +46643,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48675,7 +46744,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48776,7 +46845,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4
@@ -48877,7 +46946,7 @@ sparse_filter_gradient5_n9x2:
           Size: 4
           Align: 4
           ValueKind: ByValue
-        - Name: dense_width
+        - Name: dense_quads
           TypeName: 'uint'
           Size: 4
           Align: 4

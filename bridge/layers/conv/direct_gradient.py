@@ -1,6 +1,7 @@
 """Sparse direct filter gradient: zeros of X or dY skipped by a kernel that reads tiles of the tensor itself.
 
-The kernel visits the non-zeros of a sparse operand and keeps rows of a dense one, channels last, in vector registers.
+The kernel visits the non-zeros of a sparse operand and keeps rows of a dense one, whose channels are the lanes, in
+vector registers.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ _LDS_BYTES = {3: 18432, 5: 25600}
 
 _UNITS = 64
 """Compute units."""
+
+_QUAD = 4
+"""Columns of the dense operand that a load brings."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ _KERNELS = {
 }  # fmt: skip
 """Filter width → the kernels that ship: width of tiles, whether a row has several, channels of a wavefront → how many
 work-groups a compute unit holds."""
+
+_AHEAD: dict[int, set[tuple[int, bool, int]]] = {
+    3: {(8, False, 4), (8, False, 2), (14, False, 2), (56, False, 2)},
+    5: set(),
+}
+"""Filter width → the kernels that load rows of the dense operand one row ahead."""
 
 
 def gradient_problem(shape: ConvolutionShape, sparse_operand: str) -> GradientProblem | None:
@@ -152,20 +162,24 @@ def _estimate(problem: GradientProblem, plan: GradientPlan) -> float:
     area = problem.taps * problem.taps
     slices = _slices(problem, plan)
     groups = problem.channels // (4 * plan.channels) * -(-problem.lanes // 64) * slices
-    # Cycles of a row: of a wavefront that is alone on its SIMD, and of the SIMD's vector unit.
-    row = plan.channels * (columns / 2 * (5 * area + 4) + 80) + 12 * columns + 100
+    # Cycles of a row: of a wavefront alone on its SIMD, of the SIMD's vector unit, and of L1V for the lines of v.
+    row = plan.channels * (columns / 2 * (5 * area + 4) + 80) + 3 * columns + (150 if plan.several else 100)
     vector = plan.channels * columns / 2 * 4 * area * 1.1
-    held = _KERNELS[problem.taps][plan.width, plan.several, plan.channels]
+    lines = 4 * 16 * -(-(plan.width + (problem.taps - 1 if plan.several else 0)) // _QUAD)
+    kernel = plan.width, plan.several, plan.channels
+    held, ahead = _KERNELS[problem.taps][kernel], kernel in _AHEAD[problem.taps]
     rounds, rest = divmod(-(-groups // _UNITS), held)
 
     def together(count: int) -> float:
-        return plan.share * max(row, count * vector) + 2500 if count else 0.0
+        loads = count * lines if ahead else 0.0
+        waits = 0.0 if ahead else 300 + count * lines
+        return plan.share * max(row + waits, count * vector, loads) + 2500 if count else 0.0
 
-    kernel = 1.08 * (1500 + rounds * together(held) + together(rest))
-    if columns > 16:
-        kernel *= 1.12  # longer rows than the loop takes at once
+    cycles = 1.08 * (1500 + rounds * together(held) + together(rest))
+    if columns > 28:
+        cycles *= 1.2  # much longer rows than the loop takes at once
     output_bytes = 4 * problem.groups * problem.lanes * problem.channels * area
-    return kernel + (4100 + output_bytes * (slices + 1) / 450 if slices > 1 else output_bytes / 2000)
+    return cycles + (4100 + output_bytes * (slices + 1) / 450 if slices > 1 else output_bytes / 2000)
 
 
 def add_direct_gradient(
@@ -175,7 +189,7 @@ def add_direct_gradient(
     x: DeviceArray,
     dy: DeviceArray,
 ) -> None:
-    """Add the steps: the dense operand channels last, one launch a group, the sum of partial results."""
+    """Add the steps: the dense operand in quads of columns, one launch a group, the sum of partial results."""
     session, output = operation.session, operation.output
     sparse, dense = (dy, x) if problem.swap else (x, dy)
     columns = plan.width if plan.several else problem.width
@@ -197,7 +211,7 @@ def add_direct_gradient(
         "rows": problem.images * blocks * problem.height,
         "rows_per_slice": plan.share,
         "dense_height": problem.dense_height,
-        "dense_width": problem.dense_width,
+        "dense_quads": _row_quads(problem, plan),
         "pad_h": problem.pad_h,
         "image_tiles": all_channels // _TILE_CHANNELS,
         "slot_bytes": slot,
@@ -232,7 +246,7 @@ def add_direct_gradient(
             return launch(view.address, v, group, view)
 
     for group in range(problem.groups):
-        v = _channels_last(operation, problem, dense, group)
+        v = _in_quads(operation, problem, plan, dense, group)
         if UnitKind.COMPACTION in session.units:
             operation.add(functools.partial(through_view, v, group))
         else:
@@ -248,13 +262,29 @@ def add_direct_gradient(
         operation.launch("sum_slices_transposed", args, batches=batches)
 
 
-def _channels_last(operation: Operation, problem: GradientProblem, dense: DeviceArray, group: int) -> DeviceArray:
-    """Return one group of the dense operand as images × pixels × channels."""
-    pixels = problem.dense_height * problem.dense_width
-    v = operation.empty((problem.images * pixels, problem.lanes), f"channels last {group}")
-    args = {"x": dense.address + group * problem.lanes * pixels * 4, "y": v, "rows": problem.lanes, "columns": pixels}
-    args |= {"x_stride": pixels, "x_image": problem.groups * problem.lanes * pixels, "y_stride": problem.lanes}
-    operation.launch("transpose_images", args, images=problem.images)
+def _row_quads(problem: GradientProblem, plan: GradientPlan) -> int:
+    """Return the quads of columns of a row of the dense operand: with several blocks, each has those beside it, too."""
+    if not plan.several:
+        return -(-problem.dense_width // _QUAD)
+    return problem.width // plan.width * -(-(plan.width + problem.taps - 1) // _QUAD)
+
+
+def _in_quads(
+    operation: Operation, problem: GradientProblem, plan: GradientPlan, dense: DeviceArray, group: int
+) -> DeviceArray:
+    """Return one group of the dense operand as rows × quads of columns × channels × 4."""
+    rows, pixels = problem.images * problem.dense_height, problem.dense_height * problem.dense_width
+    row_quads = _row_quads(problem, plan)
+    v = operation.empty((rows * row_quads, problem.lanes * _QUAD), f"quads {group}")
+    args = {"x": dense.address + group * problem.lanes * pixels * 4, "y": v, "lanes": problem.lanes}
+    args |= {"height": problem.dense_height, "width": problem.dense_width, "row_quads": row_quads}
+    args |= {"image_stride": problem.groups * problem.lanes * pixels}
+    if plan.several:
+        args |= {"quads": row_quads // (problem.width // plan.width), "block_width": plan.width}
+        args |= {"left": (problem.taps - 1) // 2}
+    else:
+        args |= {"quads": row_quads, "block_width": 0, "left": 0}
+    operation.launch("row_quads", args, rows=rows)
     return v
 
 
