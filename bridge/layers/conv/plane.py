@@ -124,9 +124,7 @@ def _estimate(problem: DirectProblem, plan: PlanePlan, compute_units: int) -> fl
     for cost in longest:
         heapq.heapreplace(busy, busy[0] + cost + _GROUP)
     # Few wavefronts on a SIMD leave it idle while they wait, less so where a visit has much to multiply.
-    # A fourth work-group waits for the memory that three keep busy.
-    most = min(4, -(-len(longest) // compute_units))
-    waiting = ({1: 1.8, 2: 1.17, 4: 1.1} if plan.rows < 7 else {1: 1.3}).get(most, 1.0)
+    waiting = ({1: 1.8, 2: 1.17} if plan.rows < 7 else {1: 1.3}).get(-(-len(longest) // compute_units), 1.0)
     return max(busy) * waiting + _PARTIAL * max(counts) * -(-plan.rows * (kernel_width(problem) + 2) // 4)
 
 
