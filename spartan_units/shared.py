@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import mmap
 import os
@@ -87,7 +88,8 @@ class SharedPayloads:
         payload.shared.name, payload.shared.size = name, len(data)
 
     def close(self) -> None:
-        """Remove what the model has not taken."""
+        """Remove what the model has not taken; nothing where the directory went with its session."""
         if self._directory is not None:
-            for path in self._directory.glob(f"{self._mark}*"):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                for path in self._directory.glob(f"{self._mark}*"):
+                    path.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ def operands(shape, phase, density):
         ((21, 56), 6, (1, 1), 1.0),  # rows of more than 16 non-zeros; two bands
         ((4, 86), 5, (0, 0), 0.6),
         ((5, 26), 17, (2, 2), 0.9),
+        ((31, 224), 3, (1, 1), 0.1),  # 16 bands, and one that nobody reads
     ],
 )
 def test_every_plan(phase, size, channels, pad, density):

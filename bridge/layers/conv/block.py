@@ -70,6 +70,9 @@ _FEWEST = 56
 _TILE = 512
 """Elements of a tile, about: wavefronts wait while an engine converts the next one, 16 elements a cycle."""
 
+_ENGINES = 16
+"""Tile i is converted and kept by engine i mod 16, of 64 buffers each."""
+
 _VISIT = 0.5
 """What a visit of a row costs beside its multiply-adds, in rows of multiply-adds at density 0.3."""
 
@@ -113,7 +116,7 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Geometry:
-    """How tiles cut an image."""
+    """How tiles cut an image; `bands` is also the number of tiles from channel to channel."""
 
     kernel: _Kernel
     bands: int
@@ -134,7 +137,9 @@ def _geometry(problem: DirectProblem) -> _Geometry | None:
             blocks = -(-problem.out_height // kernel.rows)
             bands = -(-blocks // most)
             rows = -(-blocks // bands)
-            return _Geometry(kernel, -(-blocks // rows), rows * kernel.rows, strips)
+            bands = -(-blocks // rows)
+            # One band more, which nobody reads, where all channels of a band would be one engine's.
+            return _Geometry(kernel, bands + (bands % _ENGINES == 0), rows * kernel.rows, strips)
     return None
 
 
