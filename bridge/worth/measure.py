@@ -23,8 +23,8 @@ from spartan_units.types import UnitKind
 
 __all__ = ["measure", "merged", "tasks_of"]
 
-_COLD_ABOVE = 400_000_000
-"""Multiply-adds, padding left out, from which a batch is run once: what is cold then is a small part of it."""
+_COLD_ABOVE = 4_000_000_000
+"""Multiply-adds, padding left out, from which a case is run once, so that it ends within minutes."""
 
 _INSTRUCTIONS_PER_S = 3.0e6
 _START_S = 0.6
@@ -53,16 +53,11 @@ def tasks_of(gpu: str, case: Case, *, software: bool = False) -> dict[str, Task]
     return found
 
 
-def _warm(images: int, macs: int) -> bool:
-    """Whether a case is run twice, and the second run counts."""
-    return images == 1 or macs <= _COLD_ABOVE
-
-
 def _seconds(case: Case, name: str) -> float:
     """Return about the seconds of a measurement on one core."""
     side, macs = SIDES[name], case.shape.macs
     factor = side.work[0] + (side.work[1] - side.work[0]) * case.density
-    runs = 2 if _warm(case.shape.images, macs) else 1
+    runs = 1 if macs > _COLD_ABOVE else 2
     return _START_S + runs * factor * macs / 64 / _INSTRUCTIONS_PER_S + macs / _REFERENCE_MACS_PER_S
 
 
@@ -90,8 +85,8 @@ def measure(store: Store, gpu: str, case: Case, *, software: bool = False) -> Re
     """Return the record of a case: all sides in cycles, multiply-adds, bounds, and whether all outputs were right.
 
     What is not stored is measured now, one after the other; None where the store measures nothing.
-    A case is run twice and the second run counts (warm caches and TLBs); a batch above 400 M multiply-adds once, which
-    is recorded as warm = false.
+    A case is run twice and the second run counts (warm caches and TLBs); above 4 G multiply-adds once, which is
+    recorded as warm = false.
     """
     tasks = tasks_of(gpu, case, software=software)
     for task in tasks.values():
@@ -106,7 +101,7 @@ def _measure(gpu: str, case: Case, side: str) -> Record:
     x, dy = sparse_tensor(shape.input_shape, case.x), sparse_tensor(shape.output_shape, case.dy, signed=True)
     w = (rng.standard_normal(shape.filter_shape) / np.sqrt(shape.taps)).astype(np.float32)
     macs, useful = useful_macs(shape, case.operand, x=x, dy=dy)
-    warm = _warm(shape.images, macs)
+    warm = macs <= _COLD_ABOVE
     begin = time.perf_counter()
     units = [  # in this process: no start, and the same cycles wherever a unit runs
         dataclasses.replace(choice, spec=f"thread:{choice.spec}")
